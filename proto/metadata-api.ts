@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { Reply, Request, RequestSchema } from './gen/ashlar/v1/metadata_pb.ts'
-import type { FailureCode } from './gen/ashlar/v1/metadata_pb.ts'
+import type { Reply, Request, RequestSchema } from './gen/ashlar/v1/metadata_pb.js'
+import type { FailureCode } from './gen/ashlar/v1/metadata_pb.js'
 
 /**
  * What the metadata service answers, whether it runs in this process or behind gRPC. An operation is one case of
