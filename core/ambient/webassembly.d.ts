@@ -12,6 +12,7 @@ declare namespace WebAssembly {
   class RuntimeError extends Error {}
 
   /** Compiled code. Throws `CompileError`. */
+  // oxlint-disable-next-line typescript/no-extraneous-class -- the standard says so
   class Module {
     constructor(bytes: ArrayBuffer | ArrayBufferView<ArrayBuffer>)
   }
