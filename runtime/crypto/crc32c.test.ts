@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { blockCount, checksumBlockBytes, crc32c, crc32cBlocks, firstBadBlock } from './crc32c.ts'
+import { SHARD_BLOCK_BYTES } from '../../core/limits.ts'
+import { blockCount, crc32c, crc32cBlocks, firstBadBlock } from './crc32c.ts'
 
 /** What this test needs of the engine's global; the compiler's library without DOM does not declare it. */
 declare const WebAssembly: {
@@ -51,13 +52,13 @@ test('every block is the CRC32C of its own bytes', () => {
 })
 
 test('a flipped bit is found in its own block', () => {
-  const data = Uint8Array.from({ length: 3 * checksumBlockBytes + 17 }, (_, i) => i * 31)
+  const data = Uint8Array.from({ length: 3 * SHARD_BLOCK_BYTES + 17 }, (_, i) => i * 31)
   const sums = crc32cBlocks(data)
   assert.equal(sums.length, 4)
-  for (const at of [0, checksumBlockBytes - 1, checksumBlockBytes, data.length - 1]) {
+  for (const at of [0, SHARD_BLOCK_BYTES - 1, SHARD_BLOCK_BYTES, data.length - 1]) {
     const bad = data.slice()
     bad[at] = (bad[at] ?? 0) ^ 0x10
-    assert.equal(firstBadBlock(bad, sums), Math.floor(at / checksumBlockBytes))
+    assert.equal(firstBadBlock(bad, sums), Math.floor(at / SHARD_BLOCK_BYTES))
   }
 })
 

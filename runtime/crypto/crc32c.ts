@@ -3,9 +3,7 @@
  * checksums that guard every shard from the moment it is encoded.
  */
 import { crc32c as nativeCrc32c } from '@node-rs/crc32'
-
-/** One checksum covers this many bytes of a shard (docs: "Objects, blobs, shards"). */
-export const checksumBlockBytes = 64 * 1024
+import { SHARD_BLOCK_BYTES } from '../../core/limits.ts'
 
 /**
  * CRC32C of `data` as an unsigned 32-bit number. `previous` is the result over the bytes that came before, so a
@@ -16,7 +14,7 @@ export function crc32c(data: Uint8Array, previous = 0): number {
 }
 
 /** How many block checksums `bytes` bytes have; none for an empty shard. */
-export function blockCount(bytes: number, blockBytes = checksumBlockBytes): number {
+export function blockCount(bytes: number, blockBytes = SHARD_BLOCK_BYTES): number {
   return Math.ceil(bytes / blockBytes)
 }
 
@@ -24,7 +22,7 @@ export function blockCount(bytes: number, blockBytes = checksumBlockBytes): numb
  * The CRC32C of every block of `data`, in order; the last block may be short. An empty `data` has no blocks.
  * @throws RangeError when `blockBytes` is not a positive integer.
  */
-export function crc32cBlocks(data: Uint8Array, blockBytes = checksumBlockBytes): Uint32Array {
+export function crc32cBlocks(data: Uint8Array, blockBytes = SHARD_BLOCK_BYTES): Uint32Array {
   assertBlockBytes(blockBytes)
   const sums = new Uint32Array(blockCount(data.byteLength, blockBytes))
   for (let block = 0, at = 0; block < sums.length; block++, at += blockBytes) {
@@ -41,7 +39,7 @@ export function crc32cBlocks(data: Uint8Array, blockBytes = checksumBlockBytes):
 export function firstBadBlock(
   data: Uint8Array,
   expected: ArrayLike<number>,
-  blockBytes = checksumBlockBytes,
+  blockBytes = SHARD_BLOCK_BYTES,
 ): number {
   assertBlockBytes(blockBytes)
   const blocks = blockCount(data.byteLength, blockBytes)
