@@ -1,0 +1,212 @@
+/** Erasure coding at the speed of the machine: generated WebAssembly SIMD over shards in WebAssembly memory. */
+
+import { ERASURE_RECOVERY_PLANS_MAX } from '../limits.ts'
+import { generate, IMPORTS, type Shape } from './codegen.ts'
+import type { Code } from './code.ts'
+import { NIBBLE_TABLE_BYTES, nibbleTable } from './gf256.ts'
+import { type Matrix, parityRows, planRecovery } from './matrix.ts'
+
+/** Where each of the `total` shards of a stripe starts in memory: bytes, by shard number. */
+export type ShardOffsets = readonly number[]
+
+export interface KernelOptions {
+  /** Use relaxed SIMD: by default where the engine has it. The results are the same. */
+  readonly relaxed?: boolean
+}
+
+/** The kernel of `code` over `memory`. Cheap after the first of its code: modules are compiled once per shape and thread. */
+export function createKernel(code: Code, memory: WebAssembly.Memory, options: KernelOptions = {}): Kernel {
+  return new Kernel(code, memory, options.relaxed ?? hasRelaxedSimd())
+}
+
+let relaxedSimd: boolean | undefined
+
+/** Whether this engine runs relaxed SIMD. */
+export function hasRelaxedSimd(): boolean {
+  relaxedSimd ??= WebAssembly.validate(generate({ rows: 1, columns: 1, relaxed: true, shared: false }))
+  return relaxedSimd
+}
+
+/**
+ * Encodes, verifies and reconstructs stripes of one code in one memory. Every call is synchronous, and works on
+ * `[offset, offset + shardBytes)` of the shards it needs: a part of all shards, such as a range to be read, is reconstructed by
+ * shifting the offsets. `shardBytes` may be anything, 0 included; nothing outside the shards is written.
+ *
+ * All methods throw RangeError when a shard lies outside the memory or a written shard overlaps another.
+ *
+ * Not for concurrent use: each thread makes its own, over the same memory. Tables live in a small memory of the kernel's own:
+ * the parity rows' at 0, then those of the last recovery.
+ */
+export class Kernel {
+  readonly code: Code
+  readonly memory: WebAssembly.Memory
+  readonly relaxed: boolean
+  readonly #tables = new WebAssembly.Memory({ initial: 1, maximum: 1 })
+  readonly #shared: boolean
+  readonly #instances = new Map<number, WebAssembly.Instance>()
+  /** Least recently used first. */
+  readonly #plans = new Map<string, Plan>()
+  #loaded: Plan | undefined
+
+  constructor(code: Code, memory: WebAssembly.Memory, relaxed: boolean) {
+    this.code = code
+    this.memory = memory
+    this.relaxed = relaxed
+    this.#shared = memory.buffer instanceof SharedArrayBuffer
+    new Uint8Array(this.#tables.buffer).set(tablesOf(parityRows(code)))
+  }
+
+  /** Computes the m parity shards of the k data shards. */
+  encode(shards: ShardOffsets, shardBytes: number): void {
+    const { k, m } = this.code
+    const data = this.#place(shards, range(0, k), shardBytes)
+    const parity = this.#place(shards, range(k, k + m), shardBytes)
+    assertApart(data, parity, shardBytes)
+    if (m > 0) this.#call('apply', m, [0, ...data, ...parity, shardBytes])
+  }
+
+  /** Whether the parity shards are exactly those of the data shards. */
+  verify(shards: ShardOffsets, shardBytes: number): boolean {
+    const { total, m } = this.code
+    const all = this.#place(shards, range(0, total), shardBytes)
+    return m === 0 || this.#call('check', m, [0, ...all, shardBytes]) === 1
+  }
+
+  /**
+   * Computes the shards `wanted` (data or parity, in place) from k of the shards `available`, preferring data shards. Both are
+   * sets of shard numbers; shards in neither are not touched, and their offsets are not looked at.
+   *
+   * @throws {TooFewShardsError} when fewer than k are available.
+   * @throws {RangeError} when a shard is both, or there is no such shard.
+   */
+  reconstruct(
+    shards: ShardOffsets,
+    available: readonly number[],
+    wanted: readonly number[],
+    shardBytes: number,
+  ): void {
+    const plan = this.#plan(available, wanted)
+    const sources = this.#place(shards, plan.sources, shardBytes)
+    const targets = this.#place(shards, plan.wanted, shardBytes)
+    assertApart(sources, targets, shardBytes)
+    if (targets.length === 0) return
+    const tables = this.code.m * this.code.k * NIBBLE_TABLE_BYTES
+    if (this.#loaded !== plan) {
+      new Uint8Array(this.#tables.buffer).set(plan.tables, tables)
+      this.#loaded = plan
+    }
+    this.#call('apply', targets.length, [tables, ...sources, ...targets, shardBytes])
+  }
+
+  #plan(available: readonly number[], wanted: readonly number[]): Plan {
+    const have = this.#set(available)
+    const want = this.#set(wanted)
+    const key = `${have}>${want}`
+    const known = this.#plans.get(key)
+    const plan = known ?? this.#newPlan(have, want)
+    this.#plans.delete(key)
+    this.#plans.set(key, plan)
+    if (this.#plans.size > ERASURE_RECOVERY_PLANS_MAX) {
+      const [oldest] = this.#plans.keys()
+      if (oldest !== undefined) this.#plans.delete(oldest)
+    }
+    return plan
+  }
+
+  #newPlan(have: number, want: number): Plan {
+    const wanted = members(want)
+    const { sources, rows } = planRecovery(this.code, members(have), wanted)
+    return { sources, wanted, tables: tablesOf(rows) }
+  }
+
+  /** Shard numbers as bits of an unsigned 32-bit integer. */
+  #set(numbers: readonly number[]): number {
+    let bits = 0
+    for (const shard of numbers) {
+      if (!Number.isInteger(shard) || shard < 0 || shard >= this.code.total) {
+        throw new RangeError(`${this.code.name} has no shard ${shard}`)
+      }
+      bits |= 1 << shard
+    }
+    return bits >>> 0
+  }
+
+  /** The offsets of the numbered shards, each checked to lie in the memory. */
+  #place(shards: ShardOffsets, numbers: readonly number[], shardBytes: number): number[] {
+    const size = this.memory.buffer.byteLength
+    if (!Number.isSafeInteger(shardBytes) || shardBytes < 0) {
+      throw new RangeError(`not a shard size: ${shardBytes}`)
+    }
+    return numbers.map((shard) => {
+      const offset = shards[shard]
+      if (offset === undefined || !Number.isSafeInteger(offset) || offset < 0 || offset + shardBytes > size) {
+        throw new RangeError(
+          `shard ${shard} of ${shardBytes} bytes at ${String(offset)} is outside the memory of ${size}`,
+        )
+      }
+      return offset
+    })
+  }
+
+  #call(name: 'apply' | 'check', rows: number, parameters: readonly number[]): number | undefined {
+    let instance = this.#instances.get(rows)
+    if (instance === undefined) {
+      instance = new WebAssembly.Instance(
+        moduleFor({ rows, columns: this.code.k, relaxed: this.relaxed, shared: this.#shared }),
+        { [IMPORTS.module]: { [IMPORTS.shards]: this.memory, [IMPORTS.tables]: this.#tables } },
+      )
+      this.#instances.set(rows, instance)
+    }
+    return instance.exports[name]?.(...parameters)
+  }
+}
+
+/** How to compute some shards from others, ready for the generated code. */
+interface Plan {
+  readonly sources: readonly number[]
+  readonly wanted: readonly number[]
+  readonly tables: Uint8Array
+}
+
+/** Compiled modules of this thread, by shape: at most a few thousand shapes exist, and a program uses a handful. */
+const modules = new Map<string, WebAssembly.Module>()
+
+function moduleFor(shape: Shape): WebAssembly.Module {
+  const key = JSON.stringify(shape)
+  let compiled = modules.get(key)
+  if (compiled === undefined) {
+    compiled = new WebAssembly.Module(generate(shape))
+    modules.set(key, compiled)
+  }
+  return compiled
+}
+
+/** The nibble tables of a matrix, row by row. */
+function tablesOf(rows: Matrix): Uint8Array {
+  const columns = rows[0]?.length ?? 0
+  const tables = new Uint8Array(rows.length * columns * NIBBLE_TABLE_BYTES)
+  for (const [at, coefficient] of rows.flat().entries()) {
+    tables.set(nibbleTable(coefficient), at * NIBBLE_TABLE_BYTES)
+  }
+  return tables
+}
+
+/** Refuses written shards that overlap a read one or each other: the result would depend on the order of the loop. */
+function assertApart(read: readonly number[], written: readonly number[], shardBytes: number): void {
+  for (const [i, target] of written.entries()) {
+    for (const other of [...read, ...written.slice(i + 1)]) {
+      if (Math.abs(target - other) < shardBytes) {
+        throw new RangeError(`shards of ${shardBytes} bytes at ${target} and ${other} overlap`)
+      }
+    }
+  }
+}
+
+function range(start: number, end: number): number[] {
+  return Array.from({ length: end - start }, (_, i) => start + i)
+}
+
+/** The positions of the bits that are set, ascending. */
+function members(bits: number): number[] {
+  return range(0, 32).filter((bit) => ((bits >>> bit) & 1) === 1)
+}
