@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { CodeNameError, parseCode } from '../../core/erasure/code.ts'
+import { NAME_BYTES_MAX, PORT_MAX } from '../../core/limits.ts'
+
+/** The kinds of value that configuration fields have. Every field of a service is one of these, described. */
+
+/** A name of a node, a zone or a service: it becomes a file name and a metric's label. */
+export const name = z
+  .string()
+  .max(NAME_BYTES_MAX, `at most ${NAME_BYTES_MAX} characters`)
+  .regex(
+    /^[a-z0-9]+(-[a-z0-9]+)*$/,
+    'expected lower-case letters, digits and single hyphens, such as zone-a-1',
+  )
+
+/** A host name or an IP address, without a port. IPv6 without brackets. */
+export const host = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/,
+    'expected a host name or an IP address',
+  )
+
+export const port = z
+  .int('expected a whole number')
+  .min(0, 'expected 0 (any free port) or more')
+  .max(PORT_MAX, `expected at most ${PORT_MAX}`)
+
+/** `host:port`; an IPv6 address in brackets. */
+export const address = z
+  .string()
+  .refine(
+    (text) => parseAddress(text) !== undefined,
+    'expected host:port, such as 10.0.0.7:9101 or [::1]:9101',
+  )
+
+/** A file or folder. Marked, so that a relative one can be resolved against what names it. */
+export const path = z.string().min(1, 'expected a path').meta({ path: true })
+
+export const code = z.string().superRefine((text, context) => {
+  try {
+    parseCode(text)
+  } catch (error) {
+    if (!(error instanceof CodeNameError)) throw error
+    context.addIssue({ code: 'custom', message: error.message })
+  }
+})
+
+export const region = z
+  .string()
+  .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'expected lower-case letters, digits and hyphens, such as us-east-1')
+
+export const domain = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+    'expected a lower-case domain name, such as s3.example.com',
+  )
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
+export const logLevel = z.enum(logLevels, `expected one of ${logLevels.join(', ')}`)
+
+/** Where a service listens or is reached. */
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** `10.0.0.7:9101` or `[::1]:9101`; undefined for anything else. The port is 1 to 65535. */
+export function parseAddress(text: string): HostPort | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([1-9][0-9]{0,4})$/.exec(text)
+  const at = match?.[1] ?? match?.[2]
+  const number = Number(match?.[3])
+  return at === undefined || number > PORT_MAX ? undefined : { host: at, port: number }
+}
+
+/** The inverse of {@link parseAddress}. */
+export function formatAddress({ host: at, port: number }: HostPort): string {
+  return at.includes(':') ? `[${at}]:${number}` : `${at}:${number}`
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { formatAddress, parseAddress } from './fields.ts'
+import { ConfigError, fieldsOf, resolveConfig, type Layers } from './layers.ts'
+import { loadConfig } from './load.ts'
+import { gatewayConfig, metadataConfig, serviceConfigs, storageNodeConfig } from './services.ts'
+
+const nothing: Layers = { environment: {}, flags: {}, workingDirectory: '/work' }
+
+function faultsOf(run: () => unknown): readonly string[] {
+  try {
+    run()
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    return error.faults
+  }
+  throw new assert.AssertionError({ message: 'no ConfigError' })
+}
+
+test('the command line wins over the environment, that over the file, that over the defaults', () => {
+  const file = {
+    path: '/etc/ashlar/gateway.json',
+    value: { metadata: 'file:1', secretFile: 'secret', region: 'file-1', port: 1 },
+  }
+  const environment = { ASHLAR_REGION: 'environment-1', ASHLAR_PORT: '2' }
+  const config = resolveConfig(gatewayConfig, { ...nothing, file, environment, flags: { port: '3' } })
+  assert.deepEqual(config, {
+    host: '127.0.0.1',
+    port: 3,
+    region: 'environment-1',
+    metadata: 'file:1',
+    secretFile: '/etc/ashlar/secret',
+    logLevel: 'info',
+  })
+})
+
+test('relative paths: in the file from its folder, elsewhere from the working directory', () => {
+  const flags = { node: 'n-1', zone: 'z', metadata: 'm:1', secretFile: 'my/secret' }
+  const file = { path: '/etc/ashlar/node.json', value: { data: 'shards' } }
+  const config = resolveConfig(storageNodeConfig, { ...nothing, file, flags })
+  assert.equal(config.secretFile, '/work/my/secret')
+  assert.equal(config.data, '/etc/ashlar/shards')
+})
+
+test('every fault is named at once, with its field and where it came from', () => {
+  const file = { path: '/etc/g.json', value: { metadata: 'nowhere', prot: 9000, region: 5 } }
+  const faults = faultsOf(() =>
+    resolveConfig(gatewayConfig, { ...nothing, file, environment: { ASHLAR_PORT: 'http' } }),
+  )
+  assert.deepEqual([...faults].sort(), [
+    'metadata: expected host:port, such as 10.0.0.7:9101 or [::1]:9101 (from /etc/g.json)',
+    'port: expected number (from ASHLAR_PORT)',
+    'prot: no such field (from /etc/g.json); there are host, port, domain, region, metadata, secretFile, credentialsFile, logLevel',
+    'region: expected string (from /etc/g.json)',
+    'secretFile: missing; give --secret-file, ASHLAR_SECRET_FILE or "secretFile" in the config file',
+  ])
+})
+
+test('structured fields are JSON in the environment, and checked inside', () => {
+  const environment = {
+    ASHLAR_DATA: 'm',
+    ASHLAR_SECRET_FILE: 's',
+    ASHLAR_CLUSTER_ID: '0'.repeat(32),
+    ASHLAR_NODES: '{"zone-a":["a-1"],"zone-b":["b-1"]}',
+  }
+  const config = resolveConfig(metadataConfig, { ...nothing, environment })
+  assert.deepEqual(config.nodes, { 'zone-a': ['a-1'], 'zone-b': ['b-1'] })
+  const twice = { ...environment, ASHLAR_NODES: '{"zone-a":["x"],"zone-b":["x"]}' }
+  assert.deepEqual(
+    faultsOf(() => resolveConfig(metadataConfig, { ...nothing, environment: twice })),
+    ['nodes: a node is named twice (from ASHLAR_NODES)'],
+  )
+  const coded = { ...environment, ASHLAR_CODE: 'rs-40-2' }
+  const [fault = ''] = faultsOf(() => resolveConfig(metadataConfig, { ...nothing, environment: coded }))
+  assert.match(fault, /^code: .*at most 32 are supported.*\(from ASHLAR_CODE\)$/)
+})
+
+test('every field of every service is described', () => {
+  for (const schema of Object.values(serviceConfigs)) {
+    for (const field of fieldsOf(schema)) assert.notEqual(field.description, '', field.key)
+  }
+})
+
+test('a file that is missing or no JSON is named', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'ashlar-config-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const path = join(folder, 'bad.json')
+  await writeFile(path, '{"port": }')
+  await assert.rejects(loadConfig(gatewayConfig, path, nothing), /bad\.json: no valid JSON/)
+  await assert.rejects(
+    loadConfig(gatewayConfig, join(folder, 'none.json'), nothing),
+    /none\.json: cannot be read/,
+  )
+})
+
+test('addresses read back as they were written', () => {
+  for (const text of ['localhost:1', '10.0.0.7:9101', '[::1]:65535', '[fe80::1]:80']) {
+    const parsed = parseAddress(text)
+    assert.ok(parsed !== undefined, text)
+    assert.equal(formatAddress(parsed), text)
+  }
+  for (const text of [
+    '',
+    'host',
+    'host:',
+    ':1',
+    'host:0',
+    'host:65536',
+    '::1:80',
+    '[::1]',
+    'a b:1',
+    'host:01',
+  ]) {
+    assert.equal(parseAddress(text), undefined, text)
+  }
+})

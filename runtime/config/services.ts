@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { NODES_MAX, ZONES_MAX } from '../../core/limits.ts'
+import { address, code, domain, host, logLevel, name, path, port, region } from './fields.ts'
+
+/**
+ * The configuration of each service: the fields of its file, each of which can also be given in the environment and on
+ * the command line. Their descriptions are the documentation that `--help` prints.
+ */
+
+const secretFile = path.describe("File that holds the cluster's secret; the same on every machine")
+const level = logLevel.default('info').describe('Least severe log lines to write')
+const metadata = address.describe('host:port of the metadata service')
+
+/** Internal ports listen on loopback unless told otherwise: they are for the cluster alone. */
+const internalHost = host.default('127.0.0.1').describe('Address to listen on')
+
+export const metadataConfig = z.strictObject({
+  data: path.describe('Folder of the metadata'),
+  host: internalHost,
+  port: port.default(9101).describe('Port to listen on'),
+  secretFile,
+  clusterId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
+    .describe('Identity of the cluster; a folder of another one is refused'),
+  nodes: z
+    .record(name, z.array(name).min(1, 'expected at least one node'))
+    .refine((zones) => Object.keys(zones).length >= 1, 'expected at least one zone')
+    .refine((zones) => Object.keys(zones).length <= ZONES_MAX, `expected at most ${ZONES_MAX} zones`)
+    .refine((zones) => Object.values(zones).flat().length <= NODES_MAX, `expected at most ${NODES_MAX} nodes`)
+    .refine(
+      (zones) => new Set(Object.values(zones).flat()).size === Object.values(zones).flat().length,
+      'a node is named twice',
+    )
+    .describe('Storage nodes of a new cluster by zone, as JSON: {"zone-a": ["zone-a-1"]}'),
+  code: code
+    .default('rs-4-2')
+    .describe('Erasure code of a new cluster: rs-<data>-<parity> or replica-<copies>'),
+  logLevel: level,
+})
+
+export const storageNodeConfig = z.strictObject({
+  node: name.describe('Name of this node, as the cluster map knows it'),
+  zone: name.describe('Zone of this node'),
+  data: path.describe('Folder of the shards'),
+  host: internalHost,
+  port: port.default(9102).describe('Port to listen on'),
+  advertise: address
+    .optional()
+    .describe('host:port the others reach this node by; by default what it listens on'),
+  metadata,
+  secretFile,
+  logLevel: level,
+})
+
+export const gatewayConfig = z.strictObject({
+  host: host.default('127.0.0.1').describe('Address to listen on'),
+  port: port.default(9000).describe('Port to listen on'),
+  domain: domain.optional().describe('Serve buckets as <bucket>.<domain> as well (virtual-host style)'),
+  region: region.default('us-east-1').describe('Region of the cluster, as clients sign it'),
+  metadata,
+  secretFile,
+  credentialsFile: path
+    .optional()
+    .describe(
+      'File of the root credentials, unless ASHLAR_ROOT_ACCESS_KEY and ASHLAR_ROOT_SECRET_KEY are set',
+    ),
+  logLevel: level,
+})
+
+export type MetadataConfig = z.output<typeof metadataConfig>
+export type StorageNodeConfig = z.output<typeof storageNodeConfig>
+export type GatewayConfig = z.output<typeof gatewayConfig>
+
+export const serviceConfigs = {
+  gateway: gatewayConfig,
+  metadata: metadataConfig,
+  'storage-node': storageNodeConfig,
+} as const
+
+export type ServiceKind = keyof typeof serviceConfigs
