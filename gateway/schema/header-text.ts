@@ -45,7 +45,9 @@ function decodeQ(body: string): Buffer {
 
 /** Metadata as sent: US-ASCII as it is, anything else as one encoded word of base64. */
 export function encodeMetadata(value: string): string {
-  return /^[\t\x20-\x7e]*$/.test(value) ? value : `=?UTF-8?B?${Buffer.from(value, 'utf8').toString('base64')}?=`
+  return /^[\t\x20-\x7e]*$/.test(value)
+    ? value
+    : `=?UTF-8?B?${Buffer.from(value, 'utf8').toString('base64')}?=`
 }
 
 /** A header's text as Node wants it: UTF-8 bytes, one character each. Throws a TypeError on control characters. */

@@ -34,6 +34,9 @@ const rewritten = new Set([
   'ContentMD5',
 ])
 
+/** What it adds unasked: a checksum, a type for the body. */
+const addedBySdk = /^(?:Checksum|ContentType$)/
+
 const identifier = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}$/)
 const headerText = fc.stringMatching(/^[!-~]([ -~]{0,18}[!-~])?$/).filter((text) => !text.includes('=?'))
 const unicode = fc
@@ -84,7 +87,10 @@ function xmlValue(shape: Shape, place: string, depth: number, flattened = false)
     case 'timestamp':
       return shape.format === 'http-date' ? seconds : milliseconds
     case 'list':
-      return fc.array(xmlValue(shape.item.shape, place, depth), { minLength: flattened ? 1 : 0, maxLength: 3 })
+      return fc.array(xmlValue(shape.item.shape, place, depth), {
+        minLength: flattened ? 1 : 0,
+        maxLength: 3,
+      })
     case 'structure':
     case 'union':
       return structureValue(shape, depth + 1)
@@ -121,7 +127,11 @@ function memberValue(structure: StructureShape, member: Member): fc.Arbitrary<un
     if (member.name === 'Bucket') return fc.stringMatching(/^[a-z][a-z0-9]{2,20}$/)
     return unicode.filter((key) => key !== '')
   }
-  if (traits.httpHeader !== undefined || traits.httpQuery !== undefined || traits.httpPrefixHeaders !== undefined) {
+  if (
+    traits.httpHeader !== undefined ||
+    traits.httpQuery !== undefined ||
+    traits.httpPrefixHeaders !== undefined
+  ) {
     return httpValue(member)
   }
   if (traits.httpPayload && shape.kind === 'stream') return fc.uint8Array({ maxLength: 100 })
@@ -134,7 +144,11 @@ function messageValue(structure: StructureShape, skip: (member: Member) => boole
   return record(
     members.map((member) => [member.name, memberValue(structure, member)]),
     members
-      .filter(({ required, traits }) => required || traits.idempotencyToken || traits.streaming)
+      .filter(
+        // A copy without its result in the body is an error to the SDK, which knows that S3 reports late failures there.
+        ({ required, traits, name }) =>
+          required || traits.idempotencyToken || traits.streaming || /^Copy(Object|Part)Result$/.test(name),
+      )
       .map(({ name }) => name),
   )
 }
@@ -232,9 +246,11 @@ describe('requests as the SDK sends them', () => {
     it(operation.name, async () => {
       const parser = compileRequestParser(operation, xmlLimits)
       const inputs = messageValue(operation.input, ({ name }) => rewritten.has(name))
+      const expiresHeader = operation.input.members.some(({ traits }) => traits.httpHeader === 'Expires')
       await fc.assert(
         fc.asyncProperty(inputs, async (input) => {
-          const captured = await capture(operation.name, input)
+          // A copy: the SDK's middleware writes into what it is given.
+          const captured = await capture(operation.name, { ...input })
           const request = toParserRequest(captured, levelOf(operation))
           assert.equal(router(request).name, operation.name)
           const parsed = parser.parseHead(request)
@@ -247,9 +263,9 @@ describe('requests as the SDK sends them', () => {
           const expected = plain(input)
           assert.ok(isRecord(expected))
           for (const name of Object.keys(parsed)) {
-            if (rewritten.has(name) || (name.startsWith('Checksum') && !(name in expected))) delete parsed[name]
+            if (rewritten.has(name) || (addedBySdk.test(name) && !(name in expected))) delete parsed[name]
           }
-          const date = expected['Expires']
+          const date = expiresHeader ? expected['Expires'] : undefined
           assert.deepEqual(plain(parsed), {
             ...withoutEmptyMaps(expected),
             ...(date instanceof Date ? { ExpiresString: date.toUTCString() } : {}),
@@ -279,8 +295,14 @@ describe('responses as the SDK reads them', () => {
     it(operation.name, async () => {
       const write = compileResponseWriter(operation)
       // The client cannot send without the required members; their values do not matter here.
-      const inputs = fc.sample(messageValue(operation.input, ({ required }) => !required), { numRuns: 1, seed: 1 })
-      const outputs = messageValue(operation.output, ({ name }) => name === 'ExpiresString' || name === 'ContentLength')
+      const inputs = fc.sample(
+        messageValue(operation.input, ({ required }) => !required),
+        { numRuns: 1, seed: 1 },
+      )
+      const outputs = messageValue(
+        operation.output,
+        ({ name }) => name === 'ExpiresString' || name === 'ContentLength',
+      )
       await fc.assert(
         fc.asyncProperty(outputs, async (output) => {
           const stream = operation.output.members.find(({ shape }) => shape.kind === 'stream')

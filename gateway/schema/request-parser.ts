@@ -39,7 +39,8 @@ export interface RequestParser {
 export function compileRequestParser(operation: OperationShape, limits: XmlLimits): RequestParser {
   const steps = operation.input.members.flatMap((member) => compileHeadStep(member) ?? [])
   const payload = operation.input.members.find(({ traits }) => traits.httpPayload)
-  const isStream = payload !== undefined && (payload.shape.kind === 'stream' || payload.traits.streaming !== undefined)
+  const isStream =
+    payload !== undefined && (payload.shape.kind === 'stream' || payload.traits.streaming !== undefined)
   const document = isStream ? undefined : compileDocument(operation, payload, limits)
   return {
     payload: isStream ? 'stream' : document ? 'document' : 'none',
@@ -111,7 +112,9 @@ function compileHeader(member: Member, wireName: string): HeadStep {
     const text = request.headers.get(header)
     if (text !== undefined) assign(input, name, read(decodeHeader(text)))
     else if (required) {
-      throw new S3Error('InvalidRequest', { message: `Missing required header for this request: ${wireName}` })
+      throw new S3Error('InvalidRequest', {
+        message: `Missing required header for this request: ${wireName}`,
+      })
     }
   }
 }

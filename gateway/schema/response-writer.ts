@@ -138,7 +138,10 @@ function compilePayload(operation: OperationShape, { name, shape, traits }: Memb
 const writeLocation: BodyWriter = (fields, headers) => {
   const constraint = fields['LocationConstraint'] ?? ''
   const text = escapeXml(String(constraint))
-  return xml(`${XML_DECLARATION}<LocationConstraint xmlns="${S3_XMLNS}">${text}</LocationConstraint>`, headers)
+  return xml(
+    `${XML_DECLARATION}<LocationConstraint xmlns="${S3_XMLNS}">${text}</LocationConstraint>`,
+    headers,
+  )
 }
 
 function xml(document: string, headers: Map<string, string>): Uint8Array {

@@ -29,7 +29,9 @@ const toldApartByXId = new Set(['ListDirectoryBuckets'])
 export function routeRule(operation: OperationShape): RouteRule {
   const [, query = ''] = operation.uri.split('?')
   const pairs = query === '' ? [] : query.split('&').map((pair) => splitPair(pair))
-  const literals = pairs.filter(([key, value]) => value !== '' && (key !== 'x-id' || toldApartByXId.has(operation.name)))
+  const literals = pairs.filter(
+    ([key, value]) => value !== '' && (key !== 'x-id' || toldApartByXId.has(operation.name)),
+  )
   const subresources = pairs.filter(([, value]) => value === '').map(([key]) => key)
   if (subresources.length > 1) throw new Error(`${operation.name}: more than one sub-resource`)
   const required = operation.input.members.filter((member) => member.required)

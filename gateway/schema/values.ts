@@ -72,7 +72,11 @@ export function parseHttpDate(text: string): Date | undefined {
   if (match) {
     // Two-digit years: as POSIX strptime, 69 to 99 are the last century, 00 to 68 this one.
     const year = Number(match[3])
-    return build(String(year < 69 ? 2000 + year : 1900 + year), match[2], match[1], [match[4], match[5], match[6]])
+    return build(String(year < 69 ? 2000 + year : 1900 + year), match[2], match[1], [
+      match[4],
+      match[5],
+      match[6],
+    ])
   }
   match = asctime.exec(text)
   if (match) return build(match[6], match[1], match[2], [match[3], match[4], match[5]])

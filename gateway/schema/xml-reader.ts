@@ -54,7 +54,8 @@ function compileStructure(shape: StructureShape): XmlReader {
       }))
     return new Map(elements.map((member) => [member.traits.xmlName ?? member.name, slotOf(shape, member)]))
   }
-  const required = (): readonly Member[] => shape.members.filter((member) => member.required && isInBody(member.traits))
+  const required = (): readonly Member[] =>
+    shape.members.filter((member) => member.required && isInBody(member.traits))
   let requiredMembers: readonly Member[] | undefined
   const reader: XmlReader = (element) => {
     slots ??= prepare()
