@@ -1,7 +1,7 @@
 /**
  * The part of the WebAssembly JavaScript Interface (W3C, https://www.w3.org/TR/wasm-js-api-2/) that core/ uses:
  * pure computation, yet TypeScript declares it only together with the browser. Declared for the whole project,
- * as Node's types leave it out too. Functions of 32-bit and floating-point values only; memories are not shared.
+ * as Node's types leave it out too. Functions of 32-bit and floating-point values only.
  */
 declare namespace WebAssembly {
   /** A module did not validate. */
@@ -25,9 +25,10 @@ declare namespace WebAssembly {
 
   /** Linear memory in pages of 64 KiB. */
   class Memory {
-    constructor(descriptor: { initial: number; maximum?: number })
-    /** Replaced by a new buffer (and the old one detached) whenever the memory grows. */
-    readonly buffer: ArrayBuffer
+    /** A shared memory needs a maximum. Throws `RangeError` when there is no room for it. */
+    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean })
+    /** Shared if the memory is; otherwise replaced by a new one (and the old one detached) whenever it grows. */
+    readonly buffer: ArrayBuffer | SharedArrayBuffer
     /** Adds pages; returns how many there were. Throws `RangeError` past the maximum. */
     grow(pages: number): number
   }

@@ -157,7 +157,9 @@ export class Kernel {
       )
       this.#instances.set(rows, instance)
     }
-    return instance.exports[name]?.(...parameters)
+    const run = instance.exports[name]
+    if (typeof run !== 'function') throw new TypeError(`the generated module has no function ${name}`)
+    return run(...parameters)
   }
 }
 
