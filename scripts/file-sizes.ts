@@ -1,38 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { sourceFiles } from './lib/source-files.ts'
-
 /** A file past this many lines needs its reason below: what would be lost by cutting it. */
 export const linesWithoutReason = 400
 /** A file past this many lines is cut, whatever the reason. */
 export const linesAtMost = 800
 
-/** Why these files are longer than `linesWithoutReason`. */
+/** Why these files are longer than `linesWithoutReason`. Last in this file: test/checks puts a list of its own here. */
 export const reasons: Readonly<Record<string, string>> = {
   'gateway/errors/table.ts': 'One row for every error S3 documents: a table reads best whole.',
-}
-
-/** What is wrong with the length of one file, or undefined. */
-export function sizeFault(path: string, lines: number, reason: string | undefined): string | undefined {
-  if (lines > linesAtMost) return `${path}: ${lines} lines, more than ${linesAtMost}: cut it`
-  if (lines > linesWithoutReason) {
-    if (reason !== undefined) return undefined
-    return `${path}: ${lines} lines, more than ${linesWithoutReason}: cut it, or say why in scripts/file-sizes.ts`
-  }
-  if (reason === undefined) return undefined
-  return `${path}: ${lines} lines need no reason: take it out of scripts/file-sizes.ts`
-}
-
-/** Faults of all source files under `root`, generated code apart. */
-export async function sizeFaults(root: string): Promise<string[]> {
-  const files = await sourceFiles(root, ['.ts', '.js', '.mjs', '.cjs', '.sh', '.proto'])
-  const faults = Object.keys(reasons)
-    .filter((path) => !files.includes(path))
-    .map((path) => `${path}: has a reason in scripts/file-sizes.ts, but is not there`)
-  for (const path of files) {
-    const text = await readFile(join(root, path), 'utf8')
-    const fault = sizeFault(path, text.split('\n').length - 1, reasons[path])
-    if (fault !== undefined) faults.push(fault)
-  }
-  return faults
 }

@@ -12,6 +12,8 @@ import { sourceFiles } from './lib/source-files.ts'
 const concurrency = 2
 /** One test, in milliseconds. Generous for the slowest machine: it is there to end what hangs. */
 const timeoutMs = 300_000
+/** The whole run, in milliseconds: a file that leaves something open never ends, and is then named. */
+const deadlineMs = 20 * 60_000
 
 const help = `Usage: npm test [-- [<part of a path>...] [--grep <pattern>] [<option of node --test>...]]
 `
@@ -51,9 +53,16 @@ function runTests(files: readonly string[], options: readonly string[]): Promise
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' })
   // The runner ends its test processes when it is told to end, so it must be told.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+  const deadline = setTimeout(() => {
+    process.stderr.write(`npm test: not done after ${deadlineMs / 60_000} minutes, interrupting\n`)
+    child.kill('SIGINT')
+  }, deadlineMs)
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL']))
+    child.on('close', (code, signal) => {
+      clearTimeout(deadline)
+      resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL'])
+    })
   })
 }
 

@@ -1,8 +1,8 @@
 import { generate } from '../generate.ts'
-import { sizeFaults } from '../file-sizes.ts'
 import { exceptions } from '../import-matrix.ts'
 import { type CommandResult, runTool } from './command.ts'
 import { root } from './root.ts'
+import { sizeFaults } from './sizes.ts'
 import { sourceFiles } from './source-files.ts'
 
 /** One thing `npm run check` holds the checkout against. */
