@@ -1,0 +1,49 @@
+/**
+ * The acknowledgement contract (DESIGN §6): whether what reached stable storage is enough to tell the client "stored".
+ * Pure; asked once a stripe, after its last shard settled and before anything is committed.
+ */
+
+import type { Code } from '../erasure/code.ts'
+
+/**
+ * - `healthy`: every shard is on the node that its slot names.
+ * - `degraded`: not so, yet one more node may be lost; repair must be queued in the same commit.
+ * - `refused`: the write must not be acknowledged.
+ */
+export type Acknowledgement = 'healthy' | 'degraded' | 'refused'
+
+/**
+ * The verdict on one stripe.
+ *
+ * A placement group chosen over few nodes may name a node several times; storing it as chosen is healthy, since the
+ * operator was told what such a cluster can lose. A departure from the group must earn its acknowledgement: at least
+ * k + 1 shards, and k left whichever single node is lost next. Hence never at bare k, and never for a code with no parity.
+ *
+ * @param slots the node of each slot of the placement group, by shard number
+ * @param stored the node on which each shard is durable, by shard number; `undefined` where none has it
+ * @throws {RangeError} unless both name `code.total` shards
+ */
+export function acknowledge(
+  code: Code,
+  slots: readonly string[],
+  stored: readonly (string | undefined)[],
+): Acknowledgement {
+  if (slots.length !== code.total || stored.length !== code.total) {
+    throw new RangeError(`${code.name} has ${code.total} shards, not ${slots.length} and ${stored.length}`)
+  }
+  let healthy = true
+  let count = 0
+  let most = 0
+  const held = new Map<string, number>()
+  for (let shard = 0; shard < code.total; shard++) {
+    const node = stored[shard]
+    healthy &&= node === slots[shard]
+    if (node === undefined) continue
+    count++
+    const here = (held.get(node) ?? 0) + 1
+    held.set(node, here)
+    if (here > most) most = here
+  }
+  if (healthy) return 'healthy'
+  return count >= code.k + 1 && count - most >= code.k ? 'degraded' : 'refused'
+}
