@@ -118,6 +118,10 @@ export const s3Errors = {
     'The value of the expected bucket owner parameter must be an AWS account ID.',
   ),
   InvalidBucketState: definition(409, 'The request is not valid with the current state of the bucket.'),
+  InvalidChunkSizeError: definition(
+    403,
+    'Only the last chunk is allowed to have a size less than 8192 bytes',
+  ),
   InvalidDigest: definition(400, 'The Content-MD5 you specified was invalid.'),
   InvalidEncryptionAlgorithmError: definition(
     400,
@@ -194,6 +198,10 @@ export const s3Errors = {
   MalformedPOSTRequest: definition(
     400,
     'The body of your POST request is not well-formed multipart/form-data.',
+  ),
+  MalformedTrailerError: definition(
+    400,
+    'The request contained trailing data that was not well-formed or did not conform to our published schema.',
   ),
   MalformedXML: definition(
     400,
