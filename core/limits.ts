@@ -104,3 +104,214 @@ export const START_TIMEOUT_MS = 60_000
 
 /** Time for a process of the same folder that is just ending to let go of its lock. */
 export const LOCK_WAIT_MS = 10_000
+
+// Storage node
+
+/** A segment file: large enough that a node holds few of them, small enough to rewrite one in seconds. */
+export const SEGMENT_BYTES_MAX = 256 * 1024 * 1024
+
+/** Bytes of puts that wait for the log, which pins the callers' memory: a second of a fast disk's writing at most. */
+export const APPEND_QUEUE_BYTES_MAX = 64 * 1024 * 1024
+
+/** Bytes in one write of the log: past a few MiB a larger one is no faster, and small puts wait behind it. */
+export const APPEND_BATCH_BYTES_MAX = 8 * 1024 * 1024
+
+/** Records in one write of the log: half of IOV_MAX, as a record is up to three buffers and most are two. */
+export const APPEND_BATCH_RECORDS_MAX = 512
+
+/** Log written between two checkpoints of the index, which is what a start after a crash reads again. */
+export const INDEX_CHECKPOINT_BYTES = 64 * 1024 * 1024
+
+/** Index entries that are read and checked at every start: about a second. Beyond, that is left to the scrub. */
+export const INDEX_VERIFY_SHARDS_MAX = 1_000_000
+
+/** Segment files open at once: enough that hot ones stay open, far below the usual limit of 1,024 descriptors. */
+export const SEGMENT_FILES_OPEN_MAX = 256
+
+/** Encoded owner of a shard: a key of 1,024 bytes, a bucket of 63, a version and the rest, with room to spare. */
+export const SHARD_OWNER_BYTES_MAX = 2048
+
+/** Shards in one page of a list. */
+export const SHARD_LIST_MAX = 1000
+
+/** Free space below which a node takes no more writes: room for its index to grow and for deletes to be written. */
+export const DISK_RESERVE_BYTES = 128 * 1024 * 1024
+
+/** Time between two attempts of a full node to write again. */
+export const READ_ONLY_PROBE_MS = 5000
+
+// Shard transport
+
+/** Payload of one frame: at 1 GB/s a small request waits a quarter of a millisecond behind it. */
+export const SHARD_FRAME_BYTES_MAX = 256 * 1024
+
+/** Payload that is not shard data: an owner, sixteen checksums and an address fit many times. */
+export const SHARD_CONTROL_BYTES_MAX = 64 * 1024
+
+/** Shard bytes in flight on one connection, in both directions together: what a peer can make the other hold. */
+export const SHARD_CONNECTION_BYTES_MAX = 16 * 1024 * 1024
+
+/** Requests in flight on one connection. */
+export const SHARD_CONNECTION_REQUESTS_MAX = 1024
+
+/** Requests that wait for room on the connections to one node; more are refused at once. */
+export const SHARD_WAITING_REQUESTS_MAX = 8192
+
+/** Connections to one node: a second keeps the pipe full while the first is between two reads. */
+export const SHARD_CONNECTIONS_PER_NODE = 2
+
+/** Bytes handed to a socket at once: more would only queue small frames behind large ones. */
+export const SHARD_SOCKET_BYTES_MAX = 1024 * 1024
+
+/** What a caller may send before it has shown its token: a hello is under 400 bytes. */
+export const SHARD_HELLO_BYTES_MAX = 1024
+
+/** Time for that. */
+export const SHARD_HELLO_TIMEOUT_MS = 5000
+
+/** Callers that have not shown their token yet; more are hung up on. */
+export const SHARD_STRANGERS_MAX = 64
+
+/** Time to reach a node and be let in. */
+export const SHARD_CONNECT_TIMEOUT_MS = 2000
+
+/** Silence after which a node with requests in flight is asked for a sign of life. */
+export const SHARD_PING_MS = 1000
+
+/** Silence after which it counts as dead: longer than a pause of the garbage collector or a hiccup of a disk. */
+export const SHARD_DEAD_PEER_MS = 4000
+
+/** Time for one request, whatever the signs of life: a disk that takes longer for a MiB is a failed disk. */
+export const SHARD_REQUEST_TIMEOUT_MS = 30_000
+
+/** Wait before a node that could not be reached is tried again: doubles from the first to the second. */
+export const SHARD_BACKOFF_MS_MIN = 50
+export const SHARD_BACKOFF_MS_MAX = 1000
+
+/** Time an aborted request may take to get its last bytes out of the socket before the connection is given up. */
+export const SHARD_ABORT_FLUSH_MS = 250
+
+/** Time that requests in flight get when a shard server closes. */
+export const SHARD_CLOSE_GRACE_MS = 5000
+
+// Metadata
+
+/** Operations that every engine must take in one batch: etcd's default --max-txn-ops, and the most that one request needs. */
+export const ENGINE_BATCH_OPERATIONS_MIN = 128
+
+/** Operations of one batch of the embedded engine: a group of a hundred small commits with all that follows from them. */
+export const ENGINE_BATCH_OPERATIONS_MAX = 1024
+
+/** Bytes of one batch, keys and values: the manifest of 10,000 parts (about 3 MB) and as much garbage. etcd needs --max-request-bytes of this. */
+export const ENGINE_BATCH_BYTES_MAX = 8 * 1024 * 1024
+
+/** Keys and values that one scan returns: a listing of 1,000 and one more to see that there is more, rounded up. */
+export const ENGINE_SCAN_ENTRIES_MAX = 1024
+
+/** Parts of an object in one manifest page: about 64 KiB of records, and the 40 pages of 10,000 parts fit in one batch. */
+export const MANIFEST_PAGE_PARTS = 256
+
+/** S3's own: part numbers are 1 to 10,000. */
+export const PART_NUMBER_MAX = 10_000
+
+/** S3's own: a listing has at most 1,000 entries. */
+export const LIST_ENTRIES_MAX = 1000
+
+/** Outbox records read or acknowledged by one request: a reply of some hundred KiB. */
+export const OUTBOX_PAGE_MAX = 1000
+
+/** Outbox sequences reserved by one write, so that none is given twice after a crash; what is left of them is skipped. */
+export const OUTBOX_SEQUENCES_RESERVED = 65_536
+
+/** Bytes of records (as encoded, and their keys) that a partition keeps in memory: about 250,000 objects of a kilobyte in use. */
+export const RECORD_CACHE_BYTES_MAX = 64 * 1024 * 1024
+
+/** Records of an upload that one batch of a purge removes; each may carry one garbage task. Small, so that commits of users get between. */
+export const PURGE_RECORDS_PER_BATCH = 50
+
+/** A metadata request or reply, and a batch of them, on the wire: a CompleteUpload of 10,000 parts with checksums is about 2 MB. */
+export const METADATA_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+
+/** Encoded requests or replies after which a batch on the stream is sent and the next begun. */
+export const METADATA_BATCH_BYTES = 256 * 1024
+
+/** Requests of one stream that the metadata service works on at once; it reads no more until some are answered. */
+export const METADATA_STREAM_IN_FLIGHT_MAX = 1024
+
+/** Requests that a client of metadata holds, sent or not; more are refused at once, since memory is bounded. */
+export const METADATA_CLIENT_REQUESTS_MAX = 10_000
+
+/** Time in which a metadata request is answered or fails, a restart of the service included. */
+export const METADATA_REQUEST_TIMEOUT_MS = 15_000
+
+/** Pause before a client opens the stream to metadata again: doubled from the first to the second after each failure. */
+export const METADATA_RECONNECT_MIN_MS = 50
+export const METADATA_RECONNECT_MAX_MS = 2000
+
+/** Time that requests in flight get to end when the metadata service closes. */
+export const METADATA_CLOSE_GRACE_MS = 5000
+
+// The store: the cluster's client
+
+/** Contents up to this size are encoded and hashed on the event loop: 0.1 ms, about what two messages to a thread cost. */
+export const INLINE_CONTENT_BYTES_MAX = 64 * 1024
+
+/** Windows up to this size are reconstructed on the event loop: tens of microseconds. */
+export const INLINE_WINDOW_BYTES_MAX = 64 * 1024
+
+/** Stripes one write holds: one being filled, one being encoded, one on its way. More only moves the waiting. */
+export const WRITE_STRIPES_MAX = 3
+
+/** Stripes one read holds: the one being sent and the one that comes after it. */
+export const READ_STRIPES_MAX = 2
+
+/** Memory for the stripes of all writes of a process: a dozen at full depth, forty at one stripe each (rs-4-2). */
+export const WRITE_MEMORY_BYTES = 256 * 1024 * 1024
+
+/** Memory for the stripes of all reads that reconstruct; each holds its part for a millisecond. */
+export const READ_MEMORY_BYTES = 64 * 1024 * 1024
+
+/** How long a request waits for stripe memory before it is told to come again: less than a client's own patience. */
+export const STRIPE_MEMORY_WAIT_MS = 10_000
+
+/** Requests that may wait for stripe memory; past it, waiting would only end in the timeout. */
+export const STRIPE_MEMORY_WAITERS_MAX = 1024
+
+/** Time between two looks at the cluster: a node's lease lasts NODE_LEASE_MS, and suspicion bridges the gap. */
+export const CLUSTER_POLL_MS = 1000
+
+/** How long the first request waits for the first look at the cluster. */
+export const CLUSTER_FIRST_WAIT_MS = 10_000
+
+/** Map refreshes one shard write or read may cause by "stale map" before it counts as failed. */
+export const STALE_MAP_RETRIES_MAX = 3
+
+/** A node that takes longer for one shard is passed over: a synced megabyte takes a busy disk a fraction of this. */
+export const SHARD_PUT_TIMEOUT_MS = 4000
+
+/** The same for reading a shard; hedging has gone round the node long before. */
+export const SHARD_GET_TIMEOUT_MS = 4000
+
+/** Time to remove the shards of a write that failed; garbage collection finds what is left. */
+export const SHARD_DELETE_TIMEOUT_MS = 4000
+
+/** Nodes tried for one shard, the slot's own included: with three failures the trouble is not one node. */
+export const SHARD_PUT_NODES_MAX = 3
+
+/** A node that failed is left alone this long, twice as long after each further failure, up to the second figure. */
+export const SUSPICION_MS_MIN = 1000
+export const SUSPICION_MS_MAX = 8000
+
+/** Bounds of the wait before a slow shard is fetched another way; in between, twice the 95th percentile of late. */
+export const HEDGE_DELAY_MS_MIN = 15
+export const HEDGE_DELAY_MS_MAX = 1000
+
+/** Latencies remembered for the hedge delay. */
+export const HEDGE_SAMPLES = 256
+
+/** Hedges in hand at the start and at most, and what each read that needed none adds: under overload, hedges stay few. */
+export const HEDGE_TOKENS_MAX = 64
+export const HEDGE_TOKENS_PER_READ = 0.2
+
+/** Pauses between the questions whether a commit, whose answer was lost, took effect. */
+export const COMMIT_INQUIRY_PAUSES_MS: readonly number[] = [50, 200, 500, 1000, 2000]

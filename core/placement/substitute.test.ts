@@ -91,7 +91,7 @@ test('whenever an even spread over the live nodes could be acknowledged, so can 
     fc.property(shape, ({ zones, perZone, k, m, down }) => {
       const all = Array.from(
         { length: zones * perZone },
-        (_, i) => `${'abcd'[i % zones]}${Math.floor(i / zones)}`,
+        (_, i) => `${'abcd'.charAt(i % zones)}${Math.floor(i / zones)}`,
       )
       const live = all.filter((_, i) => !down.includes(i))
       const code = rsCode(k, m)

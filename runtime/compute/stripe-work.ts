@@ -1,0 +1,90 @@
+/** The work itself, the same on a worker thread and on the event loop. */
+
+import type { ChecksumAlgorithm } from '../../core/checksum/algorithms.ts'
+import { parseCode, type Code } from '../../core/erasure/code.ts'
+import { createKernel, type Kernel } from '../../core/erasure/kernel.ts'
+import { crc32cBlocks } from '../crypto/crc32c.ts'
+import { createChecksum, type RunningChecksum } from '../crypto/checksum.ts'
+import type { EncodeJob, ReconstructJob } from './messages.ts'
+import { shardAt, shardsHeld, shardView, sumsView } from './stripe-slot.ts'
+
+/** Encodes, hashes and reconstructs stripes in one memory. One a thread: kernels are not for concurrent use. */
+export class StripeWork {
+  readonly #memory: WebAssembly.Memory
+  readonly #kernels = new Map<string, Kernel>()
+  readonly #contents = new Map<number, readonly RunningChecksum[]>()
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory
+  }
+
+  open(content: number, digests: readonly ChecksumAlgorithm[]): void {
+    this.#contents.set(content, digests.map(createChecksum))
+  }
+
+  /** Pads the data, then computes the parity shards and every shard's block checksums. */
+  encode({ code: name, slot, dataBytes }: EncodeJob): void {
+    const code = parseCode(name)
+    this.#pad(code, { code: name, slot, dataBytes })
+    if (code.kind === 'rs') this.#kernel(code).encode(this.#offsets(code, slot), slot.shardBytes)
+    for (let shard = 0; shard < shardsHeld(code); shard++) {
+      const sums = crc32cBlocks(shardView(this.#memory, code, slot, shard))
+      sumsView(this.#memory, code, slot, shard).set(sums)
+    }
+  }
+
+  /** Runs the digests of a content over the stripe's data. */
+  hash(content: number, { code: name, slot, dataBytes }: EncodeJob): void {
+    const code = parseCode(name)
+    const running = this.#content(content)
+    for (let shard = 0; shard < code.k; shard++) {
+      const length = Math.min(slot.shardBytes, dataBytes - shard * slot.shardBytes)
+      if (length <= 0) return
+      const view = new Uint8Array(this.#memory.buffer, shardAt(code, slot, shard), length)
+      for (const digest of running) digest.update(view)
+    }
+  }
+
+  /** The digests, in the order asked for; the content is forgotten. */
+  finish(content: number): Uint8Array[] {
+    const digests = this.#content(content).map((running) => running.digest())
+    this.#contents.delete(content)
+    return digests
+  }
+
+  drop(content: number): void {
+    this.#contents.delete(content)
+  }
+
+  reconstruct({ code: name, slot, available, wanted }: ReconstructJob): void {
+    const code = parseCode(name)
+    this.#kernel(code).reconstruct(this.#offsets(code, slot), available, wanted, slot.shardBytes)
+  }
+
+  #pad(code: Code, { slot, dataBytes }: EncodeJob): void {
+    for (let shard = code.k - 1; shard >= 0; shard--) {
+      const used = Math.min(slot.shardBytes, dataBytes - shard * slot.shardBytes)
+      if (used === slot.shardBytes) return
+      shardView(this.#memory, code, slot, shard).fill(0, Math.max(0, used))
+    }
+  }
+
+  #content(content: number): readonly RunningChecksum[] {
+    const running = this.#contents.get(content)
+    if (running === undefined) throw new RangeError(`no content ${content} is open`)
+    return running
+  }
+
+  #kernel(code: Code): Kernel {
+    let kernel = this.#kernels.get(code.name)
+    if (kernel === undefined) {
+      kernel = createKernel(code, this.#memory)
+      this.#kernels.set(code.name, kernel)
+    }
+    return kernel
+  }
+
+  #offsets(code: Code, slot: EncodeJob['slot']): number[] {
+    return Array.from({ length: code.total }, (_, shard) => shardAt(code, slot, shard))
+  }
+}
