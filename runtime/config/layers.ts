@@ -22,6 +22,8 @@ export interface Field {
   readonly required: boolean
   /** Whether texts are taken as they are, and not read as JSON. */
   readonly textual: boolean
+  /** Whether it is true or false; a flag then needs no value. */
+  readonly boolean: boolean
   /** Whether the value is a path, to be resolved against what names it. */
   readonly path: boolean
 }
@@ -60,6 +62,7 @@ export function fieldsOf(schema: ConfigSchema): Field[] {
       fallback,
       required,
       textual: inner._zod.def.type === 'string' || inner._zod.def.type === 'enum',
+      boolean: inner._zod.def.type === 'boolean',
       path: z.globalRegistry.get(inner)?.['path'] === true,
     }
   })

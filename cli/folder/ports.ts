@@ -1,0 +1,44 @@
+import { createServer } from 'node:net'
+import type { Random } from '../../runtime/ports/random.ts'
+import { CommandError } from '../failure.ts'
+
+/**
+ * Ports for the services of one machine are taken below the range from which operating systems take the local ports of
+ * outgoing connections (32768 up on Linux, 49152 up on macOS): a node that is down for a minute then finds its port
+ * free again.
+ */
+const FIRST = 20_000
+const COUNT = 12_000
+
+/** Ports tried before giving up: with even half of the range in use, the chance of a failure is 2^-1000. */
+const TRIES_MAX = 1000
+
+/**
+ * `count` different ports that nothing listens on at `host`, from a random start on.
+ * @throws {CommandError} there are not that many
+ */
+export async function findFreePorts(count: number, host: string, random: Random): Promise<number[]> {
+  const start = Buffer.from(random.bytes(4)).readUInt32BE()
+  const found: number[] = []
+  for (let tried = 0; tried < count + TRIES_MAX && found.length < count; tried++) {
+    const port = FIRST + ((start + tried) % COUNT)
+    if (await isFree(port, host)) found.push(port)
+  }
+  if (found.length === count) return found
+  throw new CommandError(`no ${count} free ports on ${host} between ${FIRST} and ${FIRST + COUNT}`)
+}
+
+/** Whether one could listen there now. */
+export async function isFree(port: number, host: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const server = createServer()
+  server.once('error', () => {
+    resolve(false)
+  })
+  server.listen({ port, host, exclusive: true }, () => {
+    server.close(() => {
+      resolve(true)
+    })
+  })
+  return await promise
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { LOCAL_GATEWAYS_MAX, LOCAL_NODES_MAX, PORT_MAX, ZONES_MAX } from '../../core/limits.ts'
+import * as field from '../../runtime/config/fields.ts'
+import type { Topology } from '../folder/cluster-file.ts'
+
+/** What a new cluster is like unless told otherwise: any zone can be lost. */
+export const DEFAULT_TOPOLOGY: Topology = { zones: 3, nodesPerZone: 2, code: 'rs-4-2' }
+
+const count = (max: number) =>
+  z.int('expected a whole number').min(1, 'expected 1 or more').max(max, `expected at most ${max}`)
+
+const { zones, nodesPerZone, code } = DEFAULT_TOPOLOGY
+
+/** Options of `ashlar start`; the same names work as ASHLAR_* in the environment. */
+export const startConfig = z
+  .strictObject({
+    data: field.path.default('./data').describe('Folder of the cluster, made if it is not there'),
+    host: field.host.default('127.0.0.1').describe('Address the gateway listens on; 0.0.0.0 for all'),
+    port: field.port.default(9000).describe('Port of the gateway; 0 for any free one'),
+    zones: count(ZONES_MAX).optional().describe(`Zones of a new cluster (${zones})`),
+    nodesPerZone: count(LOCAL_NODES_MAX).optional().describe(`Storage nodes in each zone (${nodesPerZone})`),
+    code: field.code.optional().describe(`Erasure code, rs-<data>-<parity> or replica-<copies> (${code})`),
+    separate: z
+      .boolean('expected true or false')
+      .default(false)
+      .describe('Every service a process of its own, to kill and watch'),
+    gateways: count(LOCAL_GATEWAYS_MAX)
+      .default(1)
+      .describe('Gateways on ports from --port up, with --separate'),
+    domain: field.domain.optional().describe('Serve buckets as <bucket>.<domain> as well'),
+    region: field.region.default('us-east-1').describe('Region that clients sign'),
+    logLevel: field.logLevel.default('warn').describe('Least severe log lines to write to stderr'),
+  })
+  .refine((config) => config.gateways === 1 || config.separate, {
+    path: ['gateways'],
+    message: 'more than one gateway needs --separate',
+  })
+  .refine((config) => config.port === 0 || config.port + config.gateways - 1 <= PORT_MAX, {
+    path: ['gateways'],
+    message: `the ports from --port up end at ${PORT_MAX}`,
+  })
+  .refine((config) => (config.zones ?? zones) * (config.nodesPerZone ?? nodesPerZone) <= LOCAL_NODES_MAX, {
+    path: ['nodesPerZone'],
+    message: `at most ${LOCAL_NODES_MAX} storage nodes run on one machine`,
+  })
+
+export type StartConfig = z.output<typeof startConfig>
+
+/** The parts of the topology that were asked for by name. */
+export function wantedTopology(config: StartConfig): Partial<Topology> {
+  return {
+    ...(config.zones !== undefined && { zones: config.zones }),
+    ...(config.nodesPerZone !== undefined && { nodesPerZone: config.nodesPerZone }),
+    ...(config.code !== undefined && { code: config.code }),
+  }
+}
