@@ -1,0 +1,57 @@
+/**
+ * `npm run bench -- <name> [options]` measures one thing; `npm run bench` lists all and runs them one after another.
+ *
+ * A benchmark is a module beside this file that exports `run`, and a row below. It prints its figures to stdout, each with
+ * what it stands beside (a simpler implementation, another tool, the hardware), measured in the same run: the ratio is what
+ * carries over to another machine. See measure.ts and table.ts.
+ */
+
+import { UsageError } from './options.ts'
+
+interface Benchmark {
+  readonly name: string
+  /** One line for the list. */
+  readonly what: string
+  /** Loaded only when it runs. `args` are the words after the name; see options.ts for bad ones. */
+  readonly load: () => Promise<{ run(args: readonly string[]): Promise<void> }>
+}
+
+const benchmarks: readonly Benchmark[] = [
+  {
+    name: 'erasure',
+    what: 'erasure kernel: GB/s of encode, verify and reconstruct, beside the table version and ISA-L',
+    load: () => import('./erasure.ts'),
+  },
+]
+
+function list(): string {
+  const width = Math.max(...benchmarks.map(({ name }) => name.length))
+  const rows = benchmarks.map(({ name, what }) => `  ${name.padEnd(width)}  ${what}`)
+  return ['npm run bench -- <name> [options]', '', ...rows, ''].join('\n')
+}
+
+const [name, ...args] = process.argv.slice(2)
+const chosen = name === undefined ? benchmarks : benchmarks.filter((benchmark) => benchmark.name === name)
+
+if (name === undefined || name === '--help' || chosen.length === 0) console.log(list())
+if (name !== undefined && name !== '--help' && chosen.length === 0) {
+  console.error(`no benchmark is called ${name}`)
+  process.exitCode = 2
+}
+for (const benchmark of chosen) {
+  console.log(`# ${benchmark.name}: ${benchmark.what}\n`)
+  const { run } = await benchmark.load()
+  try {
+    await run(args)
+  } catch (error) {
+    if (!isUsageError(error)) throw error
+    console.error(error.message)
+    process.exitCode = 2
+  }
+}
+
+/** Unknown options (parseArgs' own errors) and values they cannot have are the user's slip: no stack trace. */
+function isUsageError(error: unknown): error is Error {
+  if (error instanceof UsageError) return true
+  return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+}
