@@ -43,6 +43,9 @@ export class Kernel {
   readonly relaxed: boolean
   readonly #tables = new WebAssembly.Memory({ initial: 1, maximum: 1 })
   readonly #shared: boolean
+  /** Shard numbers. */
+  readonly #data: readonly number[]
+  readonly #parity: readonly number[]
   readonly #instances = new Map<number, WebAssembly.Instance>()
   /** Least recently used first. */
   readonly #plans = new Map<string, Plan>()
@@ -52,24 +55,27 @@ export class Kernel {
     this.code = code
     this.memory = memory
     this.relaxed = relaxed
+    this.#data = range(0, code.k)
+    this.#parity = range(code.k, code.total)
     this.#shared = memory.buffer instanceof SharedArrayBuffer
     new Uint8Array(this.#tables.buffer).set(tablesOf(parityRows(code)))
   }
 
   /** Computes the m parity shards of the k data shards. */
   encode(shards: ShardOffsets, shardBytes: number): void {
-    const { k, m } = this.code
-    const data = this.#place(shards, range(0, k), shardBytes)
-    const parity = this.#place(shards, range(k, k + m), shardBytes)
+    const data = this.#place(shards, this.#data, shardBytes)
+    const parity = this.#place(shards, this.#parity, shardBytes)
     assertApart(data, parity, shardBytes)
-    if (m > 0) this.#call('apply', m, [0, ...data, ...parity, shardBytes])
+    if (parity.length > 0) this.#call('apply', parity.length, [0, ...data, ...parity, shardBytes])
   }
 
   /** Whether the parity shards are exactly those of the data shards. */
   verify(shards: ShardOffsets, shardBytes: number): boolean {
-    const { total, m } = this.code
-    const all = this.#place(shards, range(0, total), shardBytes)
-    return m === 0 || this.#call('check', m, [0, ...all, shardBytes]) === 1
+    const data = this.#place(shards, this.#data, shardBytes)
+    const parity = this.#place(shards, this.#parity, shardBytes)
+    return (
+      parity.length === 0 || this.#call('check', parity.length, [0, ...data, ...parity, shardBytes]) === 1
+    )
   }
 
   /**
@@ -195,13 +201,16 @@ function tablesOf(rows: Matrix): Uint8Array {
 
 /** Refuses written shards that overlap a read one or each other: the result would depend on the order of the loop. */
 function assertApart(read: readonly number[], written: readonly number[], shardBytes: number): void {
-  for (const [i, target] of written.entries()) {
-    for (const other of [...read, ...written.slice(i + 1)]) {
-      if (Math.abs(target - other) < shardBytes) {
-        throw new RangeError(`shards of ${shardBytes} bytes at ${target} and ${other} overlap`)
-      }
-    }
+  for (let i = 0; i < written.length; i++) {
+    const target = written[i] ?? 0
+    for (const source of read) assertDistance(target, source, shardBytes)
+    for (let j = i + 1; j < written.length; j++) assertDistance(target, written[j] ?? 0, shardBytes)
   }
+}
+
+function assertDistance(a: number, b: number, shardBytes: number): void {
+  if (Math.abs(a - b) >= shardBytes) return
+  throw new RangeError(`shards of ${shardBytes} bytes at ${a} and ${b} overlap`)
 }
 
 function range(start: number, end: number): number[] {
