@@ -4,13 +4,6 @@ import fc from 'fast-check'
 import { SHARD_BLOCK_BYTES } from '../../core/limits.ts'
 import { blockCount, crc32c, crc32cBlocks, firstBadBlock } from './crc32c.ts'
 
-/** What this test needs of the engine's global; the compiler's library without DOM does not declare it. */
-declare const WebAssembly: {
-  Memory: new (limits: { initial: number; maximum?: number; shared?: boolean }) => {
-    readonly buffer: ArrayBuffer | SharedArrayBuffer
-  }
-}
-
 /** Bit by bit, from the definition: the oracle. */
 function slowCrc32c(data: Uint8Array): number {
   let crc = 0xffffffff

@@ -7,13 +7,6 @@
  */
 import { assemble, I32, op, type Bytes } from '../../core/erasure/wasm.ts'
 
-/** What this file needs of the engine's global; the compiler's library without DOM does not declare it. */
-declare const WebAssembly: {
-  Memory: new (limits: { initial: number }) => { readonly buffer: ArrayBuffer }
-  Module: new (bytes: Uint8Array<ArrayBuffer>) => object
-  Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> }
-}
-
 /** Reflected polynomial. Source: NVM Express NVM Command Set Specification 1.0b, §5.2.1.3.4. */
 const POLYNOMIAL = 0x9a6c9329ac4bc9b5n
 const TABLES = 16
