@@ -8,7 +8,7 @@
 
 /** What the files of one top-level directory may import. Its own files are always allowed. */
 interface Room {
-  /** Rooms whose values and types it may import. */
+  /** Rooms (and files at the top) whose values and types it may import. */
   readonly imports: readonly string[]
   /** Rooms of which it may import types only, which vanish before anything runs. */
   readonly types?: readonly string[]
@@ -30,7 +30,17 @@ export const rooms: Readonly<Record<string, Room>> = {
   'storage-node': service,
   // Only the command line and the tests wire several services together.
   cli: {
-    imports: ['gateway', 'workers', 'metadata', 'storage-node', 'store', 'core', 'runtime', 'proto'],
+    imports: [
+      'gateway',
+      'workers',
+      'metadata',
+      'storage-node',
+      'store',
+      'core',
+      'runtime',
+      'proto',
+      'package.json',
+    ],
     external: true,
   },
   test: {

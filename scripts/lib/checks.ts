@@ -26,9 +26,7 @@ function fromFaults(faults: readonly string[]): CommandResult {
 /** Runs one rule of scripts/lint over the code, and no other rule. */
 async function architecture(rule: 'imports' | 'ambient'): Promise<CommandResult> {
   const files = await sourceFiles(root, ['.ts', '.js', '.mjs'])
-  const config = 'scripts/lint/architecture.oxlintrc.json'
-  const other = rule === 'imports' ? 'ambient' : 'imports'
-  const args = ['-c', config, '-A', `architecture/${other}`, '--format', 'unix', '--disable-nested-config']
+  const args = ['-c', `scripts/lint/${rule}.oxlintrc.json`, '--disable-nested-config', '--format', 'unix']
   return await runTool(root, 'oxlint', [...args, ...files])
 }
 

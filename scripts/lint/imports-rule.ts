@@ -22,8 +22,8 @@ function fault(path: string, { specifier, typeOnly }: Imported): string | undefi
   const target = posix.join(posix.dirname(path), specifier)
   const to = roomOf(target)
   if (to === from) return undefined
+  if (room.imports.includes(to ?? target)) return undefined
   if (to === undefined || to === '..') return `${from}/ may not import files outside the rooms (${specifier})`
-  if (room.imports.includes(to)) return undefined
   if (room.types?.includes(to) !== true) return `${from}/ may not import ${to}/ (${specifier})`
   return typeOnly ? undefined : `${from}/ may import only types of ${to}/ (${specifier})`
 }

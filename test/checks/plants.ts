@@ -303,9 +303,12 @@ export const innocents: Readonly<Record<string, Readonly<Record<string, string>>
     'gateway/types.ts':
       "import type { Server } from 'node:http'\nexport type S = Server | WebSocket | Date\n",
     'gateway/hash.ts': "import { createHash } from 'node:crypto'\nexport const f = () => createHash('md5')\n",
+    'gateway/other.ts': "import { f } from '../metadata/a.ts'\nexport { f }\n",
     'gateway/main.ts': "import { createServer } from 'node:http'\nexport const f = () => createServer()\n",
   },
   imports: {
+    'store/ambient.ts': 'export const f = () => Date.now()\n',
+    'cli/version.ts': "import version from '../package.json' with { type: 'json' }\nexport { version }\n",
     'proto/api.ts': "import type { ZONES } from '../core/limits.ts'\nexport type Z = typeof ZONES\n",
     'core/oracle.test.ts': "import { createHash } from 'node:crypto'\nexport const f = createHash\n",
     'gateway/put.ts': "import { zonesLeft } from '../store/read.ts'\nexport const f = zonesLeft\n",
