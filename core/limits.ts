@@ -110,8 +110,8 @@ export const LOCK_WAIT_MS = 10_000
 /** A segment file: large enough that a node holds few of them, small enough to rewrite one in seconds. */
 export const SEGMENT_BYTES_MAX = 256 * 1024 * 1024
 
-/** Bytes of puts that wait for the log, which pins the callers' memory: a second of a fast disk's writing at most. */
-export const APPEND_QUEUE_BYTES_MAX = 64 * 1024 * 1024
+/** Bytes of puts that wait for the log, pinned in memory: a second or two of a good disk; more is refused as overload. */
+export const APPEND_QUEUE_BYTES_MAX = 256 * 1024 * 1024
 
 /** Bytes in one write of the log: past a few MiB a larger one is no faster, and small puts wait behind it. */
 export const APPEND_BATCH_BYTES_MAX = 8 * 1024 * 1024
@@ -223,7 +223,7 @@ export const OUTBOX_PAGE_MAX = 1000
 /** Outbox sequences reserved by one write, so that none is given twice after a crash; what is left of them is skipped. */
 export const OUTBOX_SEQUENCES_RESERVED = 65_536
 
-/** Bytes of records (as encoded, and their keys) that a partition keeps in memory: about 250,000 objects of a kilobyte in use. */
+/** Bytes that the records which a partition keeps in memory may take, as estimated: about 50,000 objects. */
 export const RECORD_CACHE_BYTES_MAX = 64 * 1024 * 1024
 
 /** Records of an upload that one batch of a purge removes; each may carry one garbage task. Small, so that commits of users get between. */
@@ -315,3 +315,38 @@ export const HEDGE_TOKENS_PER_READ = 0.2
 
 /** Pauses between the questions whether a commit, whose answer was lost, took effect. */
 export const COMMIT_INQUIRY_PAUSES_MS: readonly number[] = [50, 200, 500, 1000, 2000]
+
+// Gateway: what one HTTP request may be
+
+/** Request line and headers together. Presigned URLs with session tokens reach 8 KiB, S3 allows 8 KiB of headers. */
+export const HTTP_HEAD_BYTES_MAX = 32 * 1024
+
+/** Time for the whole head of a request to arrive: generous for a phone, too short to hold sockets for nothing. */
+export const HTTP_HEAD_TIMEOUT_MS = 30_000
+
+/** Silence on a socket, while it is the client's turn, after which the request is given up; S3 answers RequestTimeout. */
+export const HTTP_IDLE_TIMEOUT_MS = 60_000
+
+/** How long an idle connection is kept for the next request: above the 60 s of common load balancers. */
+export const HTTP_KEEP_ALIVE_MS = 65_000
+
+/** Sockets of one gateway: each idle one costs some 20 KiB. */
+export const HTTP_CONNECTIONS_MAX = 10_000
+
+/** Unread request body that is read and thrown away to keep a connection or to let an early answer arrive. */
+export const HTTP_DRAIN_BYTES_MAX = 4 * 1024 * 1024
+
+/** A document in a request body. CompleteMultipartUpload of 10,000 parts with checksums takes about 5 MiB. */
+export const XML_BODY_BYTES_MAX = 8 * 1024 * 1024
+
+/** Elements and attributes of such a document: 10,000 parts of up to 14 elements. */
+export const XML_NODES_MAX = 150_000
+
+/** Nesting of such a document; S3's deepest has 8. */
+export const XML_DEPTH_MAX = 16
+
+/** Bytes of an object's key in UTF-8. Source: S3 User Guide, "Naming Amazon S3 objects". */
+export const OBJECT_KEY_BYTES_MAX = 1024
+
+/** Bytes of user metadata, names and values. Source: S3 User Guide, "Working with object metadata". */
+export const USER_METADATA_BYTES_MAX = 2048

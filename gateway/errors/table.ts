@@ -34,6 +34,8 @@ export const s3Errors = {
     400,
     'The email address you provided is associated with more than one account.',
   ),
+  InvalidAnnotationName: definition(400, 'The annotation name is not valid.'),
+  InvalidPrefix: definition(400, 'The prefix is not valid.'),
   AnnotationLimitExceeded: definition(
     400,
     'The maximum number of annotations for this object has been reached.',

@@ -325,7 +325,8 @@ describe('responses as the SDK reads them', () => {
           const received = await send(s3, operation.name, inputs[0])
           s3.destroy()
           assert.ok(isRecord(received))
-          const { $metadata: _, ...read } = received
+          const { $metadata: _, ...members } = received
+          const read: Record<string, unknown> = members
           if (stream) read[stream.name] = await readBody(read[stream.name])
           const date = output['Expires']
           assert.deepEqual(

@@ -1,0 +1,249 @@
+/**
+ * The fixed pipeline of every request:
+ * identify → route → authenticate → parse → authorize → handle → serialise → record.
+ *
+ * Whatever any stage throws becomes one answer. The body is not touched before the caller is authenticated and authorized,
+ * so a refused client that asked `Expect: 100-continue` never sends it.
+ */
+import { XML_BODY_BYTES_MAX, XML_DEPTH_MAX, XML_NODES_MAX } from '../../core/limits.ts'
+import { headerValues } from '../../core/signing/request.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Log } from '../../runtime/ports/log.ts'
+import { S3Error } from '../errors/s3-error.ts'
+import type { OperationRow, RequestContext } from '../operations/operation.ts'
+import { readOperation } from '../schema/model.ts'
+import { s3Operations } from '../schema/operations.ts'
+import { compileRequestParser, type InputFields, type RequestParser } from '../schema/request-parser.ts'
+import { compileResponseWriter, type ResponseWriter } from '../schema/response-writer.ts'
+import { compileRouter, notImplemented } from '../schema/router.ts'
+import { formatHttpDate } from '../schema/values.ts'
+import { errorResponse, toS3Error } from './error-response.ts'
+import type { Answer, IncomingRequest, OutgoingResponse } from './exchange.ts'
+import type { Identity } from './identity.ts'
+import type { Authenticate, Authenticated, Authorize, Principal, Recorder } from './ports.ts'
+import { parseTarget, type Target } from './target.ts'
+
+export interface PipelineOptions {
+  readonly operations: readonly OperationRow[]
+  readonly authenticate: Authenticate
+  readonly authorize: Authorize
+  readonly clock: Clock
+  readonly identity: Identity
+  readonly log: Log
+  readonly recorders: readonly Recorder[]
+  /** Host names served virtual-host style: `bucket.<domain>`. */
+  readonly domains: readonly string[]
+  readonly region: string
+}
+
+/** Answers one request; never rejects. */
+export type Pipeline = (request: IncomingRequest) => Promise<Answer>
+
+interface CompiledOperation {
+  readonly row: OperationRow
+  readonly parser: RequestParser
+  readonly write: ResponseWriter
+}
+
+/** What is known of a request so far, for the answer and the record. */
+interface Progress {
+  readonly requestId: string
+  readonly timeMs: number
+  readonly startedMs: number
+  host: string | undefined
+  target: Target | undefined
+  operation: string | undefined
+  principal: Principal | undefined
+  errorCode: string | undefined
+  bytesReceived: number
+}
+
+const xmlLimits = { bytesMax: XML_BODY_BYTES_MAX, depthMax: XML_DEPTH_MAX, nodesMax: XML_NODES_MAX }
+
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { clock, log, region, authenticate, authorize, recorders } = options
+  const compiled = compileOperations(options.operations)
+  const route = compileRouter(s3Operations.values())
+  const { nextRequestId, hostId } = options.identity
+  // Longest first, so that of two domains one of which ends with the other the nearer one wins.
+  const domains = options.domains.map((name) => name.toLowerCase()).toSorted((a, b) => b.length - a.length)
+
+  async function respond(request: IncomingRequest, progress: Progress): Promise<OutgoingResponse> {
+    // Identify
+    const headers = flatten(request.headers)
+    progress.host = hostOf(request)
+    const target = (progress.target = parseTarget(request.target, progress.host, domains))
+    // Route
+    const { method } = request
+    const routed = route({ ...target, method, header: (name) => headers.get(name) })
+    progress.operation = routed.name
+    // Authenticate
+    const signable = { method, rawPath: target.rawPath, rawQuery: target.rawQuery, headers: request.headers }
+    const authenticated = await authenticate(signable, progress.timeMs)
+    progress.principal = authenticated.principal
+    // Whether an operation is built is told to those who may ask.
+    const operation = compiled.get(routed.name)
+    if (!operation) throw notImplemented(routed.name)
+    // Parse
+    const { row, parser, write } = operation
+    const input = parser.parseHead({ bucket: target.bucket, key: target.key, query: target.query, headers })
+    // Authorize
+    const { bucket, key } = target
+    await authorize({ principal: authenticated.principal, action: row.action, bucket, key })
+    // Handle
+    await takeBody(parser, input, authenticated, counted(request.body, progress))
+    const context: RequestContext = {
+      requestId: progress.requestId,
+      principal: authenticated.principal,
+      region,
+      nowMs: progress.timeMs,
+      signal: request.signal,
+      log: log.child({ requestId: progress.requestId, operation: routed.name }),
+      resourceUrl: `${request.secure ? 'https' : 'http'}://${progress.host ?? ''}${target.rawPath}`,
+    }
+    const output = await row.handle(input, context)
+    // Serialise
+    return write(output)
+  }
+
+  function refuse(thrown: unknown, request: IncomingRequest, progress: Progress): OutgoingResponse {
+    const error = toS3Error(thrown)
+    progress.errorCode = error.code
+    if (error !== thrown && !request.signal.aborted) {
+      log.error('request failed', {
+        requestId: progress.requestId,
+        operation: progress.operation,
+        error: thrown,
+      })
+    }
+    return errorResponse(error, {
+      requestId: progress.requestId,
+      hostId,
+      method: request.method,
+      bucket: progress.target?.bucket,
+      key: progress.target?.key,
+    })
+  }
+
+  function record(
+    request: IncomingRequest,
+    progress: Progress,
+    response: OutgoingResponse,
+  ): Answer['delivered'] {
+    return ({ bytesSent, complete }) => {
+      const { target, principal } = progress
+      for (const take of recorders) {
+        take({
+          requestId: progress.requestId,
+          timeMs: progress.timeMs,
+          method: request.method,
+          operation: progress.operation,
+          bucket: target?.bucket,
+          key: target?.key,
+          principal: principal?.kind === 'root' ? principal.accessKey : 'anonymous',
+          status: response.status,
+          errorCode: progress.errorCode,
+          bytesReceived: progress.bytesReceived,
+          bytesSent,
+          complete,
+          durationMs: clock.monotonicMs() - progress.startedMs,
+          remoteAddress: request.remoteAddress,
+          userAgent: headerValues(request.headers, 'user-agent')[0],
+        })
+      }
+    }
+  }
+
+  return async (request) => {
+    const progress: Progress = {
+      requestId: nextRequestId(),
+      timeMs: clock.nowMs(),
+      startedMs: clock.monotonicMs(),
+      host: undefined,
+      target: undefined,
+      operation: undefined,
+      principal: undefined,
+      errorCode: undefined,
+      bytesReceived: 0,
+    }
+    let response: OutgoingResponse
+    try {
+      response = await respond(request, progress)
+    } catch (thrown) {
+      response = refuse(thrown, request, progress)
+    }
+    const headers = new Map(response.headers)
+    headers.set('x-amz-request-id', progress.requestId)
+    headers.set('x-amz-id-2', hostId)
+    headers.set('date', formatHttpDate(new Date(progress.timeMs)))
+    headers.set('server', 'Ashlar')
+    return { response: { ...response, headers }, delivered: record(request, progress, response) }
+  }
+}
+
+function compileOperations(rows: readonly OperationRow[]): ReadonlyMap<string, CompiledOperation> {
+  const compiled = new Map<string, CompiledOperation>()
+  for (const row of rows) {
+    const shape = readOperation(row.schema)
+    if (compiled.has(shape.name)) throw new Error(`two rows for ${shape.name}`)
+    const parser = compileRequestParser(shape, xmlLimits)
+    compiled.set(shape.name, { row, parser, write: compileResponseWriter(shape) })
+  }
+  return compiled
+}
+
+function flatten(fields: IncomingRequest['headers']): ReadonlyMap<string, string> {
+  const headers = new Map<string, string>()
+  for (const [name, values] of Object.entries(fields)) if (values) headers.set(name, values.join(', '))
+  return headers
+}
+
+/** RFC 9112 §3.2: a request without exactly one Host is bad. HTTP/1.0 clients must send it too, since it is signed. */
+function hostOf(request: IncomingRequest): string {
+  const hosts = headerValues(request.headers, 'host')
+  const [host] = hosts
+  if (hosts.length !== 1 || host === undefined || !/^[A-Za-z0-9._:[\]-]*$/.test(host)) {
+    throw new S3Error('InvalidRequest', { message: 'The request must have one valid Host header.' })
+  }
+  return host
+}
+
+async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  progress: Progress,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of body) {
+    progress.bytesReceived += chunk.byteLength
+    yield chunk
+  }
+}
+
+async function takeBody(
+  parser: RequestParser,
+  input: InputFields,
+  authenticated: Authenticated,
+  source: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (parser.payload === 'none') return
+  const body = authenticated.openBody(source)
+  if (parser.streamMember !== undefined) {
+    input[parser.streamMember] = body
+    // The header counts the framing of aws-chunked too; the object is what comes out.
+    if (input['ContentLength'] !== undefined) input['ContentLength'] = body.size
+    return
+  }
+  if (body.size > XML_BODY_BYTES_MAX) {
+    throw new S3Error('MaxMessageLengthExceeded', {
+      fields: { MaxMessageLengthBytes: String(XML_BODY_BYTES_MAX) },
+    })
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.byteLength
+    // The body stage holds the client to `size`; this holds the body stage to it.
+    if (size > XML_BODY_BYTES_MAX) throw new S3Error('MaxMessageLengthExceeded')
+    chunks.push(chunk)
+  }
+  parser.parseDocument(input, Buffer.concat(chunks))
+}

@@ -1,0 +1,73 @@
+/** Writes an answer to a `node:http` response: head, then body under backpressure, never a wrong complete one. */
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { BodyStream } from '../schema/response-writer.ts'
+import type { Delivery, OutgoingResponse } from './exchange.ts'
+
+/**
+ * Sends all but the very end: resolves when the last byte was handed to the socket. The caller then ends the response
+ * (`res.end()`). A body that fails midway, or yields other than its `size`, destroys the connection, so that the client
+ * sees a truncated transfer. Rejects with what the body threw; resolves `complete: false` when the client left.
+ */
+export async function sendResponse(
+  res: ServerResponse,
+  { status, headers, body }: OutgoingResponse,
+  options: { readonly head: boolean; readonly close: boolean },
+): Promise<Delivery> {
+  const size = body === undefined ? 0 : body instanceof Uint8Array ? body.byteLength : body.size
+  for (const [name, value] of headers) res.setHeader(name, value)
+  if (options.close) res.setHeader('connection', 'close')
+  const bodiless = options.head || status === 204 || status === 304
+  // A HEAD answer describes the object: its length, if the handler gave one, stays.
+  if (!bodiless) res.setHeader('content-length', size)
+  res.writeHead(status)
+  if (bodiless || body === undefined || size === 0) {
+    if (!(body === undefined || body instanceof Uint8Array) && !bodiless) await assertEmpty(res, body)
+    res.flushHeaders()
+    return { bytesSent: 0, complete: !res.destroyed }
+  }
+  if (body instanceof Uint8Array) {
+    res.write(body)
+    return { bytesSent: size, complete: !res.destroyed }
+  }
+  return await sendStream(res, body)
+}
+
+async function sendStream(res: ServerResponse, { size, stream }: BodyStream): Promise<Delivery> {
+  let bytesSent = 0
+  try {
+    for await (const chunk of stream) {
+      if (res.destroyed) return { bytesSent, complete: false }
+      if (bytesSent + chunk.byteLength > size) throw new Error(`body is longer than its ${size} bytes`)
+      bytesSent += chunk.byteLength
+      if (!res.write(chunk) && !(await drained(res))) return { bytesSent, complete: false }
+    }
+    if (bytesSent !== size) throw new Error(`body ended after ${bytesSent} of ${size} bytes`)
+  } catch (error) {
+    const gone = res.destroyed
+    res.destroy()
+    if (gone) return { bytesSent, complete: false }
+    throw error
+  }
+  return { bytesSent, complete: !res.destroyed }
+}
+
+/** A stream of no bytes is still read: it may fail. */
+async function assertEmpty(res: ServerResponse, body: BodyStream): Promise<void> {
+  await sendStream(res, body)
+}
+
+/** Waits for room in the socket's buffer; false when the client left first. */
+async function drained(res: ServerResponse): Promise<boolean> {
+  if (res.destroyed) return false
+  const leave = new AbortController()
+  try {
+    await Promise.race([
+      once(res, 'drain', { signal: leave.signal }),
+      once(res, 'close', { signal: leave.signal }),
+    ])
+  } finally {
+    leave.abort()
+  }
+  return !res.destroyed
+}

@@ -1,0 +1,76 @@
+/**
+ * An operation is one row: the SDK's schema, the policy action it needs, and a handler with typed input and output.
+ * Handlers never see HTTP, XML or signatures.
+ */
+import type { Log } from '../../runtime/ports/log.ts'
+import type { Principal, RequestBody } from '../http/ports.ts'
+import type { InputFields } from '../schema/request-parser.ts'
+import type { BodyStream } from '../schema/response-writer.ts'
+
+export interface RequestContext {
+  readonly requestId: string
+  readonly principal: Principal
+  /** The region this gateway answers for. */
+  readonly region: string
+  /** Unix milliseconds at which the request arrived: the one "now" of the request. */
+  readonly nowMs: number
+  /** Aborted when the client is gone; pass it to everything that waits. */
+  readonly signal: AbortSignal
+  /** Lines of this log carry the request id. */
+  readonly log: Log
+  /** Absolute URL of the bucket or object as the client addressed it, percent-encoded, without a query. */
+  readonly resourceUrl: string
+}
+
+/** Throws `S3Error` for whatever the client should be told; anything else becomes `InternalError`. */
+export type Handler<Input, Output> = (input: Input, context: RequestContext) => Promise<Output>
+
+type Leaf = Date | Uint8Array
+
+/** Members the schema requires are there: the parser has refused the request otherwise. */
+type Present<T> = T extends Leaf
+  ? T
+  : T extends readonly (infer Item)[]
+    ? Present<Item>[]
+    : T extends object
+      ? { [K in keyof T]: {} extends Pick<T, K> ? Present<T[K]> : Present<Exclude<T[K], undefined>> }
+      : T
+
+/**
+ * What a handler gets for one of the SDK's input types: required members present, `Body` a checked stream, and `Expires`
+ * also as the text that came.
+ */
+export type OperationInput<SdkInput> = Present<Omit<SdkInput, 'Body'>> &
+  ('Body' extends keyof SdkInput ? { readonly Body: RequestBody } : unknown) &
+  ('Expires' extends keyof SdkInput ? { readonly ExpiresString?: string } : unknown)
+
+/** What a handler returns for one of the SDK's output types: `Body` a stream of known size. */
+export type OperationOutput<SdkOutput> = Omit<SdkOutput, '$metadata' | 'Body'> &
+  ('Body' extends keyof SdkOutput ? { readonly Body?: BodyStream } : unknown)
+
+/** A row as the pipeline uses it; made by `operation`, which checks the types. */
+export interface OperationRow {
+  /** An operation schema of `@aws-sdk/client-s3`, such as `PutObject$`. */
+  readonly schema: unknown
+  /** The policy action, e.g. `s3:PutObject`. */
+  readonly action: string
+  readonly handle: (input: InputFields, context: RequestContext) => Promise<unknown>
+}
+
+/**
+ * One row. `SdkInput` and `SdkOutput` are the SDK's types of the operation, e.g.
+ * `operation<PutObjectCommandInput, PutObjectCommandOutput>(PutObject$, 's3:PutObject', putObject)`.
+ */
+export function operation<SdkInput, SdkOutput>(
+  schema: unknown,
+  action: string,
+  handle: Handler<OperationInput<SdkInput>, OperationOutput<SdkOutput>>,
+): OperationRow {
+  return {
+    schema,
+    action,
+    // The parser builds its fields from the schema that the SDK's types were generated from: the one place where that
+    // knowledge becomes a type. The oracle test holds it to it.
+    handle: (input, context) => handle(input as OperationInput<SdkInput>, context),
+  }
+}

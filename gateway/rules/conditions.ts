@@ -1,0 +1,110 @@
+/**
+ * Conditions on reads, in the order of RFC 9110 §13.2.2, which is also S3's (API Reference, GetObject: If-Match true and
+ * If-Unmodified-Since false is 200; If-None-Match false and If-Modified-Since true is 304).
+ */
+import { S3Error } from '../errors/s3-error.ts'
+
+export interface ReadConditions {
+  readonly IfMatch?: string | undefined
+  readonly IfNoneMatch?: string | undefined
+  readonly IfModifiedSince?: Date | undefined
+  readonly IfUnmodifiedSince?: Date | undefined
+}
+
+/** What is compared: an entity tag without quotes, and the time of the last change in Unix milliseconds. */
+export interface Validators {
+  readonly etag: string
+  readonly lastModifiedMs: number
+}
+
+/** `proceed`; `not-modified` is 304 for GET and HEAD; `failed` is 412 and names the condition that did not hold. */
+export type ConditionOutcome =
+  | { readonly kind: 'proceed' }
+  | { readonly kind: 'not-modified' }
+  | { readonly kind: 'failed'; readonly condition: string }
+
+export function evaluateReadConditions(conditions: ReadConditions, current: Validators): ConditionOutcome {
+  const { IfMatch, IfNoneMatch, IfModifiedSince, IfUnmodifiedSince } = conditions
+  if (IfMatch !== undefined) {
+    if (!matchesEntityTag(IfMatch, current.etag)) return { kind: 'failed', condition: 'If-Match' }
+  } else if (IfUnmodifiedSince !== undefined && isAfter(current.lastModifiedMs, IfUnmodifiedSince)) {
+    return { kind: 'failed', condition: 'If-Unmodified-Since' }
+  }
+  if (IfNoneMatch !== undefined) {
+    if (matchesEntityTag(IfNoneMatch, current.etag)) return { kind: 'not-modified' }
+  } else if (IfModifiedSince !== undefined && !isAfter(current.lastModifiedMs, IfModifiedSince)) {
+    return { kind: 'not-modified' }
+  }
+  return { kind: 'proceed' }
+}
+
+/**
+ * Applies the outcome to a GET or HEAD: throws `PreconditionFailed` (412) or `NotModified` (304, with the validators).
+ */
+export function requireReadConditions(conditions: ReadConditions, current: Validators): void {
+  const outcome = evaluateReadConditions(conditions, current)
+  if (outcome.kind === 'failed') throw preconditionFailed(outcome.condition)
+  if (outcome.kind === 'not-modified') {
+    throw new S3Error('NotModified', {
+      headers: {
+        etag: `"${current.etag}"`,
+        'last-modified': new Date(current.lastModifiedMs).toUTCString(),
+      },
+    })
+  }
+}
+
+/**
+ * Conditions of CopyObject and UploadPartCopy on their source: every one that does not hold is 412.
+ */
+export function requireCopyConditions(
+  input: {
+    readonly CopySourceIfMatch?: string | undefined
+    readonly CopySourceIfNoneMatch?: string | undefined
+    readonly CopySourceIfModifiedSince?: Date | undefined
+    readonly CopySourceIfUnmodifiedSince?: Date | undefined
+  },
+  current: Validators,
+): void {
+  const outcome = evaluateReadConditions(
+    {
+      IfMatch: input.CopySourceIfMatch,
+      IfNoneMatch: input.CopySourceIfNoneMatch,
+      IfModifiedSince: input.CopySourceIfModifiedSince,
+      IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince,
+    },
+    current,
+  )
+  if (outcome.kind === 'proceed') return
+  const held =
+    outcome.kind === 'failed'
+      ? outcome.condition
+      : input.CopySourceIfNoneMatch
+        ? 'If-None-Match'
+        : 'If-Modified-Since'
+  throw preconditionFailed(`x-amz-copy-source-${held}`)
+}
+
+export function preconditionFailed(condition: string): S3Error {
+  return new S3Error('PreconditionFailed', { fields: { Condition: condition } })
+}
+
+/**
+ * True when the tag is in the header's list, or the header is `*`. Quotes are optional, as S3 has it; weak tags compare by
+ * their value.
+ */
+export function matchesEntityTag(header: string, etag: string): boolean {
+  if (header.trim() === '*') return true
+  return header.split(',').some((candidate) => bareEntityTag(candidate) === etag)
+}
+
+/** An entity tag without `W/` and quotes. */
+export function bareEntityTag(text: string): string {
+  const match = /^\s*(?:W\/)?"?([^"]*)"?\s*$/.exec(text)
+  return match?.[1]?.trimEnd() ?? text
+}
+
+/** HTTP dates have whole seconds: a change within the same second is not after. */
+function isAfter(ms: number, date: Date): boolean {
+  return Math.floor(ms / 1000) > Math.floor(date.getTime() / 1000)
+}
