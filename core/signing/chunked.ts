@@ -179,8 +179,8 @@ export class ChunkedDecoder {
     }
     this.#bareLf = !ended
     const colon = text.indexOf(':')
-    const name = text.slice(0, Math.max(colon, 0)).trim().toLowerCase()
-    const value = text.slice(colon + 1).trim()
+    const name = trimBlanks(text.slice(0, Math.max(colon, 0))).toLowerCase()
+    const value = trimBlanks(text.slice(colon + 1))
     if (name === TRAILER_SIGNATURE && this.#options.signedTrailer && this.#trailerSignature === undefined) {
       this.#trailerSignature = value
     } else if (
@@ -211,4 +211,9 @@ export class ChunkedDecoder {
   #fail(code: 'IncompleteBody' | 'MalformedTrailerError', message?: string): void {
     this.#failure ??= refuse(code, message)
   }
+}
+
+/** Without the blanks of RFC 9110 around it; `trim` would take form feeds and more. */
+function trimBlanks(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '')
 }

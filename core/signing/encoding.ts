@@ -41,8 +41,7 @@ export function hexDump(bytes: string): string {
 
 /** The bytes read as UTF-8, for people; bytes that are not UTF-8 stay one character each. */
 export function readableText(bytes: string): string {
-  // oxlint-disable-next-line no-control-regex -- every byte beyond ASCII, and no other
-  if (/^[\x00-\x7f]*$/.test(bytes)) return bytes
+  if (!/[\x80-\xff]/.test(bytes)) return bytes
   try {
     return decodeURIComponent(bytes.replace(/[%\x80-\xff]/g, percent))
   } catch {
