@@ -141,4 +141,15 @@ interface Exception {
  * An exception that is no longer used fails the check, so that this list only holds what is true.
  * Last in this file: test/checks puts a list of its own here.
  */
-export const exceptions: readonly Exception[] = []
+export const exceptions: readonly Exception[] = [
+  {
+    file: 'gateway/http/server.ts',
+    uses: ['node:http'],
+    reason: 'The HTTP server itself: the one place where the gateway meets sockets, started by a main.ts.',
+  },
+  {
+    file: 'gateway/http/client-error.ts',
+    uses: ['node:http'],
+    reason: "Node's table of status texts, which is data.",
+  },
+]
