@@ -199,6 +199,21 @@ test('more loss patterns than are remembered give right answers, the early ones 
   }
 })
 
+test('the same shard is restored from every set of k others in turn', () => {
+  const code = parseCode('rs-4-3')
+  const b = bench(code, 50, 9, { relaxed: modes[0] ?? false })
+  b.kernel.encode(b.offsets, b.size)
+  for (const rest of subsets(code.total, code.k)) {
+    if (rest.length !== code.k || rest.includes(2)) continue
+    const others = upTo(code.total).filter((shard) => !rest.includes(shard))
+    // What is not read must not matter: the shards not in the set hold garbage.
+    wipe(b, others)
+    b.kernel.reconstruct(b.offsets, rest, [2], b.size)
+    assertImage(b, [...rest, 2])
+    for (const shard of others) b.bytes.set(b.expected[shard] ?? assert.fail(), b.offsets[shard])
+  }
+})
+
 test('two kernels over one shared memory do not disturb each other', () => {
   const b = bench(parseCode('rs-4-2'), 100, 1, { relaxed: modes[0] ?? false })
   const other = createKernel(parseCode('rs-4-2'), b.kernel.memory)
