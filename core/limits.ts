@@ -102,6 +102,9 @@ export const SIGNAL_REPEAT_MS = 500
 /** Time within which a whole local cluster is ready, after which its start is reported as failed. */
 export const START_TIMEOUT_MS = 60_000
 
+/** Time that `ashlar status` waits for metadata: an order of magnitude more than a loaded service takes. */
+export const STATUS_TIMEOUT_MS = 5000
+
 /** Time for a process of the same folder that is just ending to let go of its lock. */
 export const LOCK_WAIT_MS = 10_000
 
@@ -301,6 +304,9 @@ export const SHARD_PUT_NODES_MAX = 3
 /** A node that failed is left alone this long, twice as long after each further failure, up to the second figure. */
 export const SUSPICION_MS_MIN = 1000
 export const SUSPICION_MS_MAX = 8000
+
+/** Reads in a row that were quicker another way, after which a node is left alone for a while. */
+export const SLOW_READS_MAX = 3
 
 /** Bounds of the wait before a slow shard is fetched another way; in between, twice the 95th percentile of late. */
 export const HEDGE_DELAY_MS_MIN = 15

@@ -1,0 +1,150 @@
+/**
+ * Keys and values of the index as bytes. Keys are big-endian, so that their order is that of (group, blob, stripe,
+ * shard); each value ends in a CRC32C of key and value.
+ */
+import type { ShardAddress } from '../../proto/shard-transport.ts'
+import { crc32c } from '../../runtime/crypto/crc32c.ts'
+import {
+  type Checkpoint,
+  IndexDamage,
+  type IndexEntry,
+  type Location,
+  type SegmentUse,
+} from './shard-index.ts'
+
+const SHARD = 0x73
+const SEGMENT = 0x67
+const SHARD_KEY_BYTES = 27
+
+export const CHECKPOINT_KEY = Buffer.from('c')
+/** Sorts after every key: flushing the empty range from here touches nothing. */
+export const PAST_ALL_KEYS = Buffer.from([0xff])
+export const SHARD_KEYS = { gte: Buffer.from([SHARD]), lt: Buffer.from([SHARD + 1]) }
+export const SEGMENT_KEYS = { gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) }
+
+export function shardKey(address: ShardAddress): Buffer {
+  const key = Buffer.allocUnsafe(SHARD_KEY_BYTES)
+  key[0] = SHARD
+  key.writeUInt32BE(address.group, 1)
+  key.write(address.blob, 5, 16, 'hex')
+  key.writeUInt32BE(address.stripe, 21)
+  key.writeUInt16BE(address.shard, 25)
+  return key
+}
+
+/** Bounds of a group's keys, or of one blob's in it. */
+export function prefixBounds(group: number, blob = ''): { gte: Buffer; lt: Buffer } {
+  const prefix = Buffer.alloc(5 + blob.length / 2)
+  prefix[0] = SHARD
+  prefix.writeUInt32BE(group, 1)
+  prefix.write(blob, 5, 'hex')
+  const past = Buffer.from(prefix)
+  for (let i = past.length - 1; i >= 0; i--) {
+    past[i] = ((past[i] ?? 0) + 1) % 256
+    if (past[i] !== 0) break
+  }
+  return { gte: prefix, lt: past }
+}
+
+export function segmentKey(segment: number): Buffer {
+  const key = Buffer.allocUnsafe(5)
+  key[0] = SEGMENT
+  key.writeUInt32BE(segment, 1)
+  return key
+}
+
+export function locationValue(key: Buffer, location: Location): Buffer {
+  const value = Buffer.allocUnsafe(26)
+  value.writeUInt32LE(location.segment, 0)
+  value.writeUInt32LE(location.offset, 4)
+  value.writeUInt32LE(location.dataBytes, 8)
+  value.writeUInt16LE(location.ownerBytes, 12)
+  writeSafe(value, location.sequence, 14)
+  return sealed(key, value)
+}
+
+export function locationOf(key: Buffer, bytes: Buffer): Location {
+  const value = opened(key, bytes, 26)
+  return {
+    segment: value.readUInt32LE(0),
+    offset: value.readUInt32LE(4),
+    dataBytes: value.readUInt32LE(8),
+    ownerBytes: value.readUInt16LE(12),
+    sequence: readSafe(value, 14),
+  }
+}
+
+export function entryOf(key: Buffer, value: Buffer): IndexEntry {
+  if (key.byteLength !== SHARD_KEY_BYTES) throw new IndexDamage('a key has the wrong length')
+  const location = locationOf(key, value)
+  const address = {
+    group: key.readUInt32BE(1),
+    blob: key.toString('hex', 5, 21),
+    stripe: key.readUInt32BE(21),
+    shard: key.readUInt16BE(25),
+  }
+  return { address, location }
+}
+
+export function useValue(key: Buffer, use: SegmentUse): Buffer {
+  const value = Buffer.allocUnsafe(21)
+  value.writeUInt32LE(use.liveShards, 0)
+  writeSafe(value, use.liveBytes, 4)
+  value.writeUInt32LE(use.end, 12)
+  value[16] = use.hasTombstones ? 1 : 0
+  return sealed(key, value)
+}
+
+export function useOf(key: Buffer, bytes: Buffer): SegmentUse {
+  const value = opened(key, bytes, 21)
+  return {
+    segment: key.readUInt32BE(1),
+    liveShards: value.readUInt32LE(0),
+    liveBytes: readSafe(value, 4),
+    end: value.readUInt32LE(12),
+    hasTombstones: value[16] === 1,
+  }
+}
+
+/** Format of keys and values; one of another format is built anew. */
+const INDEX_FORMAT = 1
+
+export function checkpointValue(checkpoint: Checkpoint): Buffer {
+  const value = Buffer.allocUnsafe(24)
+  value.writeUInt32LE(INDEX_FORMAT, 0)
+  value.writeUInt32LE(checkpoint.segment, 4)
+  value.writeUInt32LE(checkpoint.offset, 8)
+  writeSafe(value, checkpoint.sequence, 12)
+  return sealed(CHECKPOINT_KEY, value)
+}
+
+/** Undefined for one of another format. */
+export function checkpointOf(bytes: Buffer): Checkpoint | undefined {
+  const value = opened(CHECKPOINT_KEY, bytes, 24)
+  if (value.readUInt32LE(0) !== INDEX_FORMAT) return undefined
+  return { segment: value.readUInt32LE(4), offset: value.readUInt32LE(8), sequence: readSafe(value, 12) }
+}
+
+/** Writes the checksum into the last four bytes. */
+function sealed(key: Buffer, value: Buffer): Buffer {
+  const end = value.byteLength - 4
+  value.writeUInt32LE(crc32c(value.subarray(0, end), crc32c(key)), end)
+  return value
+}
+
+function opened(key: Buffer, value: Buffer, bytes: number): Buffer {
+  const end = bytes - 4
+  if (value.byteLength !== bytes || crc32c(value.subarray(0, end), crc32c(key)) !== value.readUInt32LE(end)) {
+    throw new IndexDamage(`the value of key ${key.toString('hex')} does not match its checksum`)
+  }
+  return value
+}
+
+function writeSafe(into: Buffer, value: number, at: number): void {
+  into.writeUInt32LE(value % 2 ** 32, at)
+  into.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4)
+}
+
+function readSafe(from: Buffer, at: number): number {
+  return from.readUInt32LE(at) + from.readUInt32LE(at + 4) * 2 ** 32
+}

@@ -1,0 +1,184 @@
+import { ClassicLevel } from 'classic-level'
+import { errnoOf } from '../../runtime/disk/errno.ts'
+import type { ShardAddress } from '../../proto/shard-transport.ts'
+import {
+  CHECKPOINT_KEY,
+  checkpointOf,
+  checkpointValue,
+  entryOf,
+  locationOf,
+  locationValue,
+  PAST_ALL_KEYS,
+  prefixBounds,
+  SEGMENT_KEYS,
+  segmentKey,
+  SHARD_KEYS,
+  shardKey,
+  useOf,
+  useValue,
+} from './keys.ts'
+import {
+  type Checkpoint,
+  type IndexChanges,
+  IndexDamage,
+  type IndexEntry,
+  type IndexState,
+  type Location,
+  type ShardIndex,
+} from './shard-index.ts'
+
+type Database = ClassicLevel<Buffer, Buffer>
+
+/**
+ * Opens the index in `folder`, alone: LevelDB's lock is also the lock of the whole storage node. A database that does
+ * not open is thrown away and made anew, as the segments hold all it held.
+ * @throws {Error} when another process has it open.
+ */
+export async function openLevelIndex(folder: string): Promise<ShardIndex> {
+  const first = database(folder)
+  try {
+    await first.open()
+    return new LevelIndex(first)
+  } catch (error) {
+    if (isLocked(error)) throw new Error(`${folder} is in use by another process`, { cause: error })
+    await ClassicLevel.destroy(folder)
+  }
+  const second = database(folder)
+  await second.open()
+  return new LevelIndex(second)
+}
+
+function database(folder: string): Database {
+  return new ClassicLevel<Buffer, Buffer>(folder, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    // Keys and values are ids and checksums: nothing to compress.
+    compression: false,
+  })
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && (errnoOf(error) === 'LEVEL_LOCKED' || isLocked(error.cause))
+}
+
+class LevelIndex implements ShardIndex {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  async state(): Promise<IndexState | undefined> {
+    try {
+      const value = await this.#db.get(CHECKPOINT_KEY)
+      const checkpoint = value === undefined ? undefined : checkpointOf(value)
+      if (checkpoint === undefined) return undefined
+      const rows = await this.#db.iterator(SEGMENT_KEYS).all()
+      return { checkpoint, uses: rows.map(([key, use]) => useOf(key, use)) }
+    } catch (error) {
+      if (isDamage(error)) return undefined
+      throw error
+    }
+  }
+
+  get(address: ShardAddress): Promise<Location | undefined> {
+    return this.#read(async () => {
+      const key = shardKey(address)
+      const value = await this.#db.get(key)
+      return value === undefined ? undefined : locationOf(key, value)
+    })
+  }
+
+  getMany(addresses: readonly ShardAddress[]): Promise<(Location | undefined)[]> {
+    return this.#read(async () => {
+      const keys = addresses.map(shardKey)
+      const values = await this.#db.getMany(keys)
+      return keys.map((key, i) => {
+        const value = values[i]
+        return value === undefined ? undefined : locationOf(key, value)
+      })
+    })
+  }
+
+  ofBlob(group: number, blob: string): Promise<IndexEntry[]> {
+    return this.#range(prefixBounds(group, blob), Infinity)
+  }
+
+  list(group: number, after: ShardAddress | undefined, limit: number): Promise<IndexEntry[]> {
+    const bounds = prefixBounds(group)
+    return this.#range(after === undefined ? bounds : { gt: shardKey(after), lt: bounds.lt }, limit)
+  }
+
+  async *entries(): AsyncIterable<IndexEntry> {
+    try {
+      for await (const [key, value] of this.#db.iterator({ ...SHARD_KEYS, fillCache: false })) {
+        yield entryOf(key, value)
+      }
+    } catch (error) {
+      throw asDamage(error)
+    }
+  }
+
+  async write(changes: IndexChanges): Promise<void> {
+    const operations = [
+      ...changes.put.map(({ address, location }) => {
+        const key = shardKey(address)
+        return { type: 'put' as const, key, value: locationValue(key, location) }
+      }),
+      ...changes.remove.map((address) => ({ type: 'del' as const, key: shardKey(address) })),
+      ...changes.uses.map((use) => {
+        const key = segmentKey(use.segment)
+        return { type: 'put' as const, key, value: useValue(key, use) }
+      }),
+    ]
+    await this.#db.batch(operations)
+  }
+
+  async checkpoint(checkpoint: Checkpoint): Promise<void> {
+    // A synced write of LevelDB covers its current log file only, and what went into an earlier one may still be in
+    // memory. Compacting any range, an empty one included, first writes and syncs that memory as a table.
+    await this.#db.compactRange(PAST_ALL_KEYS, PAST_ALL_KEYS)
+    await this.#db.put(CHECKPOINT_KEY, checkpointValue(checkpoint), { sync: true })
+  }
+
+  async forgetSegment(segment: number): Promise<void> {
+    await this.#db.del(segmentKey(segment))
+  }
+
+  async condemn(): Promise<void> {
+    await this.#db.del(CHECKPOINT_KEY, { sync: true })
+  }
+
+  async clear(): Promise<void> {
+    await this.#db.del(CHECKPOINT_KEY, { sync: true })
+    await this.#db.clear()
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close()
+  }
+
+  #range(bounds: { gt?: Buffer; gte?: Buffer; lt: Buffer }, limit: number): Promise<IndexEntry[]> {
+    return this.#read(async () => {
+      const rows = await this.#db.iterator(limit === Infinity ? bounds : { ...bounds, limit }).all()
+      return rows.map(([key, value]) => entryOf(key, value))
+    })
+  }
+
+  async #read<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      throw asDamage(error)
+    }
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof IndexDamage || errnoOf(error) === 'LEVEL_CORRUPTION'
+}
+
+function asDamage(error: unknown): unknown {
+  if (error instanceof IndexDamage || !isDamage(error)) return error
+  return new IndexDamage('LevelDB found damage', { cause: error })
+}

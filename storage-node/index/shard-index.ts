@@ -1,0 +1,81 @@
+import type { ShardAddress } from '../../proto/shard-transport.ts'
+
+/** Where the record of a shard lies. */
+export interface Location {
+  readonly segment: number
+  /** Of the record's header in the segment file. */
+  readonly offset: number
+  readonly ownerBytes: number
+  readonly dataBytes: number
+  readonly sequence: number
+}
+
+export interface IndexEntry {
+  readonly address: ShardAddress
+  readonly location: Location
+}
+
+/** What the index knows of a segment as a whole. */
+export interface SegmentUse {
+  readonly segment: number
+  readonly liveShards: number
+  /** Bytes of live payload. */
+  readonly liveBytes: number
+  /** End of the last record that is in the index. */
+  readonly end: number
+  /** A tombstone in it may be what keeps a record in an older segment dead. */
+  readonly hasTombstones: boolean
+}
+
+/** All of the log before this place is in the index, durably. */
+export interface Checkpoint {
+  readonly segment: number
+  readonly offset: number
+  /** The highest sequence number before it. */
+  readonly sequence: number
+}
+
+export interface IndexState {
+  readonly checkpoint: Checkpoint
+  readonly uses: readonly SegmentUse[]
+}
+
+/** Changes that take effect together. */
+export interface IndexChanges {
+  readonly put: readonly IndexEntry[]
+  readonly remove: readonly ShardAddress[]
+  readonly uses: readonly SegmentUse[]
+}
+
+/** The index is damaged: it must be built anew from the segments. */
+export class IndexDamage extends Error {
+  override readonly name = 'IndexDamage'
+}
+
+/**
+ * Finds the record of a shard. Holds nothing that the segments do not, so that it may lose what was written since the
+ * last checkpoint, or everything. Its reads throw {@link IndexDamage} where it can tell that its bytes are wrong.
+ */
+export interface ShardIndex {
+  /** What it held when it was opened, or undefined when it must be built anew: empty, of another format, marked. */
+  state(): Promise<IndexState | undefined>
+  get(address: ShardAddress): Promise<Location | undefined>
+  /** One result for each address, in order. */
+  getMany(addresses: readonly ShardAddress[]): Promise<(Location | undefined)[]>
+  /** All shards of a blob, in order. */
+  ofBlob(group: number, blob: string): Promise<IndexEntry[]>
+  /** Shards of a group in order of (blob, stripe, shard), after `after`. */
+  list(group: number, after: ShardAddress | undefined, limit: number): Promise<IndexEntry[]>
+  /** Every entry, in order; for checks. */
+  entries(): AsyncIterable<IndexEntry>
+  /** Atomic, seen by reads once it resolves, durable at the next checkpoint. */
+  write(changes: IndexChanges): Promise<void>
+  /** Makes all that was written before the call durable, then the checkpoint. */
+  checkpoint(checkpoint: Checkpoint): Promise<void>
+  /** Drops the use of a segment that was removed. */
+  forgetSegment(segment: number): Promise<void>
+  /** Makes the next start build it anew. */
+  condemn(): Promise<void>
+  clear(): Promise<void>
+  close(): Promise<void>
+}

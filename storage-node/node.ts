@@ -1,0 +1,335 @@
+/**
+ * The storage service: shards in segment files, found by an index. See segment/format.ts for the bytes, segment/log.ts
+ * for how they become durable, segment/recovery.ts for what happens at a start.
+ */
+import { DISK_RESERVE_BYTES, INDEX_CHECKPOINT_BYTES, READ_ONLY_PROBE_MS } from '../core/limits.ts'
+import {
+  type GetShard,
+  type ListShards,
+  type PutShard,
+  type ShardBlocks,
+  ShardError,
+  type ShardList,
+  type ShardService,
+  type StorageStatus,
+} from '../proto/shard-transport.ts'
+import { errnoOf } from '../runtime/disk/errno.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import type { Disk } from '../runtime/ports/disk.ts'
+import type { Log } from '../runtime/ports/log.ts'
+import type { Random } from '../runtime/ports/random.ts'
+import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
+import { blobName, deadSegments, type LogRecord } from './index/plan.ts'
+import { IndexDamage, type ShardIndex } from './index/shard-index.ts'
+import type { IndexWriter } from './index/writer.ts'
+import { checkAddress, checkBlob, checkEpoch, checkList, checkPut, coveringBlocks } from './requests.ts'
+import { SegmentFiles } from './segment/files.ts'
+import { MARKER_BYTES } from './segment/format.ts'
+import { SegmentLog } from './segment/log.ts'
+import { readBlocks } from './segment/read.ts'
+import { recover } from './segment/recovery.ts'
+
+export interface StorageNodeOptions {
+  readonly nodeId: string
+  readonly zone: string
+  /** Written into new segments, so that a folder tells where it belongs; empty while it is not known. */
+  readonly clusterId?: string
+  /** For tests: instead of the limits of the same meaning. */
+  readonly segmentBytes?: number
+  readonly checkpointBytes?: number
+  readonly reserveBytes?: number
+}
+
+export interface StorageNodePorts {
+  readonly disk: Disk
+  /** Opened by the caller, closed by the node. Its lock is what keeps a second process off the folder. */
+  readonly index: ShardIndex
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+const NOTHING = new Uint8Array(0)
+const NO_CHECKSUMS = new Uint32Array(0)
+
+export class StorageNode implements ShardService {
+  readonly #options: StorageNodeOptions
+  readonly #ports: StorageNodePorts
+  readonly #files: SegmentFiles
+  readonly #writer: IndexWriter
+  readonly #log: SegmentLog
+  readonly #running = new Set<Promise<unknown>>()
+  /** Puts of a blob that are not in the index yet. */
+  readonly #pendingPuts = new Map<string, number>()
+  #epoch = 0
+  #freeBytes = 0
+  #full = false
+  #probedAt = -Infinity
+  #lastRecord: LogRecord | undefined
+  #sinceCheckpoint = 0
+  #checkpointing: Promise<void> | undefined
+  #condemned = false
+  #closing: Promise<void> | undefined
+
+  /**
+   * Recovers what the folder holds and serves it.
+   * @throws {SegmentFormatError} when the folder is another node's or of a newer program.
+   */
+  static async open(options: StorageNodeOptions, ports: StorageNodePorts): Promise<StorageNode> {
+    const files = new SegmentFiles(ports.disk)
+    const { nodeId } = options
+    try {
+      const { writer, end } = await recover({ files, index: ports.index, log: ports.log, nodeId })
+      const node = new StorageNode(options, ports, files, writer, end)
+      await node.recheck()
+      return node
+    } catch (error) {
+      await files.close()
+      await ports.index.close()
+      throw error
+    }
+  }
+
+  private constructor(
+    options: StorageNodeOptions,
+    ports: StorageNodePorts,
+    files: SegmentFiles,
+    writer: IndexWriter,
+    end: ConstructorParameters<typeof SegmentLog>[1],
+  ) {
+    this.#options = options
+    this.#ports = ports
+    this.#files = files
+    this.#writer = writer
+    const { nodeId, clusterId = '', segmentBytes } = options
+    this.#log = new SegmentLog(
+      {
+        files,
+        header: (number) => ({
+          number,
+          marker: ports.random.bytes(MARKER_BYTES),
+          createdMs: ports.clock.nowMs(),
+          nodeId,
+          clusterId,
+        }),
+        commit: (records) => this.#commit(records),
+        failed: (error) => {
+          ports.log.error('writing failed: taking no more writes', { error: messageOf(error) })
+        },
+        ...(segmentBytes === undefined ? {} : { segmentBytes }),
+      },
+      end,
+    )
+  }
+
+  /** Tells the node of an epoch of the cluster map; requests by an older one are refused from now on. */
+  learnEpoch(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch)
+  }
+
+  /** Looks at the disk again: whether it is full, and, once it no longer is, whether it takes writes. */
+  async recheck(): Promise<void> {
+    const { log, clock, disk } = this.#ports
+    const { freeBytes } = await disk.space()
+    const reserve = this.#options.reserveBytes ?? DISK_RESERVE_BYTES
+    this.#freeBytes = freeBytes
+    // Twice the reserve to begin again, so that a node does not flutter at the edge.
+    this.#full = freeBytes < (this.#full ? 2 * reserve : reserve)
+    const failure = this.#log.failure
+    if (failure === undefined || this.#full || errnoOf(failure.error) !== 'ENOSPC') return
+    if (clock.monotonicMs() - this.#probedAt < READ_ONLY_PROBE_MS) return
+    this.#probedAt = clock.monotonicMs()
+    try {
+      await this.#log.reopen()
+      log.info('the disk has room again: taking writes')
+    } catch (error) {
+      log.warn('the disk still takes no writes', { error: messageOf(error) })
+    }
+  }
+
+  /**
+   * @throws {ShardError} `corrupt` when the data does not match the checksums (nothing is written then), `stale-map`,
+   * `read-only`, `invalid`, `unavailable`, `aborted`.
+   */
+  put(request: PutShard, signal?: AbortSignal): Promise<void> {
+    return this.#run(signal, async () => {
+      checkPut(request)
+      this.#checkEpoch(request.epoch)
+      if (this.#full) throw new ShardError('read-only', this.#reason())
+      const { address, data, checksums } = request
+      const owner = encodeShardOwner(request.owner)
+      this.#countPut(blobName(address), 1)
+      try {
+        await this.#log.append({ kind: 'put', address, owner, checksums, data }, signal)
+      } finally {
+        this.#countPut(blobName(address), -1)
+      }
+      this.#freeBytes -= data.byteLength
+      if (this.#freeBytes < (this.#options.reserveBytes ?? DISK_RESERVE_BYTES)) this.#full = true
+    })
+  }
+
+  /** @throws {ShardError} `not-found`, `corrupt` (also when the disk cannot read it), `stale-map`, `invalid` … */
+  get(request: GetShard, signal?: AbortSignal): Promise<ShardBlocks> {
+    return this.#run(signal, async () => {
+      const { address, epoch, range } = request
+      checkAddress(address)
+      checkEpoch(epoch)
+      this.#checkEpoch(epoch)
+      for (let attempt = 0; ; attempt++) {
+        const location = await this.#ports.index.get(address)
+        if (location === undefined) throw new ShardError('not-found', 'no such shard')
+        const blocks = coveringBlocks(range, location.dataBytes)
+        try {
+          return await this.#files.use(location.segment, (file) =>
+            readBlocks(file, address, location, blocks),
+          )
+        } catch (error) {
+          // Put again or deleted since we looked, and its segment removed: look again.
+          if (errnoOf(error) === 'ENOENT' && attempt === 0) continue
+          throw unreadable(error)
+        }
+      }
+    })
+  }
+
+  deleteBlob(group: number, blob: string, signal?: AbortSignal): Promise<number> {
+    return this.#run(signal, async () => {
+      checkBlob(group, blob)
+      const address = { group, blob, stripe: 0, shard: 0 }
+      const known = await this.#ports.index.ofBlob(group, blob)
+      // Nothing to bury: a tombstone would only cost a sync.
+      if (known.length === 0 && !this.#pendingPuts.has(blobName(address))) return 0
+      return await this.#log.append(
+        { kind: 'tombstone', address, owner: NOTHING, checksums: NO_CHECKSUMS, data: NOTHING },
+        signal,
+      )
+    })
+  }
+
+  list(request: ListShards, signal?: AbortSignal): Promise<ShardList> {
+    return this.#run(signal, async () => {
+      const limit = checkList(request)
+      const entries = await this.#ports.index.list(request.group, request.after, limit + 1)
+      const shards = entries
+        .slice(0, limit)
+        .map(({ address, location }) => ({ address, bytes: location.dataBytes }))
+      return { shards, truncated: entries.length > limit }
+    })
+  }
+
+  status(signal?: AbortSignal): Promise<StorageStatus> {
+    return this.#run(signal, async () => {
+      const { nodeId: node, zone } = this.#options
+      const { freeBytes } = await this.#ports.disk.space()
+      const reason = this.#reason()
+      const segments = this.#writer.uses.size
+      return { node, zone, writable: reason === '', reason, ...this.#writer.totals(), freeBytes, segments }
+    })
+  }
+
+  /** Ends what is in flight, makes the index durable and lets go of the folder. New calls get `unavailable`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    await this.#log.idle()
+    await this.#checkpointing
+    if (this.#sinceCheckpoint > 0) await this.#checkpoint()
+    await this.#files.close()
+    await this.#ports.index.close()
+  }
+
+  #reason(): string {
+    const failure = this.#log.failure
+    if (failure !== undefined) return `writing failed: ${messageOf(failure.error)}`
+    return this.#full ? 'the disk is full' : ''
+  }
+
+  #checkEpoch(epoch: number): void {
+    if (epoch < this.#epoch)
+      throw new ShardError('stale-map', `epoch ${epoch}; the node knows ${this.#epoch}`)
+    this.#epoch = epoch
+  }
+
+  #countPut(blob: string, change: 1 | -1): void {
+    const count = (this.#pendingPuts.get(blob) ?? 0) + change
+    if (count === 0) this.#pendingPuts.delete(blob)
+    else this.#pendingPuts.set(blob, count)
+  }
+
+  async #commit(records: readonly LogRecord[]): Promise<readonly number[]> {
+    const removed = await this.#indexed(() => this.#writer.apply(records))
+    this.#lastRecord = records.at(-1)
+    for (const { location, end } of records) this.#sinceCheckpoint += end - location.offset
+    if (this.#sinceCheckpoint >= (this.#options.checkpointBytes ?? INDEX_CHECKPOINT_BYTES)) {
+      this.#checkpointing ??= this.#checkpoint().finally(() => {
+        this.#checkpointing = undefined
+      })
+    }
+    return removed
+  }
+
+  /** Says durably how far the index goes, then removes the segments that are dead before that place. */
+  async #checkpoint(): Promise<void> {
+    const last = this.#lastRecord
+    if (last === undefined || this.#condemned) return
+    const { segment, sequence } = last.location
+    this.#sinceCheckpoint = 0
+    try {
+      await this.#ports.index.checkpoint({ segment, offset: last.end, sequence })
+      for (const dead of deadSegments(this.#writer.uses.values(), segment)) {
+        await this.#files.remove(dead)
+        await this.#writer.forgetSegment(dead)
+      }
+    } catch (error) {
+      // Costs a longer replay at the next start, and nothing else.
+      this.#ports.log.warn('no checkpoint of the index', { error: messageOf(error) })
+    }
+  }
+
+  /** Runs one call of the service: not while closing, tracked, and all errors as ShardError. */
+  async #run<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw new ShardError('unavailable', 'shutting down')
+    if (signal?.aborted === true) throw new ShardError('aborted', 'the caller gave up')
+    const running = this.#indexed(action)
+    this.#running.add(running)
+    try {
+      return await running
+    } catch (error) {
+      if (error instanceof ShardError) throw error
+      if (error instanceof IndexDamage) throw new ShardError('corrupt', error.message, { cause: error })
+      throw new ShardError('unavailable', messageOf(error), { cause: error })
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  /** Where the index turns out to be damaged, the next start builds it anew. */
+  async #indexed<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      if (error instanceof IndexDamage && !this.#condemned) {
+        this.#condemned = true
+        this.#ports.log.error('the index is damaged; the next start builds it anew', { error: error.message })
+        await this.#ports.index.condemn().catch(() => undefined)
+      }
+      throw error
+    }
+  }
+}
+
+/** A medium that cannot give the bytes back is as good as one that gives wrong ones: read the other shards. */
+function unreadable(error: unknown): unknown {
+  const code = errnoOf(error)
+  if (code !== 'EIO' && code !== 'ENOENT') return error
+  return new ShardError('corrupt', `the shard cannot be read: ${messageOf(error)}`, { cause: error })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,113 @@
+import type { DiskFile } from '../../runtime/ports/disk.ts'
+import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
+import type { LogRecord } from '../index/plan.ts'
+import {
+  dataOffset,
+  decodeChecksums,
+  decodeRecordHeader,
+  MARKER_BYTES,
+  RECORD_ALIGN,
+  RECORD_BYTES_MAX,
+  RECORD_HEADER_BYTES,
+  type RecordHeader,
+  recordBytes,
+} from './format.ts'
+
+/** What a scan meets, in order of offset. */
+export type Scanned =
+  | { readonly record: LogRecord }
+  /** Bytes between two records, or after the last, that are no whole record. */
+  | { readonly gap: { readonly start: number; readonly end: number } }
+
+export interface ScanOptions {
+  readonly segment: number
+  readonly marker: Uint8Array
+  /** Where to start: the start of a record. */
+  readonly from: number
+  /**
+   * Whether to read owner, checksums and data too and to take only whole records: needed where the end may have been
+   * torn. Otherwise headers alone are read.
+   */
+  readonly verify: boolean
+}
+
+/**
+ * The records of a segment. After bytes that are no record it looks for the sync marker of the next one, so that a
+ * damaged header hides one record and not all that follow.
+ */
+export async function* scanSegment(
+  file: DiskFile,
+  options: ScanOptions,
+): AsyncGenerator<Scanned, void, undefined> {
+  const { segment, marker, verify } = options
+  const window = new Window(file, await file.size(), verify ? 2 * RECORD_BYTES_MAX : 64 * 1024)
+  let at = options.from
+  let gapStart: number | undefined
+  while (at < window.size) {
+    const header = decodeRecordHeader(await window.view(at, RECORD_HEADER_BYTES), marker)
+    const end = header === undefined ? at : at + recordBytes(header.ownerBytes, header.dataBytes)
+    const whole =
+      header !== undefined && end <= window.size && (!verify || (await isWhole(window, at, end, header)))
+    if (header === undefined || !whole) {
+      gapStart ??= at
+      at = await nextMarker(window, marker, at + RECORD_ALIGN)
+      continue
+    }
+    if (gapStart !== undefined) yield { gap: { start: gapStart, end: at } }
+    gapStart = undefined
+    const { kind, address, sequence, ownerBytes, dataBytes } = header
+    yield {
+      record: { kind, address, location: { segment, offset: at, ownerBytes, dataBytes, sequence }, end },
+    }
+    at = end
+  }
+  if (gapStart !== undefined) yield { gap: { start: gapStart, end: window.size } }
+}
+
+async function isWhole(window: Window, at: number, end: number, header: RecordHeader): Promise<boolean> {
+  const record = await window.view(at, end - at)
+  const checksums = decodeChecksums(record, header)
+  if (checksums === undefined) return false
+  const start = dataOffset(header.ownerBytes, header.dataBytes)
+  return firstBadBlock(record.subarray(start, start + header.dataBytes), checksums) === -1
+}
+
+/** Where the marker is found next, aligned as records are; the end of the file when nowhere. */
+async function nextMarker(window: Window, marker: Uint8Array, from: number): Promise<number> {
+  const stride = RECORD_BYTES_MAX
+  for (let at = from; at < window.size; at += stride) {
+    const bytes = await window.view(at, Math.min(stride + MARKER_BYTES, window.size - at))
+    for (let found = bytes.indexOf(marker); found !== -1; found = bytes.indexOf(marker, found + 1)) {
+      if ((at + found) % RECORD_ALIGN === 0) return at + found
+    }
+  }
+  return window.size
+}
+
+/** A stretch of the file in memory that moves along. */
+class Window {
+  readonly size: number
+  readonly #file: DiskFile
+  readonly #bytes: number
+  #start = 0
+  #held = Buffer.alloc(0)
+
+  constructor(file: DiskFile, size: number, bytes: number) {
+    this.#file = file
+    this.size = size
+    this.#bytes = bytes
+  }
+
+  /** The bytes at `position`, fewer at the end of the file. Valid until the next call. */
+  async view(position: number, bytes: number): Promise<Buffer> {
+    const end = Math.min(position + bytes, this.size)
+    if (position < this.#start || end > this.#start + this.#held.byteLength) {
+      const wanted = Math.min(Math.max(bytes, this.#bytes), this.size - position)
+      const into = Buffer.allocUnsafe(Math.max(0, wanted))
+      const read = await this.#file.read(into, position)
+      this.#start = position
+      this.#held = into.subarray(0, read)
+    }
+    return this.#held.subarray(position - this.#start, end - this.#start)
+  }
+}

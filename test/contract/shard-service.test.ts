@@ -1,0 +1,38 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../../runtime/clock/system-clock.ts'
+import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
+import { createNodeDisk } from '../../runtime/disk/node-disk.ts'
+import { silentLog } from '../../runtime/log/pino-log.ts'
+import { systemRandom } from '../../runtime/random/system-random.ts'
+import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
+import { openLevelIndex } from '../../storage-node/index/level-index.ts'
+import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
+import { StorageNode, type StorageNodePorts } from '../../storage-node/node.ts'
+import { type ShardServiceFixture, shardServiceContract } from './shard-service.ts'
+
+const world = { clock: systemClock, random: systemRandom, log: silentLog }
+
+async function overNode(ports: Pick<StorageNodePorts, 'disk' | 'index'>): Promise<ShardServiceFixture> {
+  const node = await StorageNode.open({ nodeId: 'n1', zone: 'a' }, { ...world, ...ports })
+  const transport = createInProcessShardTransport((id) => (id === 'n1' ? node : undefined))
+  return { service: transport.node('n1'), close: () => node.close() }
+}
+
+shardServiceContract('memory disk, in process', () =>
+  overNode({ disk: new MemoryDisk(), index: new MemoryIndex() }),
+)
+
+shardServiceContract('real disk, in process', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ashlar-shards-'))
+  const index = await openLevelIndex(join(folder, 'index'))
+  const { service, close } = await overNode({ disk: createNodeDisk(folder), index })
+  return {
+    service,
+    async close() {
+      await close()
+      await rm(folder, { recursive: true })
+    },
+  }
+})
