@@ -546,6 +546,14 @@ export declare type GarbageTask = Message<"ashlar.v1.GarbageTask"> & {
    * @generated from field: repeated ashlar.v1.BlobRecord blobs = 3;
    */
   blobs: BlobRecord[];
+
+  /**
+   * Where the blobs are listed in a manifest: the page stays readable, for reads that began before, until the task
+   * is acknowledged.
+   *
+   * @generated from field: ashlar.v1.ManifestPageReference manifest_page = 4;
+   */
+  manifestPage?: ManifestPageReference | undefined;
 };
 
 /**
@@ -553,6 +561,27 @@ export declare type GarbageTask = Message<"ashlar.v1.GarbageTask"> & {
  * Use `create(GarbageTaskSchema)` to create a new message.
  */
 export declare const GarbageTaskSchema: GenMessage<GarbageTask>;
+
+/**
+ * @generated from message ashlar.v1.ManifestPageReference
+ */
+export declare type ManifestPageReference = Message<"ashlar.v1.ManifestPageReference"> & {
+  /**
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * @generated from field: uint32 page = 2;
+   */
+  page: number;
+};
+
+/**
+ * Describes the message ashlar.v1.ManifestPageReference.
+ * Use `create(ManifestPageReferenceSchema)` to create a new message.
+ */
+export declare const ManifestPageReferenceSchema: GenMessage<ManifestPageReference>;
 
 /**
  * @generated from message ashlar.v1.RepairTask

@@ -1,0 +1,176 @@
+import { type KeyRange, KeyReader, KeyWriter, prefixRange } from './bytes.ts'
+import { decodeUtf8 } from './utf8.ts'
+
+/**
+ * Where everything lies in the engine's one ordered key space. The first byte names the space; texts sort as UTF-8.
+ *
+ *     01                              format of the whole engine
+ *     02 partition                    lease of a partition: whoever's token is here may commit
+ *     03                              cluster map
+ *     04 partition                    outbox sequences up to here may have been given out
+ *     10 name                         bucket
+ *     11 owner · name                 buckets of an account (empty value)
+ *     20 bucket · key                 object
+ *     21 bucket · key · version, page manifest page
+ *     22 bucket · key · upload        multipart upload
+ *     23 bucket · key · upload, part  its parts
+ *     24 bucket                       purge: uploads of a deleted bucket are to be aborted
+ *     25 bucket · key · upload        purge: parts of a finished upload are to be removed
+ *     30 partition, sequence          outbox
+ *
+ * A partition is a range of (bucket, key). Spaces 20 to 25 all start with those two, so one range of positions is one
+ * range in each of them ({@link spacesAt}), and splitting it moves no record. The outbox is kept by partition instead,
+ * because its order is the commit's: the half that keeps the partition's id keeps what was written before the split,
+ * the other starts an outbox of its own. That is sound since a task names its bucket and key, and its worker asks
+ * whoever owns them by then.
+ */
+const SPACE = {
+  format: 0x01,
+  lease: 0x02,
+  clusterMap: 0x03,
+  outboxReserve: 0x04,
+  bucket: 0x10,
+  ownedBucket: 0x11,
+  object: 0x20,
+  manifest: 0x21,
+  upload: 0x22,
+  part: 0x23,
+  bucketPurge: 0x24,
+  uploadPurge: 0x25,
+  outbox: 0x30,
+} as const
+
+/** Whether records of this kind are read again and again: buckets, objects and uploads. */
+export function isHotKey(key: Uint8Array): boolean {
+  const space = key[0]
+  return space === SPACE.bucket || space === SPACE.object || space === SPACE.upload
+}
+
+/** One multipart upload. */
+export interface UploadPlace {
+  readonly bucket: string
+  readonly key: string
+  readonly uploadId: string
+}
+
+export const formatKey: Uint8Array = new KeyWriter(SPACE.format).bytes()
+export const clusterMapKey: Uint8Array = new KeyWriter(SPACE.clusterMap).bytes()
+
+export function leaseKey(partition: number): Uint8Array {
+  return new KeyWriter(SPACE.lease).number(partition, 8).bytes()
+}
+
+export function outboxReserveKey(partition: number): Uint8Array {
+  return new KeyWriter(SPACE.outboxReserve).number(partition, 8).bytes()
+}
+
+export function bucketKey(name: string): Uint8Array {
+  return new KeyWriter(SPACE.bucket).rest(name).bytes()
+}
+
+export function bucketSpace(): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.bucket).bytes())
+}
+
+export function ownedBucketKey(owner: string, name: string): Uint8Array {
+  return new KeyWriter(SPACE.ownedBucket).text(owner).rest(name).bytes()
+}
+
+/** Buckets of `owner` whose names start with `prefix`. */
+export function ownedBucketRange(owner: string, prefix: string): KeyRange {
+  return prefixRange(ownedBucketKey(owner, prefix))
+}
+
+export function readOwnedBucketKey(key: Uint8Array): { owner: string; name: string } {
+  const reader = new KeyReader(key)
+  const owner = decodeUtf8(reader.text())
+  return { owner, name: decodeUtf8(reader.rest()) }
+}
+
+export function objectKey(bucket: string, key: string): Uint8Array {
+  return new KeyWriter(SPACE.object).text(bucket).rest(key).bytes()
+}
+
+/** Objects of `bucket` whose keys start with `prefix`. */
+export function objectRange(bucket: string, prefix: string): KeyRange {
+  return prefixRange(objectKey(bucket, prefix))
+}
+
+/** The key of an object whose bucket is known: what follows the {@link objectKey} of the empty key. */
+export function readObjectKey(key: Uint8Array, bucketStart: Uint8Array): string {
+  return decodeUtf8(key.subarray(bucketStart.length))
+}
+
+export function manifestPageKey(bucket: string, key: string, version: string, page: number): Uint8Array {
+  return new KeyWriter(SPACE.manifest).text(bucket).text(key).text(version).number(page, 4).bytes()
+}
+
+export function uploadKey({ bucket, key, uploadId }: UploadPlace): Uint8Array {
+  return new KeyWriter(SPACE.upload).text(bucket).text(key).rest(uploadId).bytes()
+}
+
+/** Uploads of `bucket` to keys that start with `prefix`, in order of (key, upload id). */
+export function uploadRange(bucket: string, prefix: string): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.upload).text(bucket).openText(prefix).bytes())
+}
+
+/** Uploads to exactly this key. */
+export function uploadsToKey(bucket: string, key: string): KeyRange {
+  return prefixRange(uploadKey({ bucket, key, uploadId: '' }))
+}
+
+export function readUploadKey(key: Uint8Array): UploadPlace {
+  const reader = new KeyReader(key)
+  const bucket = decodeUtf8(reader.text())
+  const objectName = decodeUtf8(reader.text())
+  return { bucket, key: objectName, uploadId: decodeUtf8(reader.rest()) }
+}
+
+export function partKey({ bucket, key, uploadId }: UploadPlace, partNumber: number): Uint8Array {
+  return new KeyWriter(SPACE.part).text(bucket).text(key).text(uploadId).number(partNumber, 2).bytes()
+}
+
+export function partRange({ bucket, key, uploadId }: UploadPlace): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.part).text(bucket).text(key).text(uploadId).bytes())
+}
+
+export function bucketPurgeKey(bucket: string): Uint8Array {
+  return new KeyWriter(SPACE.bucketPurge).text(bucket).bytes()
+}
+
+export function bucketPurgeSpace(): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.bucketPurge).bytes())
+}
+
+export function readBucketPurgeKey(key: Uint8Array): string {
+  return decodeUtf8(new KeyReader(key).text())
+}
+
+export function uploadPurgeKey({ bucket, key, uploadId }: UploadPlace): Uint8Array {
+  return new KeyWriter(SPACE.uploadPurge).text(bucket).text(key).rest(uploadId).bytes()
+}
+
+export function uploadPurgeSpace(): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.uploadPurge).bytes())
+}
+
+/** Same shape as {@link uploadKey}. */
+export const readUploadPurgeKey: (key: Uint8Array) => UploadPlace = readUploadKey
+
+export function outboxKey(partition: number, sequence: number): Uint8Array {
+  return new KeyWriter(SPACE.outbox).number(partition, 8).number(sequence, 8).bytes()
+}
+
+export function outboxRange(partition: number): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.outbox).number(partition, 8).bytes())
+}
+
+/** The first key at or after a position in each space that is cut by (bucket, key). */
+export function spacesAt(bucket: string, key: string): Uint8Array[] {
+  return [
+    objectKey(bucket, key),
+    ...[SPACE.manifest, SPACE.upload, SPACE.part, SPACE.uploadPurge].map((space) =>
+      new KeyWriter(space).text(bucket).openText(key).bytes(),
+    ),
+  ]
+}

@@ -1,0 +1,96 @@
+import type { KeyRange } from '../../core/keyspace/bytes.ts'
+
+/**
+ * The ordered key-value store below a partition: bytes to bytes, in byte order of the keys. Drivers pass one contract
+ * suite (test/contract/engine.ts). The interface asks for nothing that etcd (Range, Txn) and PostgreSQL (one table, one
+ * transaction) cannot do: no iterator outlives a call, batches are bounded, and a fence is a compare of one value.
+ *
+ * Arrays given are not kept or changed by the engine after the call settles; arrays returned belong to the caller.
+ */
+export interface Engine {
+  readonly limits: EngineLimits
+  /** Sees exactly the batches that are durable. */
+  get(key: Uint8Array): Promise<Uint8Array | undefined>
+  /** One consistent snapshot: a batch is seen whole or not at all. */
+  scan(request: ScanRequest): Promise<EngineEntry[]>
+  /**
+   * Resolves once all of the batch is on stable storage; from then on every read sees it.
+   * @throws {FencedError} the fence does not hold; nothing was written
+   * @throws {BatchTooLargeError} the batch breaks `limits`; nothing was written
+   * @throws anything else: the outcome is unknown
+   */
+  commit(batch: EngineBatch): Promise<void>
+  /** Waits for what runs. Calls after it are refused. */
+  close(): Promise<void>
+}
+
+export interface EngineLimits {
+  /** Puts and deletes of one batch. */
+  readonly operations: number
+  /** Keys and values of one batch. */
+  readonly bytes: number
+}
+
+export interface EngineEntry {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+export interface ScanRequest extends KeyRange {
+  /** At most ENGINE_SCAN_ENTRIES_MAX. */
+  readonly limit: number
+  /** From the end of the range. */
+  readonly reverse?: boolean
+}
+
+export interface EngineBatch {
+  /** The batch is written only if `key` holds exactly `token` at that moment; undefined: only if there is no such key. */
+  readonly fence: Fence
+  readonly puts: readonly EngineEntry[]
+  /** A key that is not there is no error. No key may be both put and deleted. */
+  readonly deletes: readonly Uint8Array[]
+}
+
+export interface Fence {
+  readonly key: Uint8Array
+  readonly token: Uint8Array | undefined
+}
+
+/** Somebody else holds what the caller thought to own. */
+export class FencedError extends Error {
+  override readonly name = 'FencedError'
+
+  constructor() {
+    super('fenced out: another owner has taken over')
+  }
+}
+
+export class BatchTooLargeError extends Error {
+  override readonly name = 'BatchTooLargeError'
+}
+
+/** @throws {BatchTooLargeError} */
+export function assertWithinLimits(batch: EngineBatch, limits: EngineLimits): void {
+  const operations = batch.puts.length + batch.deletes.length
+  let bytes = 0
+  for (const { key, value } of batch.puts) bytes += key.length + value.length
+  for (const key of batch.deletes) bytes += key.length
+  if (operations > limits.operations || bytes > limits.bytes) {
+    throw new BatchTooLargeError(
+      `${operations} operations of ${bytes} bytes; a batch has at most ${limits.operations} of ${limits.bytes} bytes`,
+    )
+  }
+}
+
+/** @throws {RangeError} */
+export function assertScan(request: ScanRequest, entriesMax: number): void {
+  if (!Number.isSafeInteger(request.limit) || request.limit < 0 || request.limit > entriesMax) {
+    throw new RangeError(`a scan returns 0 to ${entriesMax} entries, not ${request.limit}`)
+  }
+}
+
+/** Whether `found` is what the fence asks for. */
+export function fenceHolds({ token }: Fence, found: Uint8Array | undefined): boolean {
+  if (token === undefined || found === undefined) return token === found
+  return token.length === found.length && token.every((byte, index) => byte === found[index])
+}

@@ -1,0 +1,102 @@
+import { ClassicLevel } from 'classic-level'
+import {
+  ENGINE_BATCH_BYTES_MAX,
+  ENGINE_BATCH_OPERATIONS_MAX,
+  ENGINE_SCAN_ENTRIES_MAX,
+} from '../../core/limits.ts'
+import {
+  assertScan,
+  assertWithinLimits,
+  type Engine,
+  type EngineBatch,
+  type EngineEntry,
+  FencedError,
+  fenceHolds,
+  type ScanRequest,
+} from './engine.ts'
+
+/** Blocks of LevelDB kept uncompressed in memory. */
+const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
+/** The log that is replayed at start, and the size of the table it becomes. */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+
+/** The folder is in use by another process, or its files are damaged. */
+export class EngineOpenError extends Error {
+  override readonly name = 'EngineOpenError'
+}
+
+/**
+ * LevelDB in a folder of its own. LevelDB locks the folder against a second process, and writes its log with fsync
+ * before a batch is visible to any read, so reads see what is durable and nothing else.
+ */
+export class LevelEngine implements Engine {
+  readonly limits = { operations: ENGINE_BATCH_OPERATIONS_MAX, bytes: ENGINE_BATCH_BYTES_MAX }
+  readonly #level: ClassicLevel<Uint8Array, Uint8Array>
+  /** Settles when the commit before is done: a fence is checked and its batch written without another in between. */
+  #tail: Promise<unknown> = Promise.resolve()
+
+  private constructor(level: ClassicLevel<Uint8Array, Uint8Array>) {
+    this.#level = level
+  }
+
+  /** @throws {EngineOpenError} */
+  static async open(directory: string): Promise<LevelEngine> {
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      cacheSize: BLOCK_CACHE_BYTES,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+    })
+    try {
+      await level.open()
+    } catch (error) {
+      throw new EngineOpenError(`cannot open the metadata in ${directory}: ${reasonOf(error)}`, {
+        cause: error,
+      })
+    }
+    return new LevelEngine(level)
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#level.get(key)
+  }
+
+  async scan(request: ScanRequest): Promise<EngineEntry[]> {
+    assertScan(request, ENGINE_SCAN_ENTRIES_MAX)
+    if (request.limit === 0) return []
+    // An iterator reads from the snapshot of the moment it was made.
+    const iterator = this.#level.iterator({
+      gte: request.gte,
+      lt: request.lt,
+      limit: request.limit,
+      reverse: request.reverse === true,
+    })
+    const entries = await iterator.all()
+    return entries.map(([key, value]) => ({ key, value }))
+  }
+
+  async commit(batch: EngineBatch): Promise<void> {
+    assertWithinLimits(batch, this.limits)
+    const done = this.#tail.then(() => this.#write(batch))
+    this.#tail = done.catch(() => undefined)
+    await done
+  }
+
+  async close(): Promise<void> {
+    await this.#tail
+    await this.#level.close()
+  }
+
+  async #write({ fence, puts, deletes }: EngineBatch): Promise<void> {
+    if (!fenceHolds(fence, this.#level.getSync(fence.key))) throw new FencedError()
+    const chain = this.#level.batch()
+    for (const key of deletes) chain.del(key)
+    for (const { key, value } of puts) chain.put(key, value)
+    await chain.write({ sync: true })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? error.cause.message : error.message
+}

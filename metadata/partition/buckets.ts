@@ -1,0 +1,186 @@
+import { create } from '@bufbuild/protobuf'
+import { compareBytes, next } from '../../core/keyspace/bytes.ts'
+import {
+  bucketKey,
+  bucketPurgeKey,
+  objectRange,
+  ownedBucketKey,
+  ownedBucketRange,
+  readOwnedBucketKey,
+  uploadRange,
+} from '../../core/keyspace/keys.ts'
+import { ENGINE_SCAN_ENTRIES_MAX, LIST_ENTRIES_MAX } from '../../core/limits.ts'
+import {
+  type CreateBucketReply,
+  CreateBucketReplySchema,
+  type CreateBucketRequest,
+  type DeleteBucketReply,
+  DeleteBucketReplySchema,
+  type DeleteBucketRequest,
+  FailureCode,
+  type GetBucketReply,
+  GetBucketReplySchema,
+  type GetBucketRequest,
+  type ListBucketsReply,
+  ListBucketsReplySchema,
+  type ListBucketsRequest,
+} from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { type BucketRecord, BucketRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import type { Random } from '../../runtime/ports/random.ts'
+import { invalidRequest, noSuchBucket, required } from '../failure.ts'
+import { bucketKind, encodeRecord } from '../records.ts'
+import type { Partition } from './partition.ts'
+import { abortUploadsOf, type Purger } from './purge.ts'
+
+const INCARNATION_BYTES = 16
+
+/** The bucket, or NO_SUCH_BUCKET. For decisions, under the bucket's lock. */
+export async function viewBucket(partition: Partition, name: string): Promise<BucketRecord> {
+  const bucket = await partition.view(bucketKind, bucketKey(name))
+  if (bucket === undefined) throw noSuchBucket(name)
+  return bucket
+}
+
+/** The durable bucket, or NO_SUCH_BUCKET. */
+export async function readBucket(partition: Partition, name: string): Promise<BucketRecord> {
+  const bucket = await partition.read(bucketKind, bucketKey(name))
+  if (bucket === undefined) throw noSuchBucket(name)
+  return bucket
+}
+
+/** @throws {MetadataError} BUCKET_ALREADY_OWNED_BY_YOU, BUCKET_ALREADY_EXISTS, TOO_MANY_BUCKETS */
+export async function createBucket(
+  partition: Partition,
+  random: Random,
+  request: CreateBucketRequest,
+): Promise<CreateBucketReply> {
+  const { name, owner, region } = required(request.bucket, 'bucket')
+  if (name === '') throw invalidRequest('a bucket needs a name')
+  partition.assertMine(name, '')
+  return partition.onBucket(name, () =>
+    // Buckets of one owner are created one after the other, so that each sees how many there are.
+    partition.onName(`buckets of ${owner}`, async () => {
+      const existing = await partition.view(bucketKind, bucketKey(name))
+      if (existing !== undefined) throw alreadyExists(existing, owner)
+      await partition.settled()
+      if (request.limitPerOwner > 0 && (await ownsAtLeast(partition, owner, request.limitPerOwner))) {
+        throw new MetadataError(
+          FailureCode.TOO_MANY_BUCKETS,
+          `an account has at most ${request.limitPerOwner} buckets`,
+        )
+      }
+      // Uploads left over from a bucket of this name must not show up in the new one.
+      await abortUploadsOf(partition, name)
+      const bucket = create(BucketRecordSchema, {
+        name,
+        owner,
+        region,
+        createdMs: BigInt(partition.clock.nowMs()),
+        incarnation: random.bytes(INCARNATION_BYTES),
+      })
+      partition.enqueue({
+        puts: [
+          { key: bucketKey(name), value: encodeRecord(bucketKind, bucket) },
+          { key: ownedBucketKey(owner, name), value: new Uint8Array() },
+        ],
+      })
+      return create(CreateBucketReplySchema, { bucket })
+    }),
+  )
+}
+
+export async function getBucket(partition: Partition, { name }: GetBucketRequest): Promise<GetBucketReply> {
+  return create(GetBucketReplySchema, { bucket: await readBucket(partition, name) })
+}
+
+/**
+ * Only objects keep a bucket from being deleted; uploads in progress are aborted with it, as S3 does for general
+ * purpose buckets (only directory buckets refuse).
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html
+ * @throws {MetadataError} NO_SUCH_BUCKET, BUCKET_NOT_EMPTY
+ */
+export async function deleteBucket(
+  partition: Partition,
+  purger: Purger,
+  { name }: DeleteBucketRequest,
+): Promise<DeleteBucketReply> {
+  let purge = false
+  await partition.onBucket(name, async () => {
+    const bucket = await viewBucket(partition, name)
+    // Nothing in the bucket is being decided now; what was decided must be there to be found.
+    await partition.settled()
+    const [object] = await partition.scan({ ...objectRange(name, ''), limit: 1 })
+    if (object !== undefined) {
+      throw new MetadataError(FailureCode.BUCKET_NOT_EMPTY, `the bucket ${name} is not empty`, {
+        BucketName: name,
+      })
+    }
+    const [upload] = await partition.scan({ ...uploadRange(name, ''), limit: 1 })
+    purge = upload !== undefined
+    partition.enqueue({
+      deletes: [bucketKey(name), ownedBucketKey(bucket.owner, name)],
+      puts: purge ? [{ key: bucketPurgeKey(name), value: new Uint8Array() }] : [],
+    })
+  })
+  if (purge) purger.wake()
+  return create(DeleteBucketReplySchema)
+}
+
+/** In order of name. */
+export async function listBuckets(
+  partition: Partition,
+  request: ListBucketsRequest,
+): Promise<ListBucketsReply> {
+  const { owner, prefix, after, region } = request
+  const limit = Math.min(request.limit, LIST_ENTRIES_MAX)
+  const { gte, lt } = ownedBucketRange(owner, prefix)
+  const buckets: BucketRecord[] = []
+  let cursor = after === '' ? gte : next(ownedBucketKey(owner, after))
+  if (compareBytes(cursor, gte) < 0) cursor = gte
+  while (limit > 0) {
+    const entries = await partition.scan({ gte: cursor, lt, limit: LIST_ENTRIES_MAX })
+    const found = await Promise.all(
+      entries.map(({ key }) => partition.read(bucketKind, bucketKey(readOwnedBucketKey(key).name))),
+    )
+    for (const bucket of found) {
+      // Deleted since the scan, or of another region.
+      if (bucket === undefined || (region !== '' && bucket.region !== region)) continue
+      if (buckets.length === limit) return create(ListBucketsReplySchema, { buckets, truncated: true })
+      buckets.push(bucket)
+    }
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < LIST_ENTRIES_MAX) break
+    cursor = next(last.key)
+  }
+  return create(ListBucketsReplySchema, { buckets })
+}
+
+function alreadyExists(existing: BucketRecord, owner: string): MetadataError {
+  const fields = { BucketName: existing.name }
+  return existing.owner === owner
+    ? new MetadataError(
+        FailureCode.BUCKET_ALREADY_OWNED_BY_YOU,
+        `you already own the bucket ${existing.name}`,
+        fields,
+      )
+    : new MetadataError(
+        FailureCode.BUCKET_ALREADY_EXISTS,
+        `the bucket ${existing.name} already exists`,
+        fields,
+      )
+}
+
+async function ownsAtLeast(partition: Partition, owner: string, count: number): Promise<boolean> {
+  let { gte, lt } = ownedBucketRange(owner, '')
+  let left = count
+  while (left > 0) {
+    const limit = Math.min(left, ENGINE_SCAN_ENTRIES_MAX)
+    const entries = await partition.scan({ gte, lt, limit })
+    left -= entries.length
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < limit) break
+    gte = next(last.key)
+  }
+  return left === 0
+}

@@ -1,0 +1,138 @@
+import { create } from '@bufbuild/protobuf'
+import { next } from '../../core/keyspace/bytes.ts'
+import {
+  manifestPageKey,
+  objectKey,
+  partRange,
+  type UploadPlace,
+  uploadKey,
+} from '../../core/keyspace/keys.ts'
+import { LIST_ENTRIES_MAX, MANIFEST_PAGE_PARTS, PART_NUMBER_MAX } from '../../core/limits.ts'
+import { type CompletionRefusal, planCompletion } from '../../core/records/completion.ts'
+import {
+  type CompleteUploadReply,
+  CompleteUploadReplySchema,
+  type CompleteUploadRequest,
+  FailureCode,
+} from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import {
+  GarbageTaskSchema,
+  ManifestPageSchema,
+  ObjectRecordSchema,
+  type PartRecord,
+} from '../../proto/gen/ashlar/v1/records_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import { invalidRequest, noSuchUpload } from '../failure.ts'
+import { decodeRecord, encodeRecord, manifestKind, objectKind, partKind, uploadKind } from '../records.ts'
+import { viewBucket } from './buckets.ts'
+import { assertConditions, garbageOf, modifiedAt } from './objects.ts'
+import type { OutboxTask } from './outbox.ts'
+import type { Partition } from './partition.ts'
+import { purgeMarker, type Purger } from './purge.ts'
+
+/**
+ * Makes an object of an upload's parts: its record, its manifest and the end of the upload in one batch. The version
+ * of the object is the upload's id, which its shards carry already. So a repeat of the request, whose answer was lost,
+ * finds the object it made and is answered the same, as S3 does.
+ *
+ * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, INVALID_PART with the
+ *   field PartNumber, ENTITY_TOO_SMALL with PartNumber, ETag, ProposedSize and MinSizeAllowed
+ */
+export async function completeUpload(
+  partition: Partition,
+  purger: Purger,
+  request: CompleteUploadRequest,
+): Promise<CompleteUploadReply> {
+  const { bucket, key, uploadId } = request
+  if (request.parts.length > PART_NUMBER_MAX)
+    throw invalidRequest(`an upload has at most ${PART_NUMBER_MAX} parts`)
+  const reply = await partition.onKey(bucket, key, async () => {
+    await viewBucket(partition, bucket)
+    const at = objectKey(bucket, key)
+    const current = await partition.view(objectKind, at)
+    const upload = await partition.view(uploadKind, uploadKey(request))
+    if (upload === undefined) {
+      if (current?.version === uploadId && current.etag === request.etag) {
+        return create(CompleteUploadReplySchema, { object: current })
+      }
+      throw noSuchUpload(uploadId)
+    }
+    // Parts that were decided before this must be there to be found.
+    await partition.settled()
+    const plan = planCompletion(request.parts, await readParts(partition, request), {
+      partBytesMin: request.partBytesMin,
+      pageParts: MANIFEST_PAGE_PARTS,
+    })
+    if (plan.refused !== undefined) throw failureOf(plan, request.partBytesMin)
+    assertConditions(request.conditions, current, key)
+    const object = create(ObjectRecordSchema, {
+      bucket,
+      key,
+      version: uploadId,
+      size: plan.size,
+      etag: request.etag,
+      lastModifiedMs: modifiedAt(partition, current),
+      checksums: request.checksums,
+      storageClass: upload.storageClass,
+      owner: upload.owner,
+      manifest: { partCount: request.parts.length, pageOffsets: [...plan.pageOffsets] },
+      ...(upload.headers === undefined ? {} : { headers: upload.headers }),
+    })
+    const pages = plan.pages.map((parts, page) => ({
+      key: manifestPageKey(bucket, key, uploadId, page),
+      value: encodeRecord(manifestKind, create(ManifestPageSchema, { parts: [...parts] })),
+    }))
+    partition.enqueue({
+      puts: [{ key: at, value: encodeRecord(objectKind, object) }, ...pages, purgeMarker(request, 'drop')],
+      deletes: [uploadKey(request)],
+      tasks: [...(await garbageOf(partition, current)), ...garbageOfParts(request, plan.unused)],
+    })
+    return create(CompleteUploadReplySchema, { object })
+  })
+  purger.wake()
+  return reply
+}
+
+async function readParts(partition: Partition, place: UploadPlace): Promise<PartRecord[]> {
+  const { lt, gte } = partRange(place)
+  const parts: PartRecord[] = []
+  let cursor = gte
+  for (;;) {
+    const entries = await partition.scan({ gte: cursor, lt, limit: LIST_ENTRIES_MAX })
+    for (const { value } of entries) parts.push(decodeRecord(partKind, value))
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < LIST_ENTRIES_MAX) return parts
+    cursor = next(last.key)
+  }
+}
+
+/** Tasks of the size of a manifest page. */
+function garbageOfParts({ bucket, key }: UploadPlace, parts: readonly PartRecord[]): OutboxTask[] {
+  const blobs = parts.flatMap((part) => part.blob ?? [])
+  const tasks: OutboxTask[] = []
+  for (let start = 0; start < blobs.length; start += MANIFEST_PAGE_PARTS) {
+    const some = blobs.slice(start, start + MANIFEST_PAGE_PARTS)
+    tasks.push({ case: 'garbage', value: create(GarbageTaskSchema, { bucket, key, blobs: some }) })
+  }
+  return tasks
+}
+
+function failureOf(plan: CompletionRefusal, partBytesMin: bigint): MetadataError {
+  switch (plan.refused) {
+    case 'part-order':
+      return invalidRequest('parts must be listed, each once, in ascending order')
+    case 'invalid-part':
+      return new MetadataError(
+        FailureCode.INVALID_PART,
+        `there is no part ${plan.partNumber} with this ETag and these checksums`,
+        { PartNumber: String(plan.partNumber), ETag: plan.etag },
+      )
+    case 'too-small':
+      return new MetadataError(FailureCode.ENTITY_TOO_SMALL, `part ${plan.partNumber} is too small`, {
+        PartNumber: String(plan.partNumber),
+        ETag: plan.etag,
+        ProposedSize: String(plan.size),
+        MinSizeAllowed: String(partBytesMin),
+      })
+  }
+}

@@ -1,0 +1,174 @@
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import type { NextTurn } from '../../runtime/ports/next-turn.ts'
+import {
+  BatchTooLargeError,
+  type Engine,
+  type EngineEntry,
+  type Fence,
+  FencedError,
+} from '../engine/engine.ts'
+import { keyName } from './key-name.ts'
+
+/** What one request changes: all of it in one batch. */
+export interface Change {
+  readonly puts: readonly EngineEntry[]
+  readonly deletes: readonly Uint8Array[]
+  /** Called once, when the change is durable and before anyone is answered. */
+  readonly onDurable?: () => void
+}
+
+/** A write that has not become durable yet; a null value is a delete. */
+export interface PendingWrite {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | null
+}
+
+interface Batch {
+  /** By the key's name; a later change of a key replaces the earlier. */
+  readonly writes: Map<string, PendingWrite>
+  readonly callbacks: (() => void)[]
+  readonly durable: PromiseWithResolvers<void>
+  bytes: number
+  sealed: boolean
+}
+
+/** Called with each batch that has become durable, before its requests are answered. */
+type Publish = (writes: ReadonlyMap<string, PendingWrite>) => void
+
+/**
+ * Gathers the changes of concurrent requests into one engine batch each time the one before has become durable, so
+ * that one fsync serves all that arrived during the last.
+ *
+ * Until then their writes are pending: later decisions see them through {@link pending}; reads must not.
+ *
+ * An engine that fails leaves the outcome unknown, and every decision since was made on top of it: then all that is
+ * pending fails, and so does every later change. Only a new owner, who reads what is really there, may go on.
+ */
+export class GroupCommit {
+  readonly #engine: Engine
+  readonly #fence: Fence
+  readonly #nextTurn: NextTurn
+  readonly #publish: Publish
+  /** In order; the first may be on its way to the disk, the last takes more changes. */
+  #batches: Batch[] = []
+  #running = false
+  #failure: MetadataError | undefined
+
+  constructor(engine: Engine, fence: Fence, nextTurn: NextTurn, publish: Publish) {
+    this.#engine = engine
+    this.#fence = fence
+    this.#nextTurn = nextTurn
+    this.#publish = publish
+  }
+
+  /** The write of a key that is still to become durable, the latest if there are several. */
+  pending(name: string): PendingWrite | undefined {
+    for (let index = this.#batches.length - 1; index >= 0; index--) {
+      const write = this.#batches[index]?.writes.get(name)
+      if (write !== undefined) return write
+    }
+    return undefined
+  }
+
+  /**
+   * Puts a change behind all earlier ones. {@link settled} says when it is durable.
+   * @throws {MetadataError} after the engine failed, or when the change is too large for one batch
+   */
+  enqueue(change: Change): void {
+    if (this.#failure !== undefined) throw this.#failure
+    const { operations, bytes } = sizeOf(change)
+    const { limits } = this.#engine
+    if (operations > limits.operations || bytes > limits.bytes) {
+      throw new BatchTooLargeError(`a change of ${operations} operations and ${bytes} bytes fits in no batch`)
+    }
+    let batch = this.#batches.at(-1)
+    if (
+      batch === undefined ||
+      batch.sealed ||
+      batch.writes.size + operations > limits.operations ||
+      batch.bytes + bytes > limits.bytes
+    ) {
+      batch = newBatch()
+      this.#batches.push(batch)
+    }
+    for (const key of change.deletes) batch.writes.set(keyName(key), { key, value: null })
+    for (const { key, value } of change.puts) batch.writes.set(keyName(key), { key, value })
+    batch.bytes += bytes
+    if (change.onDurable !== undefined) batch.callbacks.push(change.onDurable)
+    if (!this.#running) void this.#run()
+  }
+
+  /**
+   * Resolves when everything enqueued so far is durable.
+   * @throws {MetadataError} NOT_MINE when another owner has taken over, UNAVAILABLE when the engine failed
+   */
+  async settled(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    await this.#batches.at(-1)?.durable.promise
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
+      // The requests that the last batch's answers set off arrive in this turn: let them all in.
+      await this.#nextTurn()
+      batch.sealed = true
+      try {
+        await this.#engine.commit({ fence: this.#fence, ...split(batch) })
+      } catch (error) {
+        this.#fail(error)
+        break
+      }
+      this.#batches.shift()
+      this.#publish(batch.writes)
+      for (const callback of batch.callbacks) callback()
+      batch.durable.resolve()
+    }
+    this.#running = false
+  }
+
+  #fail(error: unknown): void {
+    this.#failure =
+      error instanceof FencedError
+        ? new MetadataError(
+            FailureCode.NOT_MINE,
+            'another owner has taken this partition over',
+            {},
+            { cause: error },
+          )
+        : new MetadataError(
+            FailureCode.UNAVAILABLE,
+            'the metadata engine failed: writes are refused until the service is started again',
+            {},
+            { cause: error },
+          )
+    const failed = this.#batches
+    this.#batches = []
+    for (const { durable } of failed) durable.reject(this.#failure)
+  }
+}
+
+function newBatch(): Batch {
+  const durable = Promise.withResolvers<void>()
+  // A batch that nobody waits for may fail, too: those who come later hear of it from `enqueue`.
+  durable.promise.catch(() => undefined)
+  return { writes: new Map(), callbacks: [], durable, bytes: 0, sealed: false }
+}
+
+function sizeOf({ puts, deletes }: Change): { operations: number; bytes: number } {
+  let bytes = 0
+  for (const { key, value } of puts) bytes += key.length + value.length
+  for (const key of deletes) bytes += key.length
+  return { operations: puts.length + deletes.length, bytes }
+}
+
+function split({ writes }: Batch): { puts: EngineEntry[]; deletes: Uint8Array[] } {
+  const puts: EngineEntry[] = []
+  const deletes: Uint8Array[] = []
+  for (const { key, value } of writes.values()) {
+    if (value === null) deletes.push(key)
+    else puts.push({ key, value })
+  }
+  return { puts, deletes }
+}

@@ -1,0 +1,90 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { KeyReader, KeyWriter, next } from '../../core/keyspace/bytes.ts'
+import { outboxKey, outboxRange, outboxReserveKey } from '../../core/keyspace/keys.ts'
+import { ENGINE_SCAN_ENTRIES_MAX, OUTBOX_SEQUENCES_RESERVED } from '../../core/limits.ts'
+import { OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Engine, EngineEntry } from '../engine/engine.ts'
+import { encodeRecord, outboxKind, outboxTaskOf } from '../records.ts'
+
+export type OutboxTask = NonNullable<MessageInitShape<typeof OutboxRecordSchema>['task']>
+
+/** Durable tasks that are not acknowledged yet. */
+export interface Backlog {
+  garbage: number
+  repair: number
+}
+
+/**
+ * What follows from a partition's commits, in their order. Sequences only grow, across restarts too: they are reserved
+ * in blocks ahead of use, and a new owner starts at the end of the last block.
+ */
+export class Outbox {
+  readonly #partition: number
+  readonly #clock: Clock
+  readonly #backlog: Backlog
+  #next: number
+  #reserved: number
+
+  private constructor(partition: number, clock: Clock, first: number, backlog: Backlog) {
+    this.#partition = partition
+    this.#clock = clock
+    this.#next = first
+    this.#reserved = first
+    this.#backlog = backlog
+  }
+
+  /** Reads where the sequences stand, and counts the backlog. */
+  static async open(engine: Engine, partition: number, clock: Clock): Promise<Outbox> {
+    const reserved = await engine.get(outboxReserveKey(partition))
+    const first = reserved === undefined ? 1 : new KeyReader(reserved).number(8)
+    return new Outbox(partition, clock, first, await countBacklog(engine, partition))
+  }
+
+  get backlog(): Readonly<Backlog> {
+    return this.#backlog
+  }
+
+  /** The puts that queue these tasks, to go into the batch of the change they follow from. */
+  append(tasks: readonly OutboxTask[]): EngineEntry[] {
+    const puts = tasks.map((task) => {
+      const sequence = this.#next++
+      const record = create(OutboxRecordSchema, {
+        sequence: BigInt(sequence),
+        createdMs: BigInt(this.#clock.nowMs()),
+        task,
+      })
+      return { key: outboxKey(this.#partition, sequence), value: encodeRecord(outboxKind, record) }
+    })
+    if (this.#next > this.#reserved) {
+      this.#reserved = this.#next + OUTBOX_SEQUENCES_RESERVED
+      puts.push({ key: outboxReserveKey(this.#partition), value: reserveValue(this.#reserved) })
+    }
+    return puts
+  }
+
+  /** Counts tasks that became durable (`by` 1) or whose removal did (`by` -1). */
+  count(tasks: Iterable<'garbage' | 'repair' | undefined>, by: 1 | -1): void {
+    for (const task of tasks) if (task !== undefined) this.#backlog[task] += by
+  }
+}
+
+/** The first byte stands where a key has its space, and is 1: the value's own format. */
+function reserveValue(sequence: number): Uint8Array {
+  return new KeyWriter(1).number(sequence, 8).bytes()
+}
+
+async function countBacklog(engine: Engine, partition: number): Promise<Backlog> {
+  const backlog: Backlog = { garbage: 0, repair: 0 }
+  let { gte, lt } = outboxRange(partition)
+  for (;;) {
+    const entries = await engine.scan({ gte, lt, limit: ENGINE_SCAN_ENTRIES_MAX })
+    for (const { value } of entries) {
+      const task = outboxTaskOf(value)
+      if (task !== undefined) backlog[task]++
+    }
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < ENGINE_SCAN_ENTRIES_MAX) return backlog
+    gte = next(last.key)
+  }
+}

@@ -1,0 +1,184 @@
+import type { Message } from '@bufbuild/protobuf'
+import { isHotKey } from '../../core/keyspace/keys.ts'
+import { holds, type PartitionRange } from '../../core/keyspace/partitions.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Log } from '../../runtime/ports/log.ts'
+import type { NextTurn } from '../../runtime/ports/next-turn.ts'
+import type { Random } from '../../runtime/ports/random.ts'
+import type { Engine, EngineEntry, ScanRequest } from '../engine/engine.ts'
+import { decodeRecord, type RecordKind } from '../records.ts'
+import { GroupCommit, type PendingWrite } from './group-commit.ts'
+import { keyName } from './key-name.ts'
+import { takeLease } from './lease.ts'
+import { NamedLocks, type Release } from './locks.ts'
+import { Outbox, type OutboxTask } from './outbox.ts'
+import { CachedValue, RecordCache } from './record-cache.ts'
+
+export interface PartitionPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly nextTurn: NextTurn
+}
+
+/** What a decision changes, with the tasks that follow from it; all of it in one batch. */
+export interface Decision {
+  readonly puts?: readonly EngineEntry[]
+  readonly deletes?: readonly Uint8Array[]
+  readonly tasks?: readonly OutboxTask[]
+  /** Tasks whose records are among `deletes`. */
+  readonly acknowledged?: readonly ('garbage' | 'repair' | undefined)[]
+}
+
+/**
+ * The one owner of a range of (bucket, key).
+ *
+ * A write takes its locks, is decided against durable and pending state, puts its change in line, gives the locks back
+ * and waits until it is durable ({@link exclusive}). So writes of one key are decided in order, writes of different
+ * keys share a batch, and no answer, not even a refusal, tells of what a crash could still undo.
+ *
+ * Reads see durable values only. A key with a pending write is read from the engine itself, which shows a batch in one
+ * instant; any other from the cache. So a read never goes back behind what another has seen.
+ */
+export class Partition {
+  readonly range: PartitionRange
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly log: Log
+  readonly #engine: Engine
+  readonly #commits: GroupCommit
+  readonly #cache: RecordCache
+  readonly #locks = new NamedLocks()
+
+  private constructor(
+    engine: Engine,
+    range: PartitionRange,
+    outbox: Outbox,
+    commits: GroupCommit,
+    cache: RecordCache,
+    { clock, log }: PartitionPorts,
+  ) {
+    this.#engine = engine
+    this.range = range
+    this.outbox = outbox
+    this.#commits = commits
+    this.#cache = cache
+    this.clock = clock
+    this.log = log
+  }
+
+  /** Takes the range over from whoever owned it. @throws {FencedError} */
+  static async open(engine: Engine, range: PartitionRange, ports: PartitionPorts): Promise<Partition> {
+    const fence = await takeLease(engine, range.id, ports.random)
+    // Read after the lease is taken: nobody else can change it now.
+    const outbox = await Outbox.open(engine, range.id, ports.clock)
+    const cache = new RecordCache()
+    function publish(writes: ReadonlyMap<string, PendingWrite>): void {
+      for (const [name, { key, value }] of writes) if (isHotKey(key)) cache.publish(name, value)
+    }
+    const commits = new GroupCommit(engine, fence, ports.nextTurn, publish)
+    return new Partition(engine, range, outbox, commits, cache, ports)
+  }
+
+  /** @throws {MetadataError} NOT_MINE for a position of another partition */
+  assertMine(bucket: string, key: string): void {
+    if (!holds(this.range, { bucket, key })) {
+      throw new MetadataError(FailureCode.NOT_MINE, 'this key belongs to another partition')
+    }
+  }
+
+  /** The durable record. Frozen. @throws {NewerFormatError} */
+  async read<T extends Message & { format: number }>(
+    kind: RecordKind<T>,
+    key: Uint8Array,
+  ): Promise<T | undefined> {
+    const value = this.#durable(key)
+    return (value instanceof CachedValue ? value : await value).record(kind)
+  }
+
+  /** The record as the next decision must see it, pending writes included. The caller holds the key's lock. Frozen. */
+  async view<T extends Message & { format: number }>(
+    kind: RecordKind<T>,
+    key: Uint8Array,
+  ): Promise<T | undefined> {
+    const pending = this.#commits.pending(keyName(key))
+    if (pending === undefined) return this.read(kind, key)
+    return pending.value === null ? undefined : decodeRecord(kind, pending.value)
+  }
+
+  /** The bytes as the next decision must see them. The caller holds the key's lock. */
+  async viewBytes(key: Uint8Array): Promise<Uint8Array | undefined> {
+    const pending = this.#commits.pending(keyName(key))
+    return pending === undefined ? this.#engine.get(key) : (pending.value ?? undefined)
+  }
+
+  /** Durable entries. A decision that scans waits for {@link settled} first, under its locks. */
+  scan(request: ScanRequest): Promise<EngineEntry[]> {
+    return this.#engine.scan(request)
+  }
+
+  /** Resolves when all that was decided so far is durable. @throws {MetadataError} */
+  settled(): Promise<void> {
+    return this.#commits.settled()
+  }
+
+  /** Puts a decision in line. Called under the locks of all it was based on. @throws {MetadataError} */
+  enqueue({ puts = [], deletes = [], tasks = [], acknowledged = [] }: Decision): void {
+    const kinds = tasks.map((task) => task.case)
+    this.#commits.enqueue({
+      puts: tasks.length === 0 ? puts : [...puts, ...this.outbox.append(tasks)],
+      deletes,
+      onDurable: () => {
+        this.outbox.count(kinds, 1)
+        this.outbox.count(acknowledged, -1)
+      },
+    })
+  }
+
+  /** Decides about one key of a bucket, while the bucket stays as it is. Answers when the decision is durable. */
+  async onKey<T>(bucket: string, key: string, decide: () => Promise<T>): Promise<T> {
+    this.assertMine(bucket, key)
+    const releaseBucket = await this.#locks.shared(bucketLock(bucket))
+    const releaseKey = await this.#locks.exclusive(`key ${bucket}\0${key}`)
+    return this.#decide(decide, [releaseKey, releaseBucket])
+  }
+
+  /** Decides about a bucket, while nothing in it is decided. */
+  async onBucket<T>(bucket: string, decide: () => Promise<T>): Promise<T> {
+    return this.#decide(decide, [await this.#locks.exclusive(bucketLock(bucket))])
+  }
+
+  /** Decides about something else by a name of its own. */
+  async onName<T>(name: string, decide: () => Promise<T>): Promise<T> {
+    return this.#decide(decide, [await this.#locks.exclusive(`name ${name}`)])
+  }
+
+  async #decide<T>(decide: () => Promise<T>, releases: readonly Release[]): Promise<T> {
+    let answer: Promise<T>
+    try {
+      answer = Promise.resolve(await decide())
+    } catch (error) {
+      answer = Promise.reject(error instanceof Error ? error : new Error(String(error)))
+      answer.catch(() => undefined)
+    } finally {
+      for (const release of releases) release()
+    }
+    // What it was based on may be pending, and a refusal must not tell of it earlier than it is durable.
+    await this.settled()
+    return answer
+  }
+
+  #durable(key: Uint8Array): CachedValue | Promise<CachedValue> {
+    const name = keyName(key)
+    if (!isHotKey(key) || this.#commits.pending(name) !== undefined) {
+      return this.#engine.get(key).then((bytes) => new CachedValue(bytes ?? null))
+    }
+    return this.#cache.get(name, () => this.#engine.get(key))
+  }
+}
+
+function bucketLock(bucket: string): string {
+  return `bucket ${bucket}`
+}

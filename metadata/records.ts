@@ -1,0 +1,107 @@
+import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
+import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
+import { BinaryReader } from '@bufbuild/protobuf/wire'
+import { RECORD_FORMAT } from '../core/limits.ts'
+import { assertKnownFormat } from '../core/records/format.ts'
+import { ClusterMapSchema } from '../proto/gen/ashlar/v1/cluster_pb.js'
+import {
+  BucketRecordSchema,
+  ChecksumSchema,
+  ManifestPageSchema,
+  ObjectRecordSchema,
+  OutboxRecordSchema,
+  PartRecordSchema,
+  UploadRecordSchema,
+} from '../proto/gen/ashlar/v1/records_pb.js'
+
+/** A persistent record: its message, and its name for errors. */
+export interface RecordKind<T extends Message & { format: number }> {
+  readonly what: string
+  readonly schema: GenMessage<T>
+}
+
+export const bucketKind = { what: 'the bucket record', schema: BucketRecordSchema }
+export const objectKind = { what: 'the object record', schema: ObjectRecordSchema }
+export const manifestKind = { what: 'the manifest page', schema: ManifestPageSchema }
+export const uploadKind = { what: 'the upload record', schema: UploadRecordSchema }
+export const partKind = { what: 'the part record', schema: PartRecordSchema }
+export const outboxKind = { what: 'the outbox record', schema: OutboxRecordSchema }
+export const clusterMapKind = { what: 'the cluster map', schema: ClusterMapSchema }
+
+/** @throws {NewerFormatError} */
+export function decodeRecord<T extends Message & { format: number }>(
+  kind: RecordKind<T>,
+  bytes: Uint8Array,
+): T {
+  const record = fromBinary(kind.schema, bytes)
+  assertKnownFormat(kind.what, record.format, RECORD_FORMAT)
+  return record
+}
+
+/** Stamps the record with this program's format and encodes it. */
+export function encodeRecord<T extends Message & { format: number }>(
+  kind: RecordKind<T>,
+  record: T,
+): Uint8Array {
+  record.format = RECORD_FORMAT
+  return toBinary(kind.schema, record)
+}
+
+/** What a listing shows of an object. */
+export interface ObjectLine {
+  size: bigint
+  etag: string
+  lastModifiedMs: bigint
+  storageClass: string
+  owner: string
+  checksumAlgorithms: string[]
+  checksumType: string
+}
+
+const OBJECT = ObjectRecordSchema.field
+
+/**
+ * Reads only what a listing shows out of an object record: a few times cheaper than decoding it with its headers and
+ * its blob, and most of the cost of a listing.
+ * @throws {NewerFormatError}
+ */
+export function readObjectLine(bytes: Uint8Array): ObjectLine {
+  const reader = new BinaryReader(bytes)
+  const line: ObjectLine = {
+    size: 0n,
+    etag: '',
+    lastModifiedMs: 0n,
+    storageClass: '',
+    owner: '',
+    checksumAlgorithms: [],
+    checksumType: '',
+  }
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag()
+    if (field === OBJECT.format.number) {
+      assertKnownFormat(objectKind.what, reader.uint32(), RECORD_FORMAT)
+    } else if (field === OBJECT.size.number) line.size = BigInt(reader.uint64())
+    else if (field === OBJECT.etag.number) line.etag = reader.string()
+    else if (field === OBJECT.lastModifiedMs.number) line.lastModifiedMs = BigInt(reader.uint64())
+    else if (field === OBJECT.storageClass.number) line.storageClass = reader.string()
+    else if (field === OBJECT.owner.number) line.owner = reader.string()
+    else if (field === OBJECT.checksums.number) {
+      const checksum = fromBinary(ChecksumSchema, reader.bytes())
+      line.checksumAlgorithms.push(checksum.algorithm)
+      line.checksumType = checksum.type
+    } else reader.skip(wire, field)
+  }
+  return line
+}
+
+/** Which task an outbox record holds, without decoding it. */
+export function outboxTaskOf(bytes: Uint8Array): 'garbage' | 'repair' | undefined {
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag()
+    if (field === OutboxRecordSchema.field.garbage.number) return 'garbage'
+    if (field === OutboxRecordSchema.field.repair.number) return 'repair'
+    reader.skip(wire, field)
+  }
+  return undefined
+}
