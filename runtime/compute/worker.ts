@@ -7,7 +7,6 @@ import { StripeWork } from './stripe-work.ts'
 function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): void {
   const work = new StripeWork(start.memory)
   const answer = (message: Answer): void => {
-    // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     port.postMessage(message)
   }
   port.on('message', (order: Order) => {
@@ -42,7 +41,6 @@ function carryOut(work: StripeWork, order: Order, answer: (message: Answer) => v
     case 'reconstruct':
       work.reconstruct(order.job)
       answer({ type: 'reconstructed', id: order.id })
-      return
   }
 }
 

@@ -1,0 +1,122 @@
+/**
+ * An object's bytes in order, one stripe ahead of the consumer.
+ *
+ * Memory: at most READ_STRIPES_MAX stripes of (k + m) shards of up to 1 MiB each: the stripe being consumed and the next.
+ * Reconstruction borrows from the memory of all reads (READ_MEMORY_BYTES) for as long as it computes.
+ */
+
+import { locateRange, type ShardRange } from '../../core/erasure/layout.ts'
+import { READ_STRIPES_MAX } from '../../core/limits.ts'
+import type { ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { StoreError, type ByteRange } from '../api.ts'
+import type { Environment } from '../environment.ts'
+import { Scope } from '../scope.ts'
+import type { Blob } from './blob-location.ts'
+import { blobRanges } from './blob-ranges.ts'
+import { StripeRead } from './stripe-read.ts'
+
+export async function* readObject(
+  environment: Environment,
+  record: ObjectRecord,
+  range: ByteRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const scope = new Scope(signal)
+  const plan = stripeRuns(environment, record, range)
+  const reads: StripeRead[] = []
+  let planned = false
+  try {
+    for (;;) {
+      while (!planned && reads.length < READ_STRIPES_MAX) {
+        scope.throwIfAborted()
+        const next = await plan.next()
+        if (next.done === true) planned = true
+        else reads.push(await startRead(environment, scope, next.value))
+      }
+      const read = reads[0]
+      if (read === undefined) return
+      yield* deliver(environment, scope, read)
+      reads.shift()
+    }
+  } finally {
+    scope.abort(new Error('the read is over'))
+    for (const read of reads) read.cancel()
+    scope.end()
+  }
+}
+
+interface StripeRuns {
+  readonly blob: Blob
+  /** All of one stripe, at least one. */
+  readonly runs: readonly ShardRange[]
+}
+
+/** The range, stripe by stripe. */
+async function* stripeRuns(
+  { metadata }: Environment,
+  record: ObjectRecord,
+  range: ByteRange,
+): AsyncGenerator<StripeRuns, void, undefined> {
+  for await (const { blob, start, end } of blobRanges(metadata, record, range)) {
+    let runs: ShardRange[] = []
+    for (const run of locateRange(blob.code, blob.size, start, end)) {
+      if (runs[0] !== undefined && runs[0].stripe.index !== run.stripe.index) {
+        yield { blob, runs }
+        runs = []
+      }
+      runs.push(run)
+    }
+    yield { blob, runs }
+  }
+}
+
+async function startRead(
+  environment: Environment,
+  scope: Scope,
+  { blob, runs }: StripeRuns,
+): Promise<StripeRead> {
+  const { cluster } = environment
+  const snapshot = cluster.current ?? (await cluster.ready('unreadable'))
+  const [run] = runs
+  if (run === undefined) throw new Error('no runs of a stripe to read')
+  return new StripeRead(environment, scope, snapshot, blob, run.stripe, runs)
+}
+
+/** The pieces of a stripe; what cannot be had by an old map is tried once more by a new one. */
+async function* deliver(
+  environment: Environment,
+  scope: Scope,
+  read: StripeRead,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let current = read
+  let skipped = 0
+  for (let i = 0; i < read.runs.length; i++) {
+    let bytes: Uint8Array
+    try {
+      bytes = await pieceAt(current, i - skipped)
+    } catch (error) {
+      scope.throwIfAborted()
+      const newer = await newerMap(environment, current, error)
+      if (!newer) throw error
+      current.cancel()
+      skipped = i
+      current = await startRead(environment, scope, { blob: read.blob, runs: read.runs.slice(i) })
+      bytes = await pieceAt(current, 0)
+    }
+    scope.throwIfAborted()
+    yield bytes
+    scope.throwIfAborted()
+  }
+}
+
+async function newerMap({ cluster }: Environment, read: StripeRead, error: unknown): Promise<boolean> {
+  if (!(error instanceof StoreError) || error.code !== 'unreadable') return false
+  const newest = await cluster.newerThan(read.epoch)
+  return newest !== undefined && newest.epoch > read.epoch
+}
+
+async function pieceAt(read: StripeRead, index: number): Promise<Uint8Array> {
+  const piece = read.pieces[index]
+  if (piece === undefined) throw new Error(`no piece ${index} of a stripe`)
+  return piece
+}
