@@ -57,9 +57,9 @@ test('a body without a length, or too long, is refused before it is read', async
 test('a client that hangs up is an incomplete body; an S3 error of the connection passes through', async () => {
   const broken = (error: Error) => async () =>
     readBody(openBody(failing(error), bodyOptions(unsigned, length)))
-  async function* failing(error: Error): AsyncGenerator<Uint8Array> {
+  async function* failing(failure: Error): AsyncGenerator<Uint8Array> {
     yield await Promise.resolve(Buffer.from('123'))
-    throw error
+    throw failure
   }
   const hangup = new Error('aborted')
   assert.equal((await refused(broken(hangup), 'IncompleteBody')).cause, hangup)
