@@ -122,8 +122,9 @@ export function createHttpServer(
   /** Takes the rest of a body that the answer did not need; too much of it costs the connection. */
   async function finishRequest(exchange: Exchange): Promise<void> {
     const { body, res } = exchange
+    const { socket } = res
     if (body.withheld || (await body.drain(limits.drainBytesMax))) return
-    res.once('finish', () => res.socket?.destroySoon())
+    res.once('finish', () => socket?.destroySoon())
   }
 
   const accept = (req: IncomingMessage, res: ServerResponse, continuePending: boolean): void => {
