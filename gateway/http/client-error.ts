@@ -18,7 +18,7 @@ export function refuseUnparsed(error: Error, socket: Duplex, identity: Identity)
   const body = errorDocument(refusal, scene)
   socket.end(
     [
-      `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
+      `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}`,
       `x-amz-request-id: ${requestId}`,
       `x-amz-id-2: ${hostId}`,
       'content-type: application/xml',

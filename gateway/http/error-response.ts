@@ -35,8 +35,9 @@ export function toS3Error(thrown: unknown): S3Error {
 
 export function errorResponse(error: S3Error, scene: ErrorScene): OutgoingResponse {
   const headers = new Map(Object.entries(error.headers))
-  if (scene.method === 'HEAD' || error.status === 304)
+  if (scene.method === 'HEAD' || error.status === 304) {
     return { status: error.status, headers, body: undefined }
+  }
   headers.set('content-type', 'application/xml')
   return { status: error.status, headers, body: Buffer.from(errorDocument(error, scene)) }
 }

@@ -103,7 +103,7 @@ describe('errors', () => {
     assert.equal(
       body,
       '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>' +
-        `<Key>a&amp;b</Key><RequestId>${headers.get('x-amz-request-id')}</RequestId><HostId>${headers.get('x-amz-id-2')}</HostId></Error>`,
+        `<Key>a&amp;b</Key><RequestId>${headers.get('x-amz-request-id') ?? 'none'}</RequestId><HostId>${headers.get('x-amz-id-2') ?? 'none'}</HostId></Error>`,
     )
   })
 

@@ -6,6 +6,7 @@
  * can be kept, or at least so that the answer is not lost to a reset.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
   HTTP_CONNECTIONS_MAX,
@@ -147,7 +148,7 @@ export function createHttpServer(
     exchange.res.once('finish', () => socket.destroy())
   })
 
-  server.on('timeout', (socket) => {
+  server.on('timeout', (socket: Socket) => {
     const exchange = exchanges.get(socket)
     if (!exchange) {
       socket.destroy()

@@ -196,7 +196,9 @@ export async function startToyGateway(limits: Partial<ServerLimits> = {}): Promi
     region: 'us-east-1',
     serverLimits: limits,
   })
-  await new Promise<void>((resolve) => gateway.server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => {
+    gateway.server.listen(0, '127.0.0.1', resolve)
+  })
   const { port } = addressOf(gateway)
   return {
     gateway,
@@ -227,7 +229,7 @@ export class Client {
   readonly socket: Socket
   received = ''
   #closed = false
-  #listeners: (() => void)[] = []
+  readonly #listeners: (() => void)[] = []
 
   constructor(socket: Socket) {
     this.socket = socket
@@ -262,7 +264,9 @@ export class Client {
   /** Resolves when the condition on what was received holds, or the connection is closed. */
   async until(condition: (received: string) => boolean): Promise<string> {
     while (!condition(this.received) && !this.#closed) {
-      await new Promise<void>((resolve) => this.#listeners.push(resolve))
+      await new Promise<void>((resolve) => {
+        this.#listeners.push(resolve)
+      })
     }
     return this.received
   }

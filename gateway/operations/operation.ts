@@ -71,6 +71,7 @@ export function operation<SdkInput, SdkOutput>(
     action,
     // The parser builds its fields from the schema that the SDK's types were generated from: the one place where that
     // knowledge becomes a type. The oracle test holds it to it.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     handle: (input, context) => handle(input as OperationInput<SdkInput>, context),
   }
 }

@@ -108,7 +108,7 @@ function readTarget(reference: unknown): Target {
     }
   }
   const { shape, own } = readShape(current)
-  return { shape, traits: Object.assign({}, own, ...overlays.toReversed()) }
+  return { shape, traits: overlays.reduceRight<Traits>((under, over) => ({ ...under, ...over }), own) }
 }
 
 function readShape(schema: unknown): { shape: Shape; own: Traits } {

@@ -7,7 +7,7 @@
  */
 import { encodeHeader, encodeMetadata } from './header-text.ts'
 import type { Member, OperationShape, Shape } from './model.ts'
-import { formatTimestamp, isRecord } from './values.ts'
+import { formatTimestamp, isRecord, textOf } from './values.ts'
 import { compileXmlWriter, escapeXml, S3_XMLNS, XML_DECLARATION } from './xml-writer.ts'
 import { isInBody } from './xml-reader.ts'
 
@@ -60,7 +60,7 @@ function compileHeaderStep(member: Member): HeaderStep | undefined {
     return (value, headers) => {
       if (!isRecord(value)) throw new TypeError(`${member.name}: expected a map`)
       for (const [name, text] of Object.entries(value)) {
-        headers.set(prefix + name.toLowerCase(), encodeMetadata(String(text)))
+        headers.set(prefix + name.toLowerCase(), encodeMetadata(textOf(text)))
       }
     }
   }
@@ -75,7 +75,7 @@ function compileFormat(shape: Shape, name: string): (value: unknown) => string {
     case 'string':
     case 'integer':
     case 'boolean':
-      return String
+      return textOf
     case 'timestamp': {
       const format = shape.format ?? 'http-date'
       return (value) => {
@@ -126,7 +126,7 @@ function compilePayload(operation: OperationShape, { name, shape, traits }: Memb
       if (value === undefined) return undefined
       // The only payload of this kind is GetBucketPolicy's.
       headers.set('content-type', 'application/json')
-      return Buffer.from(String(value))
+      return Buffer.from(textOf(value))
     }
   }
   return () => {
@@ -137,7 +137,7 @@ function compilePayload(operation: OperationShape, { name, shape, traits }: Memb
 /** GetBucketLocation: the bare constraint, empty for us-east-1. */
 const writeLocation: BodyWriter = (fields, headers) => {
   const constraint = fields['LocationConstraint'] ?? ''
-  const text = escapeXml(String(constraint))
+  const text = escapeXml(textOf(constraint))
   return xml(
     `${XML_DECLARATION}<LocationConstraint xmlns="${S3_XMLNS}">${text}</LocationConstraint>`,
     headers,

@@ -51,7 +51,7 @@ export function compileRouter(operations: Iterable<OperationShape>): Router {
   return (request) => {
     const { method, bucket, key } = request
     const level: Level = bucket === undefined ? 'service' : key === undefined ? 'bucket' : 'object'
-    if (level === 'bucket' && literalPaths.size > 0) {
+    if (bucket !== undefined && key === undefined) {
       const rule = literalPaths.get(`${method} /${bucket}`)
       if (rule && score(rule, request)?.missing === 0) return rule.operation
     }
@@ -105,10 +105,10 @@ interface Score {
 function score(rule: RouteRule, request: RouteRequest): Score | undefined {
   for (const [key, value] of rule.literals) if (request.query.get(key) !== value) return undefined
   let present = rule.literals.length
-  let missing = 0
-  for (const key of rule.requiredQuery) request.query.has(key) ? present++ : missing++
-  for (const name of rule.requiredHeaders) request.header(name) === undefined ? missing++ : present++
-  return { present, missing }
+  for (const key of rule.requiredQuery) if (request.query.has(key)) present++
+  for (const name of rule.requiredHeaders) if (request.header(name) !== undefined) present++
+  const required = rule.requiredQuery.length + rule.requiredHeaders.length
+  return { present, missing: required - (present - rule.literals.length) }
 }
 
 /**

@@ -1,7 +1,6 @@
 /** Simple values between their text on the wire and their form in the SDK's types. */
 import type { TimestampFormat } from './model.ts'
 
-const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** The largest magnitude of a time in a `Date`, ECMAScript §21.4.1.1. */
@@ -9,6 +8,13 @@ const DATE_MS_MAX = 8.64e15
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The text of a simple value. Throws a TypeError on anything else, which would print as `[object Object]`. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  throw new TypeError(`expected a string, a number or a boolean, not ${typeof value}`)
 }
 
 /** Decimal integer, exactly representable; undefined when the text is anything else. */
@@ -48,12 +54,8 @@ export function formatTimestamp(date: Date, format: TimestampFormat): string {
 
 /** RFC 9110 §5.6.7, IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. Milliseconds are cut off. */
 export function formatHttpDate(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0')
-  const day = days[date.getUTCDay()]
-  const month = months[date.getUTCMonth()]
-  const year = String(date.getUTCFullYear()).padStart(4, '0')
-  const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`
-  return `${day}, ${two(date.getUTCDate())} ${month} ${year} ${time} GMT`
+  // ECMAScript §21.4.4.43 prescribes exactly this form.
+  return date.toUTCString()
 }
 
 const imfFixdate =

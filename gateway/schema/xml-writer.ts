@@ -1,6 +1,6 @@
 /** Compiles shapes into writers of XML, in AWS's element order. */
 import type { Member, Shape, StructureShape, Target } from './model.ts'
-import { formatTimestamp, isRecord } from './values.ts'
+import { formatTimestamp, isRecord, textOf } from './values.ts'
 import { isInBody } from './xml-reader.ts'
 
 /** The namespace of every S3 document but errors. */
@@ -109,7 +109,7 @@ function compileText(shape: Shape): ContentWriter {
     case 'string':
     case 'integer':
     case 'boolean':
-      return (value) => escapeXml(String(value))
+      return (value) => escapeXml(textOf(value))
     case 'timestamp': {
       const format = shape.format ?? 'date-time'
       return (value) => {
