@@ -238,6 +238,9 @@ export const METADATA_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 /** Encoded requests or replies after which a batch on the stream is sent and the next begun. */
 export const METADATA_BATCH_BYTES = 256 * 1024
 
+/** Messages of one batch on the stream: enough to spread its cost, few enough that the first need not wait for the last. */
+export const METADATA_BATCH_MESSAGES_MAX = 256
+
 /** Requests of one stream that the metadata service works on at once; it reads no more until some are answered. */
 export const METADATA_STREAM_IN_FLIGHT_MAX = 1024
 
@@ -341,6 +344,9 @@ export const HTTP_CONNECTIONS_MAX = 10_000
 
 /** Unread request body that is read and thrown away to keep a connection or to let an early answer arrive. */
 export const HTTP_DRAIN_BYTES_MAX = 4 * 1024 * 1024
+
+/** An object in one PUT, or one part. Source: S3 User Guide, "Amazon S3 multipart upload limits". */
+export const SINGLE_PUT_BYTES_MAX = 5 * 1024 ** 3
 
 /** A document in a request body. CompleteMultipartUpload of 10,000 parts with checksums takes about 5 MiB. */
 export const XML_BODY_BYTES_MAX = 8 * 1024 * 1024

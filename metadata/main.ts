@@ -1,0 +1,108 @@
+import { nextTurn } from '../runtime/clock/next-turn.ts'
+import { inProcessMetadata } from '../runtime/metadata-client/in-process.ts'
+import type { MetadataApi } from '../proto/metadata-api.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import type { Log } from '../runtime/ports/log.ts'
+import type { NextTurn } from '../runtime/ports/next-turn.ts'
+import type { Random } from '../runtime/ports/random.ts'
+import { wholeRange } from '../core/keyspace/partitions.ts'
+import type { ClusterPlan } from './cluster/bootstrap.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { openFormat } from './cluster/format.ts'
+import type { Engine } from './engine/engine.ts'
+import { LevelEngine } from './engine/level.ts'
+import { MemoryEngine } from './engine/memory.ts'
+import { Partition } from './partition/partition.ts'
+import { Purger } from './partition/purge.ts'
+import { serveMetadata } from './server/server.ts'
+import { MetadataService } from './service.ts'
+
+export { defaultPools, type ClusterPlan, type PoolPlan } from './cluster/bootstrap.ts'
+
+export interface MetadataConfig {
+  /** Folder of the `level` engine, made if it is not there; not used by `memory`. */
+  readonly dataDirectory: string
+  readonly engine: 'level' | 'memory'
+  /** Whether to serve gRPC; without it, only the `api` returned answers. */
+  readonly listen: boolean
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** The cluster's secret, which callers over gRPC must hold. */
+  readonly secret: string
+  readonly clusterId: string
+  /** What a new cluster is made of; an existing one keeps its map. */
+  readonly bootstrap: ClusterPlan
+}
+
+export interface MetadataPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Default: the process's own event loop. */
+  readonly nextTurn?: NextTurn
+}
+
+export interface RunningMetadata {
+  /** The service in this process, without a wire between. */
+  readonly api: MetadataApi
+  /** `host:port` of gRPC; undefined without `listen`. */
+  readonly address: string | undefined
+  /** Answers what is in flight and lets the folder go. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts the metadata service.
+ * @throws {EngineOpenError} the folder is in use or damaged
+ * @throws {NewerFormatError} a newer program has written there
+ * @throws {WrongClusterError} the folder belongs to another cluster
+ * @throws {ClusterPlanError} the bootstrap breaks a rule
+ */
+export async function startMetadata(config: MetadataConfig, ports: MetadataPorts): Promise<RunningMetadata> {
+  const engine =
+    config.engine === 'memory' ? new MemoryEngine() : await LevelEngine.open(config.dataDirectory)
+  try {
+    return await startOn(engine, config, ports)
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+}
+
+/** The same on an engine that is open already; it is closed with the service. */
+export async function startOn(
+  engine: Engine,
+  config: MetadataConfig,
+  ports: MetadataPorts,
+): Promise<RunningMetadata> {
+  const { clock, random, log } = ports
+  const turn = ports.nextTurn ?? nextTurn
+  await openFormat(engine)
+  const partition = await Partition.open(engine, wholeRange(config.clusterId), {
+    clock,
+    random,
+    log,
+    nextTurn: turn,
+  })
+  const backlog = () => partition.outbox.backlog
+  const cluster = await Cluster.open(engine, config.clusterId, config.bootstrap, clock, backlog)
+  const purger = new Purger(partition)
+  const service = new MetadataService({ partition, purger, cluster, random, log })
+  const { secret, host, port } = config
+  const server = config.listen
+    ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })
+    : undefined
+  // What an earlier process left to be removed.
+  purger.wake()
+  return {
+    api: inProcessMetadata(service),
+    address: server?.address,
+    async close() {
+      await server?.close()
+      await service.close()
+      await purger.close()
+      await engine.close()
+    },
+  }
+}
