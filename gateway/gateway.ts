@@ -29,6 +29,6 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 /** The authorization of a cluster without policies: its own credentials may do everything, nobody else anything. */
-export async function rootOnly({ principal }: AuthorizationRequest): Promise<void> {
-  if (principal.kind !== 'root') throw new S3Error('AccessDenied')
+export async function rootOnly({ sender }: AuthorizationRequest): Promise<void> {
+  if (sender.kind !== 'signed' || sender.principal.kind !== 'root') throw new S3Error('AccessDenied')
 }

@@ -57,10 +57,26 @@ const cases: Readonly<Record<string, readonly [request: string, status: number, 
     'InvalidArgument',
   ],
   'part without a number': [requestText('PUT', '/bucket/key?uploadId=u', {}, 'x'), 501, 'NotImplemented'],
+  'put without a length': [requestText('PUT', '/bucket/key'), 411, 'MissingContentLength'],
   'chunked without a length': [
     requestText('PUT', '/bucket/key', { 'Transfer-Encoding': 'chunked' }) + '1\r\nx\r\n0\r\n\r\n',
-    411,
-    'MissingContentLength',
+    501,
+    'NotImplemented',
+  ],
+  'more than 5 GiB at once': [
+    requestText('PUT', '/bucket/key', { 'Content-Length': String(5 * 1024 ** 3 + 1) }),
+    400,
+    'EntityTooLarge',
+  ],
+  'wrong Content-MD5': [
+    requestText('PUT', '/bucket/key', { 'Content-MD5': 'XUFAKrxLKna5cZ2REBfFkg==' }, 'hellO'),
+    400,
+    'BadDigest',
+  ],
+  'wrong checksum': [
+    requestText('PUT', '/bucket/key', { 'x-amz-checksum-crc32': 'AAAAAA==' }, 'hello'),
+    400,
+    'BadDigest',
   ],
   'lengths that disagree': [
     requestText('PUT', '/bucket/key', { 'Content-Length': '5', 'content-length': '6' }) + 'hello',

@@ -5,10 +5,14 @@
  * Whatever any stage throws becomes one answer. The body is not touched before the caller is authenticated and authorized,
  * so a refused client that asked `Expect: 100-continue` never sends it.
  */
-import { XML_BODY_BYTES_MAX, XML_DEPTH_MAX, XML_NODES_MAX } from '../../core/limits.ts'
-import { headerValues } from '../../core/signing/request.ts'
+import { SINGLE_PUT_BYTES_MAX, XML_BODY_BYTES_MAX, XML_DEPTH_MAX, XML_NODES_MAX } from '../../core/limits.ts'
+import type { SigningDigests } from '../../core/signing/digests.ts'
+import { headerValues, type HeaderFields } from '../../core/signing/request.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
+import type { Authenticator } from '../authenticate/authenticate.ts'
+import { collectBody } from '../body/collect.ts'
+import { openBody } from '../body/verified-body.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import type { OperationRow, RequestContext } from '../operations/operation.ts'
 import { readOperation } from '../schema/model.ts'
@@ -20,12 +24,14 @@ import { formatHttpDate } from '../schema/values.ts'
 import { errorResponse, toS3Error } from './error-response.ts'
 import type { Answer, IncomingRequest, OutgoingResponse } from './exchange.ts'
 import type { Identity } from './identity.ts'
-import type { Authenticate, Authenticated, Authorize, Principal, Recorder } from './ports.ts'
+import type { Account, Authorize, Recorder, Sender } from './ports.ts'
 import { parseTarget, type Target } from './target.ts'
 
 export interface PipelineOptions {
   readonly operations: readonly OperationRow[]
-  readonly authenticate: Authenticate
+  readonly authenticate: Authenticator<Account>
+  /** For the signatures and digests of bodies. */
+  readonly digests: SigningDigests
   readonly authorize: Authorize
   readonly clock: Clock
   readonly identity: Identity
@@ -53,7 +59,7 @@ interface Progress {
   host: string | undefined
   target: Target | undefined
   operation: string | undefined
-  principal: Principal | undefined
+  sender: Sender | undefined
   errorCode: string | undefined
   bytesReceived: number
 }
@@ -79,8 +85,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     progress.operation = routed.name
     // Authenticate
     const signable = { method, rawPath: target.rawPath, rawQuery: target.rawQuery, headers: request.headers }
-    const authenticated = await authenticate(signable, progress.timeMs)
-    progress.principal = authenticated.principal
+    const sender = (progress.sender = await authenticate(signable))
     // Whether an operation is built is told to those who may ask.
     const operation = compiled.get(routed.name)
     if (!operation) throw notImplemented(routed.name)
@@ -89,12 +94,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const input = parser.parseHead({ bucket: target.bucket, key: target.key, query: target.query, headers })
     // Authorize
     const { bucket, key } = target
-    await authorize({ principal: authenticated.principal, action: row.action, bucket, key })
+    await authorize({ sender, action: row.action, bucket, key })
     // Handle
-    await takeBody(parser, input, authenticated, counted(request.body, progress))
+    await takeBody(
+      operation,
+      input,
+      request.headers,
+      sender,
+      options.digests,
+      counted(request.body, progress),
+    )
     const context: RequestContext = {
       requestId: progress.requestId,
-      principal: authenticated.principal,
+      sender,
       region,
       nowMs: progress.timeMs,
       signal: request.signal,
@@ -131,7 +143,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     response: OutgoingResponse,
   ): Answer['delivered'] {
     return ({ bytesSent, complete }) => {
-      const { target, principal } = progress
+      const { target, sender } = progress
       for (const take of recorders) {
         take({
           requestId: progress.requestId,
@@ -140,7 +152,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
           operation: progress.operation,
           bucket: target?.bucket,
           key: target?.key,
-          principal: principal?.kind === 'root' ? principal.accessKey : 'anonymous',
+          sender: sender?.kind === 'signed' ? sender.accessKey : 'anonymous',
           status: response.status,
           errorCode: progress.errorCode,
           bytesReceived: progress.bytesReceived,
@@ -162,7 +174,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       host: undefined,
       target: undefined,
       operation: undefined,
-      principal: undefined,
+      sender: undefined,
       errorCode: undefined,
       bytesReceived: 0,
     }
@@ -219,31 +231,34 @@ async function* counted(
 }
 
 async function takeBody(
-  parser: RequestParser,
+  { row, parser }: CompiledOperation,
   input: InputFields,
-  authenticated: Authenticated,
+  headers: HeaderFields,
+  sender: Sender,
+  digests: SigningDigests,
   source: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   if (parser.payload === 'none') return
-  const body = authenticated.openBody(source)
-  if (parser.streamMember !== undefined) {
+  const isStream = parser.streamMember !== undefined
+  const body = openBody(source, {
+    ...row.body,
+    headers: isStream ? headers : withLength(headers),
+    payload: sender.payload,
+    ...(sender.kind === 'signed' && sender.chunkSigning ? { chunkSigning: sender.chunkSigning } : {}),
+    digests,
+    maxBytes: row.body.maxBytes ?? SINGLE_PUT_BYTES_MAX,
+  })
+  if (isStream) {
     input[parser.streamMember] = body
     // The header counts the framing of aws-chunked too; the object is what comes out.
     if (input['ContentLength'] !== undefined) input['ContentLength'] = body.size
-    return
+  } else {
+    parser.parseDocument(input, await collectBody(body, XML_BODY_BYTES_MAX))
   }
-  if (body.size > XML_BODY_BYTES_MAX) {
-    throw new S3Error('MaxMessageLengthExceeded', {
-      fields: { MaxMessageLengthBytes: String(XML_BODY_BYTES_MAX) },
-    })
-  }
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.byteLength
-    // The body stage holds the client to `size`; this holds the body stage to it.
-    if (size > XML_BODY_BYTES_MAX) throw new S3Error('MaxMessageLengthExceeded')
-    chunks.push(chunk)
-  }
-  parser.parseDocument(input, Buffer.concat(chunks))
+}
+
+/** Without a length and without chunks there is no body (RFC 9112 §6.3), which a document, unlike an object, may lack. */
+function withLength(headers: HeaderFields): HeaderFields {
+  const framed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  return framed ? headers : { ...headers, 'content-length': ['0'] }
 }

@@ -85,11 +85,11 @@ describe('answers', () => {
     await toy.exchange(requestText('GET', '/bucket/none', { Authorization: 'nobody' }))
     const [put, refused] = toy.records
     assert.deepEqual(
-      [put?.operation, put?.status, put?.bytesReceived, put?.principal, put?.userAgent, put?.complete],
+      [put?.operation, put?.status, put?.bytesReceived, put?.sender, put?.userAgent, put?.complete],
       ['PutObject', 200, 5, 'AKIDROOT', 'tester', true],
     )
     assert.deepEqual(
-      [refused?.operation, refused?.status, refused?.errorCode, refused?.principal],
+      [refused?.operation, refused?.status, refused?.errorCode, refused?.sender],
       ['GetObject', 403, 'AccessDenied', 'anonymous'],
     )
   })

@@ -5,10 +5,12 @@ import * as s3 from '@aws-sdk/client-s3'
 import { headerValue } from '../../core/signing/request.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log, LogFields } from '../../runtime/ports/log.ts'
+import { nodeDigests } from '../../runtime/crypto/digests.ts'
+import type { Authenticator } from '../authenticate/authenticate.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import { createGateway, rootOnly, type Gateway } from '../gateway.ts'
 import { operation, type OperationRow } from '../operations/operation.ts'
-import type { AccessRecord, Authenticate, RequestBody } from './ports.ts'
+import type { AccessRecord, Account } from './ports.ts'
 import type { ServerLimits } from './server.ts'
 
 export const fixedTimeMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
@@ -21,21 +23,19 @@ const clock: Clock = {
   after: () => () => undefined,
 }
 
-/** Root when the Authorization header says so; bodies by Content-Length, unchecked. */
-export const toyAuthenticate: Authenticate = async ({ headers }) => ({
-  principal:
-    headerValue(headers, 'authorization') === 'root'
-      ? { kind: 'root', accessKey: 'AKIDROOT' }
-      : { kind: 'anonymous' },
-  openBody(source): RequestBody {
-    const length = headerValue(headers, 'content-length')
-    if (length === undefined && headerValue(headers, 'transfer-encoding') !== undefined) {
-      throw new S3Error('MissingContentLength')
-    }
-    const iterate = (): AsyncIterator<Uint8Array> => source[Symbol.asyncIterator]()
-    return { size: Number(length ?? 0), checksums: new Map(), [Symbol.asyncIterator]: iterate }
-  },
-})
+/** Root when the Authorization header says so; bodies plain and unsigned. */
+const toyAuthenticate: Authenticator<Account> = async ({ headers }) => {
+  const payload = { kind: 'unsigned' } as const
+  if (headerValue(headers, 'authorization') !== 'root') return { kind: 'anonymous', payload }
+  return {
+    kind: 'signed',
+    accessKey: 'AKIDROOT',
+    principal: { kind: 'root', id: 'root-id', displayName: 'root' },
+    scope: { date: '20260102', region: 'us-east-1', service: 's3' },
+    presigned: false,
+    payload,
+  }
+}
 
 export interface ToyEvents {
   /** Names of what happened inside handlers, in order. */
@@ -188,6 +188,7 @@ export async function startToyGateway(limits: Partial<ServerLimits> = {}): Promi
     operations: rows(events),
     authenticate: toyAuthenticate,
     authorize: rootOnly,
+    digests: nodeDigests,
     clock,
     random: { bytes: (length) => new Uint8Array(length).map(() => counter++ & 0xff) },
     log,

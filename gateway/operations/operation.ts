@@ -2,14 +2,16 @@
  * An operation is one row: the SDK's schema, the policy action it needs, and a handler with typed input and output.
  * Handlers never see HTTP, XML or signatures.
  */
+import type { ChecksumAlgorithm } from '../../core/checksum/algorithms.ts'
 import type { Log } from '../../runtime/ports/log.ts'
-import type { Principal, RequestBody } from '../http/ports.ts'
+import type { VerifiedBody } from '../body/verified-body.ts'
+import type { Sender } from '../http/ports.ts'
 import type { InputFields } from '../schema/request-parser.ts'
 import type { BodyStream } from '../schema/response-writer.ts'
 
 export interface RequestContext {
   readonly requestId: string
-  readonly principal: Principal
+  readonly sender: Sender
   /** The region this gateway answers for. */
   readonly region: string
   /** Unix milliseconds at which the request arrived: the one "now" of the request. */
@@ -41,7 +43,7 @@ type Present<T> = T extends Leaf
  * also as the text that came.
  */
 export type OperationInput<SdkInput> = Present<Omit<SdkInput, 'Body'>> &
-  ('Body' extends keyof SdkInput ? { readonly Body: RequestBody } : unknown) &
+  ('Body' extends keyof SdkInput ? { readonly Body: VerifiedBody } : unknown) &
   ('Expires' extends keyof SdkInput ? { readonly ExpiresString?: string } : unknown)
 
 /** What a handler returns for one of the SDK's output types: `Body` a stream of known size. */
@@ -55,6 +57,19 @@ export interface OperationRow {
   /** The policy action, e.g. `s3:PutObject`. */
   readonly action: string
   readonly handle: (input: InputFields, context: RequestContext) => Promise<unknown>
+  readonly body: BodyRules
+}
+
+/** How the body of an operation is taken; see `openBody`. Documents have a bound of their own besides. */
+export interface BodyRules {
+  /** The largest stream, in bytes; a single upload of 5 GiB unless it says otherwise. */
+  readonly maxBytes?: number
+  /** Digests the handler wants besides those the request declares, e.g. MD5 for the ETag. */
+  readonly wanted?: readonly ChecksumAlgorithm[]
+  /** Digests the handler computes itself and gives to `Body.verify`. */
+  readonly delegable?: ReadonlySet<ChecksumAlgorithm>
+  /** False when `x-amz-checksum-*` does not speak about this body, as in CompleteMultipartUpload. */
+  readonly checksumsDescribeBody?: boolean
 }
 
 /**
@@ -65,10 +80,12 @@ export function operation<SdkInput, SdkOutput>(
   schema: unknown,
   action: string,
   handle: Handler<OperationInput<SdkInput>, OperationOutput<SdkOutput>>,
+  body: BodyRules = {},
 ): OperationRow {
   return {
     schema,
     action,
+    body,
     // The parser builds its fields from the schema that the SDK's types were generated from: the one place where that
     // knowledge becomes a type. The oracle test holds it to it.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion

@@ -2,6 +2,7 @@
  * Compiles an operation's input schema into a parser: labels, query, headers and payload of a request → the SDK's typed
  * input (`PutObjectCommandInput`, …). Everything that depends on the schema alone is decided at start.
  */
+import { storedContentEncoding } from '../body/content-encoding.ts'
 import { invalidArgument, S3Error } from '../errors/s3-error.ts'
 import { httpEnumerationOf } from './enumerations.ts'
 import { decodeHeader, decodeMetadata, splitHeaderList } from './header-text.ts'
@@ -123,8 +124,7 @@ function compileHeader(member: Member, wireName: string): HeadStep {
 const readContentEncoding: HeadStep = (request, input) => {
   const text = request.headers.get('content-encoding')
   if (text === undefined) return
-  const kept = text.split(',').filter((coding) => coding.trim().toLowerCase() !== 'aws-chunked')
-  if (kept.length > 0) input['ContentEncoding'] = decodeHeader(kept.join(',').trim())
+  assign(input, 'ContentEncoding', storedContentEncoding(decodeHeader(text)))
 }
 
 /** S3 keeps any text as Expires; the input has it as `ExpiresString`, beside the SDK's date when it is one. */

@@ -100,8 +100,13 @@ function compileBody(operation: OperationShape): BodyWriter {
   if (payload) return compilePayload(operation, payload)
   const inBody = shape.members.filter(({ traits }) => isInBody(traits))
   if (inBody.length === 0) return () => undefined
-  const write = compileXmlWriter(shape, shape.traits.xmlName ?? operation.name + 'Result')
+  const write = compileXmlWriter(shape, shape.traits.xmlName ?? defaultRoot(operation))
   return (fields, headers) => xml(write(fields), headers)
+}
+
+/** A shape with a name of its own is named by it, as NotificationConfiguration; the others by the operation. */
+function defaultRoot({ name, output }: OperationShape): string {
+  return output.name.endsWith('Output') ? `${name}Result` : output.name
 }
 
 function compilePayload(operation: OperationShape, { name, shape, traits }: Member): BodyWriter {
