@@ -68,8 +68,8 @@ export class ClusterSnapshot {
   poolFor(storageClass: string, size: number): PoolView | undefined {
     let best: PoolView | undefined
     for (const pool of this.pools) {
-      if (pool.storageClass !== storageClass || size > pool.objectBytesMax || pool.groups.length === 0)
-        continue
+      const fits = pool.storageClass === storageClass && size <= pool.objectBytesMax && pool.groups.length > 0
+      if (!fits) continue
       if (best === undefined || pool.objectBytesMax < best.objectBytesMax) best = pool
     }
     return best

@@ -61,22 +61,22 @@ export class ShardFetch {
     const { cluster, suspicion } = this.#environment
     let snapshot = cluster.current ?? (await cluster.ready('unreadable'))
     let stale = 0
-    let last: unknown
+    let last = new ShardError('not-found', `no node is known to have shard ${this.#shard}`)
     const asked = new Set<string>()
     for (;;) {
       const left = this.#locations(snapshot).filter((node) => !asked.has(node))
       // Those that should answer first; the others too, in the end: a lease may have been lost and the node be well.
       const node =
         left.find((id) => snapshot.nodes.get(id)?.up === true && !suspicion.suspects(id, 'read')) ?? left[0]
-      if (node === undefined) throw last ?? new ShardError('not-found', `no node has shard ${this.#shard}`)
+      if (node === undefined) throw last
       this.node = node
       try {
         return await this.#attempt(node, snapshot.epoch)
       } catch (error) {
         this.#scope.throwIfAborted()
         if (this.#cancelled) throw error
-        last = error
-        const isStale = error instanceof ShardError && error.code === 'stale-map'
+        last = error instanceof ShardError ? error : new ShardError('unavailable', 'failed', { cause: error })
+        const isStale = last.code === 'stale-map'
         if (isStale && stale < STALE_MAP_RETRIES_MAX) {
           stale++
           snapshot = (await cluster.newerThan(snapshot.epoch)) ?? snapshot

@@ -24,6 +24,7 @@ export class StripeRead {
   readonly #scope: Scope
   readonly #stripe: Stripe
   readonly #snapshot: ClusterSnapshot
+  readonly #admitted = new Map<string, boolean>()
   /** All fetches of this stripe: whatever was fetched for one purpose serves the others. */
   readonly #fetches: { readonly shard: number; readonly fetch: ShardFetch }[] = []
 
@@ -58,8 +59,8 @@ export class StripeRead {
   #readCopy(run: ShardRange): Promise<Uint8Array> {
     const { code } = this.blob
     // Reads of the same object go to all its copies in turn.
-    const first = this.#environment.random.bytes(1)[0] ?? 0
-    const order = Array.from({ length: code.total }, (_, i) => (first + i) % code.total)
+    const turn = this.#environment.random.bytes(1)[0] ?? 0
+    const order = Array.from({ length: code.total }, (_, i) => (turn + i) % code.total)
     const copy = order.find((shard) => this.#isWell(shard))
     if (copy === undefined) return this.#recover([run]).then((recovered) => take(recovered, run))
     return this.#guard(run, this.#fetch(copy, windowOf(run)), [copy])
@@ -119,8 +120,8 @@ export class StripeRead {
   }
 
   /**
-   * The runs, from any k shards other than theirs.
-   * @param without copies of a replica that are being asked already
+   * The runs, from any k shards: their own come last, for what is thought lost may yet be there.
+   * @param without shards that failed or are being asked already
    */
   async #recover(runs: readonly ShardRange[], without: readonly number[] = []): Promise<Recovered> {
     const { code } = this.blob
@@ -130,7 +131,7 @@ export class StripeRead {
     try {
       got = await gather(this.#environment, {
         count: code.k,
-        candidates: this.#candidates(window, [...wanted, ...without]),
+        candidates: this.#candidates(window, wanted, without),
         fetch: async (shard) => {
           const fetch = this.#fetch(shard, window)
           const from = window.start - fetch.window.start
@@ -142,7 +143,7 @@ export class StripeRead {
       const what = `stripe ${this.#stripe.index} of blob ${this.blob.id} (${code.name})`
       throw new StoreError('unreadable', `too few shards of ${what} can be had`, { cause: error })
     }
-    if (code.kind === 'rs') return this.#decode(runs, window, wanted, got)
+    if (code.kind === 'rs') return this.#decode(runs, window, got)
     const [copy] = got.values()
     return new Map(runs.map((run) => [run, copy ?? new Uint8Array(0)]))
   }
@@ -150,7 +151,6 @@ export class StripeRead {
   async #decode(
     runs: readonly ShardRange[],
     window: Window,
-    wanted: readonly number[],
     got: ReadonlyMap<number, Uint8Array>,
   ): Promise<Recovered> {
     const { compute, readMemory } = this.#environment
@@ -162,6 +162,7 @@ export class StripeRead {
       const view = (shard: number): Uint8Array =>
         new Uint8Array(compute.memory.buffer, shardAt(code, slot, shard), length)
       for (const [shard, bytes] of got) view(shard).set(bytes)
+      const wanted = runs.map((run) => run.shard).filter((shard) => !got.has(shard))
       const job = { code: code.name, slot, available: [...got.keys()], wanted }
       await compute.reconstruct(job, length <= INLINE_WINDOW_BYTES_MAX)
       return new Map(
@@ -176,16 +177,17 @@ export class StripeRead {
   }
 
   /** Shards to reconstruct from: those on their way first, then by how likely they are to come. */
-  #candidates(window: Window, excluded: readonly number[]): number[] {
+  #candidates(window: Window, wanted: readonly number[], without: readonly number[]): number[] {
     const { suspicion } = this.#environment
     const rank = (shard: number): number => {
+      if (wanted.includes(shard)) return 4
       if (this.#fetches.some((known) => known.shard === shard && known.fetch.covers(window))) return 0
       const [node] = locations(this.#snapshot, this.blob, this.#stripe.index, shard)
       if (node === undefined) return 3
       return this.#snapshot.nodes.get(node)?.up === true && !suspicion.suspects(node, 'read') ? 1 : 2
     }
     return Array.from({ length: this.blob.code.total }, (_, shard) => ({ shard, rank: rank(shard) }))
-      .filter(({ shard }) => !excluded.includes(shard))
+      .filter(({ shard }) => !without.includes(shard))
       .sort((a, b) => a.rank - b.rank || a.shard - b.shard)
       .map(({ shard }) => shard)
   }
@@ -194,7 +196,12 @@ export class StripeRead {
   #isWell(shard: number): boolean {
     const [node] = locations(this.#snapshot, this.blob, this.#stripe.index, shard)
     if (node === undefined || this.#snapshot.nodes.get(node)?.up !== true) return false
-    return this.#environment.suspicion.admits(node, 'read')
+    // A node with several shards of the stripe is asked once: let through as a probe, it is so for all of them.
+    const known = this.#admitted.get(node)
+    if (known !== undefined) return known
+    const admitted = this.#environment.suspicion.admits(node, 'read')
+    this.#admitted.set(node, admitted)
+    return admitted
   }
 
   #fetch(shard: number, window: Window): ShardFetch {

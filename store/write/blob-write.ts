@@ -102,7 +102,7 @@ export class BlobWrite {
   async #runWhole<T>(reader: ContentReader, accept: (digests: Digests) => T): Promise<T> {
     const { size, digests } = this.#content
     const data = new Uint8Array(size)
-    await reader.fill(data)
+    await reader.pourInto(data)
     await reader.end()
     const accepted = accept(
       new Map(
@@ -150,7 +150,7 @@ export class BlobWrite {
       for (let shard = 0; shard < this.#code.k; shard++) {
         const at = shardAt(this.#code, slot, shard)
         const bytes = shardDataBytes(stripe, shard)
-        await reader.fill(new Uint8Array(compute.memory.buffer, at, bytes))
+        await reader.pourInto(new Uint8Array(compute.memory.buffer, at, bytes))
       }
       if (last) await reader.end()
     } catch (error) {

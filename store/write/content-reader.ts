@@ -30,7 +30,7 @@ export class ContentReader {
   }
 
   /** Fills `target`. @throws {StoreError} `size-mismatch` when the content ends first */
-  async fill(target: Uint8Array): Promise<void> {
+  async pourInto(target: Uint8Array): Promise<void> {
     let at = 0
     while (at < target.byteLength) {
       if (this.#chunk.byteLength === 0) {

@@ -1,0 +1,137 @@
+/** As much of the metadata service as the store talks to, in memory, with its answers to be lost on order. */
+
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { ClusterMapSchema, NodeCondition, NodeLivenessSchema } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import {
+  CommitObjectReplySchema,
+  CommitObjectRequestSchema,
+  CommitPartReplySchema,
+  CommitPartRequestSchema,
+  FailureCode,
+  GetClusterReplySchema,
+  GetManifestReplySchema,
+  GetObjectReplySchema,
+  ListPartsReplySchema,
+} from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import type {
+  BlobRecord,
+  ManifestPage,
+  ObjectRecord,
+  PartRecord,
+  RepairTask,
+} from '../../proto/gen/ashlar/v1/records_pb.js'
+import {
+  MetadataError,
+  type MetadataApi,
+  type MetadataOperation,
+  type MetadataReply,
+  type MetadataRequestInit,
+} from '../../proto/metadata-api.ts'
+
+/** What befalls a commit. */
+export type CommitFault =
+  | { readonly kind: 'refuse'; readonly code: FailureCode }
+  /** Never arrives; the caller cannot know. */
+  | { readonly kind: 'lost' }
+  /** Takes effect; the answer is lost. */
+  | { readonly kind: 'answer-lost' }
+
+export class FakeMetadata implements MetadataApi {
+  map: ClusterMap
+  /** Nodes whose lease has ended. */
+  readonly down = new Set<string>()
+  readonly readOnly = new Set<string>()
+  readonly objects = new Map<string, ObjectRecord>()
+  readonly parts = new Map<string, PartRecord>()
+  readonly pages = new Map<string, readonly ManifestPage[]>()
+  readonly repairs: RepairTask[] = []
+  commitFault: CommitFault | undefined
+  /** Nothing is answered at all while set. */
+  unreachable = false
+  /** Called with every blob at the moment its commit arrives. */
+  onCommit: (blob: BlobRecord | undefined, repairs: readonly RepairTask[]) => void = () => undefined
+  readonly asked: string[] = []
+
+  constructor(map: MessageInitShape<typeof ClusterMapSchema>) {
+    this.map = create(ClusterMapSchema, map)
+  }
+
+  async call<K extends MetadataOperation>(
+    operation: K,
+    request: MetadataRequestInit<K>,
+    signal?: AbortSignal,
+  ): Promise<MetadataReply<K>> {
+    await Promise.resolve()
+    signal?.throwIfAborted()
+    this.asked.push(operation)
+    if (this.unreachable) throw new MetadataError(FailureCode.UNAVAILABLE, 'not reached')
+    // The reply's type follows from the operation, which no compiler can see through the switch.
+    return this.#answer(operation, request) as MetadataReply<K>
+  }
+
+  #answer(operation: MetadataOperation, request: unknown): unknown {
+    switch (operation) {
+      case 'getCluster':
+        return create(GetClusterReplySchema, { map: this.map, nodes: this.#liveness() })
+      case 'commitObject':
+        return this.#commitObject(request as MetadataRequestInit<'commitObject'>)
+      case 'commitPart':
+        return this.#commitPart(request as MetadataRequestInit<'commitPart'>)
+      case 'getObject': {
+        const { bucket, key } = request as { bucket: string; key: string }
+        const object = this.objects.get(`${bucket}/${key}`)
+        if (object === undefined) throw new MetadataError(FailureCode.NO_SUCH_KEY, key)
+        return create(GetObjectReplySchema, { object })
+      }
+      case 'listParts': {
+        const { uploadId, after } = request as { uploadId: string; after: number }
+        const parts = [...this.parts].filter(
+          ([id, part]) => id.startsWith(`${uploadId}/`) && part.partNumber > after,
+        )
+        return create(ListPartsReplySchema, { parts: parts.slice(0, 1).map(([, part]) => part) })
+      }
+      case 'getManifest': {
+        const { version, firstPage } = request as { version: string; firstPage: number }
+        const page = this.pages.get(version)?.[firstPage]
+        return create(GetManifestReplySchema, { pages: page === undefined ? [] : [page] })
+      }
+      default:
+        throw new MetadataError(FailureCode.INVALID_REQUEST, `the fake knows no ${operation}`)
+    }
+  }
+
+  #liveness() {
+    return this.map.nodes.map(({ id }) =>
+      create(NodeLivenessSchema, {
+        node: id,
+        up: !this.down.has(id),
+        condition: this.readOnly.has(id) ? NodeCondition.READ_ONLY : NodeCondition.WRITABLE,
+      }),
+    )
+  }
+
+  #commitObject(request: MetadataRequestInit<'commitObject'>) {
+    const { object, repairs } = create(CommitObjectRequestSchema, request)
+    if (object === undefined) throw new MetadataError(FailureCode.INVALID_REQUEST, 'no object')
+    this.#commit(object.blob, repairs, () => this.objects.set(`${object.bucket}/${object.key}`, object))
+    return create(CommitObjectReplySchema, { object })
+  }
+
+  #commitPart(request: MetadataRequestInit<'commitPart'>) {
+    const { part, repairs, uploadId } = create(CommitPartRequestSchema, request)
+    if (part === undefined) throw new MetadataError(FailureCode.INVALID_REQUEST, 'no part')
+    this.#commit(part.blob, repairs, () => this.parts.set(`${uploadId}/${part.partNumber}`, part))
+    return create(CommitPartReplySchema, { part })
+  }
+
+  #commit(blob: BlobRecord | undefined, repairs: readonly RepairTask[], apply: () => void): void {
+    const fault = this.commitFault
+    if (fault?.kind === 'refuse') throw new MetadataError(fault.code, 'refused')
+    if (fault?.kind === 'lost') throw new MetadataError(FailureCode.UNAVAILABLE, 'the request was lost')
+    this.onCommit(blob, repairs)
+    apply()
+    this.repairs.push(...repairs)
+    if (fault?.kind === 'answer-lost') throw new MetadataError(FailureCode.UNAVAILABLE, 'the answer was lost')
+  }
+}
