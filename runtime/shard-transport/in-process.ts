@@ -8,7 +8,7 @@ export function createInProcessShardTransport(
 }
 
 /** A node that cannot be reached. */
-export function unreachable(reason: string): ShardService {
+function unreachable(reason: string): ShardService {
   const refuse = (): Promise<never> => Promise.reject(new ShardError('unavailable', reason))
   return { put: refuse, get: refuse, deleteBlob: refuse, list: refuse, status: refuse }
 }

@@ -6,6 +6,8 @@ import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { createNodeDisk } from '../../runtime/disk/node-disk.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
+import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
+import { serveShards } from '../../runtime/shard-transport/server.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
 import { openLevelIndex } from '../../storage-node/index/level-index.ts'
 import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
@@ -33,6 +35,21 @@ shardServiceContract('real disk, in process', async () => {
     async close() {
       await close()
       await rm(folder, { recursive: true })
+    },
+  }
+})
+
+shardServiceContract('over the network', async () => {
+  const { service, close } = await overNode({ disk: new MemoryDisk(), index: new MemoryIndex() })
+  const server = await serveShards({ ...world, service, nodeId: 'n1', port: 0, secret: 'secret' })
+  const addressOf = (): string => `127.0.0.1:${server.port}`
+  const transport = createNetworkShardTransport({ ...world, addressOf, secret: 'secret' })
+  return {
+    service: transport.node('n1'),
+    async close() {
+      transport.close()
+      await server.close()
+      await close()
     },
   }
 })

@@ -1,0 +1,243 @@
+/** Payloads of the control frames, each with its two directions side by side. Frame headers: frames.ts. */
+import { SHARD_BLOCK_BYTES, SHARD_BYTES_MAX } from '../../core/limits.ts'
+import {
+  type GetShard,
+  type ListShards,
+  type PutShard,
+  type ShardAddress,
+  ShardError,
+  type ShardErrorCode,
+  type ShardList,
+  type StorageStatus,
+} from '../../proto/shard-transport.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { controlFrame, FRAME_HEADER_BYTES, type FrameType } from './frames.ts'
+import { decodeShardOwner, encodeShardOwner } from './shard-owner-codec.ts'
+
+export const PROTOCOL_VERSION = 1
+
+/** Codes on the wire are places in this list: add at the end only. */
+const ERROR_CODES: readonly ShardErrorCode[] = [
+  'not-found',
+  'corrupt',
+  'stale-map',
+  'read-only',
+  'unavailable',
+  'unauthenticated',
+  'invalid',
+  'aborted',
+]
+
+const ERROR_TEXT_CHARACTERS_MAX = 500
+
+export interface Hello {
+  readonly version: number
+  /** The node the caller means: addresses change hands, and a shard must not land on another node. */
+  readonly node: string
+  readonly token: string
+}
+
+/** Head of a reply to `get`; the blocks follow as data. */
+export interface BlocksHead {
+  readonly offset: number
+  readonly shardBytes: number
+  readonly dataBytes: number
+  readonly checksums: Uint32Array
+}
+
+/** Head of a `put`; its data follows. */
+export interface PutHead extends Omit<PutShard, 'data'> {
+  readonly dataBytes: number
+}
+
+/**
+ * Shard bytes that a `get` may bring, which both ends reserve before it starts.
+ */
+export function getBytes(request: GetShard): number {
+  const { range } = request
+  if (range === undefined) return SHARD_BYTES_MAX
+  const start = Math.floor(range.start / SHARD_BLOCK_BYTES) * SHARD_BLOCK_BYTES
+  const end = Math.ceil(range.end / SHARD_BLOCK_BYTES) * SHARD_BLOCK_BYTES
+  return Math.min(SHARD_BYTES_MAX, Math.max(0, end - start))
+}
+
+const message = (): ByteWriter => new ByteWriter(FRAME_HEADER_BYTES)
+
+function frame(type: FrameType, id: number, writer: ByteWriter): Buffer {
+  return controlFrame(type, id, writer.finish())
+}
+
+/** Reads a whole payload. */
+function parse<T>(payload: Buffer, read: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(payload)
+  const value = read(reader)
+  reader.end()
+  return value
+}
+
+function writeAddress(writer: ByteWriter, address: ShardAddress): ByteWriter {
+  return writer
+    .uint(address.group, 4, 'group')
+    .id(address.blob, 'blob')
+    .uint(address.stripe, 4, 'stripe')
+    .uint(address.shard, 2, 'shard')
+}
+
+function readAddress(reader: ByteReader): ShardAddress {
+  return { group: reader.uint(4), blob: reader.id(), stripe: reader.uint(4), shard: reader.uint(2) }
+}
+
+export const hello = {
+  encode: (value: Hello): Buffer =>
+    frame(
+      'hello',
+      0,
+      message().uint(value.version, 2, 'version').text(value.node, 'node').text(value.token, 'token'),
+    ),
+  decode: (payload: Buffer): Hello =>
+    parse(payload, (reader) => ({ version: reader.uint(2), node: reader.text(), token: reader.text() })),
+}
+
+export const put = {
+  encode(id: number, request: PutShard): Buffer {
+    const writer = writeAddress(message(), request.address)
+      .safe(request.epoch, 'epoch')
+      .uint(request.data.byteLength, 4, 'dataBytes')
+      .bytes(encodeShardOwner(request.owner), 'owner')
+      .uint32s(request.checksums, 'checksums')
+    return frame('put', id, writer)
+  },
+  decode: (payload: Buffer): PutHead =>
+    parse(payload, (reader) => ({
+      address: readAddress(reader),
+      epoch: reader.safe(),
+      dataBytes: reader.uint(4),
+      owner: decodeShardOwner(reader.bytes()),
+      checksums: reader.uint32s(),
+    })),
+}
+
+export const get = {
+  encode(id: number, { address, epoch, range }: GetShard): Buffer {
+    const writer = writeAddress(message(), address).safe(epoch, 'epoch')
+    writer.uint(range === undefined ? 0 : 1, 1, 'range')
+    if (range !== undefined) writer.uint(range.start, 4, 'start').uint(range.end, 4, 'end')
+    return frame('get', id, writer)
+  },
+  decode: (payload: Buffer): GetShard =>
+    parse(payload, (reader) => {
+      const request = { address: readAddress(reader), epoch: reader.safe() }
+      if (reader.uint(1) === 0) return request
+      return { ...request, range: { start: reader.uint(4), end: reader.uint(4) } }
+    }),
+}
+
+export const blocks = {
+  encode(id: number, value: BlocksHead): Buffer {
+    const writer = message()
+      .uint(value.offset, 4, 'offset')
+      .uint(value.shardBytes, 4, 'shardBytes')
+      .uint(value.dataBytes, 4, 'dataBytes')
+      .uint32s(value.checksums, 'checksums')
+    return frame('blocks', id, writer)
+  },
+  decode: (payload: Buffer): BlocksHead =>
+    parse(payload, (reader) => ({
+      offset: reader.uint(4),
+      shardBytes: reader.uint(4),
+      dataBytes: reader.uint(4),
+      checksums: reader.uint32s(),
+    })),
+}
+
+export const deleteBlob = {
+  encode: (id: number, group: number, blob: string): Buffer =>
+    frame('deleteBlob', id, message().uint(group, 4, 'group').id(blob, 'blob')),
+  decode: (payload: Buffer): { group: number; blob: string } =>
+    parse(payload, (reader) => ({ group: reader.uint(4), blob: reader.id() })),
+}
+
+export const deleted = {
+  encode: (id: number, count: number): Buffer => frame('deleted', id, message().uint(count, 4, 'count')),
+  decode: (payload: Buffer): number => parse(payload, (reader) => reader.uint(4)),
+}
+
+export const list = {
+  encode(id: number, { group, after, limit }: ListShards): Buffer {
+    const writer = message().uint(group, 4, 'group').uint(limit, 4, 'limit')
+    writer.uint(after === undefined ? 0 : 1, 1, 'after')
+    return frame('list', id, after === undefined ? writer : writeAddress(writer, after))
+  },
+  decode: (payload: Buffer): ListShards =>
+    parse(payload, (reader) => {
+      const request = { group: reader.uint(4), limit: reader.uint(4) }
+      return reader.uint(1) === 0 ? request : { ...request, after: readAddress(reader) }
+    }),
+}
+
+export const shards = {
+  encode(id: number, value: ShardList): Buffer {
+    const writer = message()
+      .uint(value.truncated ? 1 : 0, 1, 'truncated')
+      .uint(value.shards.length, 4, 'count')
+    for (const { address, bytes } of value.shards) writeAddress(writer, address).uint(bytes, 4, 'bytes')
+    return frame('shards', id, writer)
+  },
+  decode: (payload: Buffer): ShardList =>
+    parse(payload, (reader) => {
+      const truncated = reader.uint(1) === 1
+      const found = []
+      for (let left = reader.uint(4); left > 0; left--) {
+        found.push({ address: readAddress(reader), bytes: reader.uint(4) })
+      }
+      return { shards: found, truncated }
+    }),
+}
+
+export const status = {
+  encode: (id: number): Buffer => frame('status', id, message()),
+}
+
+export const statusReply = {
+  encode(id: number, value: StorageStatus): Buffer {
+    const writer = message()
+      .text(value.node, 'node')
+      .text(value.zone, 'zone')
+      .uint(value.writable ? 1 : 0, 1, 'writable')
+      .text(value.reason.slice(0, ERROR_TEXT_CHARACTERS_MAX), 'reason')
+      .safe(value.shards, 'shards')
+      .safe(value.liveBytes, 'liveBytes')
+      .safe(value.usedBytes, 'usedBytes')
+      .safe(value.freeBytes, 'freeBytes')
+      .uint(value.segments, 4, 'segments')
+    return frame('statusReply', id, writer)
+  },
+  decode: (payload: Buffer): StorageStatus =>
+    parse(payload, (reader) => ({
+      node: reader.text(),
+      zone: reader.text(),
+      writable: reader.uint(1) === 1,
+      reason: reader.text(),
+      shards: reader.safe(),
+      liveBytes: reader.safe(),
+      usedBytes: reader.safe(),
+      freeBytes: reader.safe(),
+      segments: reader.uint(4),
+    })),
+}
+
+export const failure = {
+  encode(id: number, error: ShardError): Buffer {
+    const text = error.message.slice(0, ERROR_TEXT_CHARACTERS_MAX)
+    return frame(
+      'error',
+      id,
+      message().uint(ERROR_CODES.indexOf(error.code), 1, 'code').text(text, 'message'),
+    )
+  },
+  decode: (payload: Buffer): ShardError =>
+    parse(payload, (reader) => {
+      const code = ERROR_CODES[reader.uint(1)] ?? 'unavailable'
+      return new ShardError(code, reader.text())
+    }),
+}
