@@ -177,7 +177,10 @@ export interface ToyGateway extends AsyncDisposable {
   open(): Promise<Client>
 }
 
-export async function startToyGateway(limits: Partial<ServerLimits> = {}): Promise<ToyGateway> {
+export async function startToyGateway(
+  limits: Partial<ServerLimits> = {},
+  authenticate: Authenticator<Account> = toyAuthenticate,
+): Promise<ToyGateway> {
   const events = recorder()
   const records: AccessRecord[] = []
   const logged: ToyGateway['logged'] = []
@@ -186,7 +189,7 @@ export async function startToyGateway(limits: Partial<ServerLimits> = {}): Promi
   let counter = 0
   const gateway = createGateway({
     operations: rows(events),
-    authenticate: toyAuthenticate,
+    authenticate,
     authorize: rootOnly,
     digests: nodeDigests,
     clock,
