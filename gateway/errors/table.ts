@@ -350,6 +350,7 @@ export const s3Errors = {
     'The email address you provided does not match any account on record.',
   ),
   UnsupportedArgument: definition(400, 'The request contained an unsupported argument.'),
+  UnsupportedMediaType: definition(415, 'The media type of the request is not supported.'),
   UnsupportedSignature: definition(
     400,
     'The provided request is signed with an unsupported STS Token version or the signature version is not supported.',

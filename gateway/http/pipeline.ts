@@ -86,7 +86,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     // Authenticate
     const signable = { method, rawPath: target.rawPath, rawQuery: target.rawQuery, headers: request.headers }
     const sender = (progress.sender = await authenticate(signable))
-    // Whether an operation is built is told to those who may ask.
+    // After authentication, so that the holder of a wrong secret learns only that.
     const operation = compiled.get(routed.name)
     if (!operation) throw notImplemented(routed.name)
     // Parse

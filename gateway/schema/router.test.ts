@@ -101,6 +101,19 @@ describe('the router', () => {
     }
   })
 
+  it('tells which methods there are', () => {
+    const allowed = (request: string) => {
+      try {
+        return route(request)
+      } catch (error) {
+        return error instanceof S3Error ? error.headers['allow'] : undefined
+      }
+    }
+    assert.equal(allowed('DELETE /bucket?acl'), 'GET, PUT')
+    assert.equal(allowed('PATCH /bucket/key'), 'GET, HEAD, PUT, POST, DELETE')
+    assert.equal(allowed('GET /?acl'), '')
+  })
+
   it('refuses two sub-resources at once', () => {
     assert.throws(() => route('GET /bucket?acl&tagging'), /Conflicting query string parameters: acl, tagging/)
   })

@@ -62,11 +62,16 @@ export function compileRouter(operations: Iterable<OperationShape>): Router {
     if (method === 'POST' && level === 'bucket' && subresource === undefined) {
       throw notImplemented('PostObject (browser form upload)')
     }
+    const allowed = methods.filter((other) => groups.has(groupOf(other, level, subresource)))
     throw new S3Error('MethodNotAllowed', {
       fields: { Method: method, ResourceType: (subresource ?? level).toUpperCase() },
+      // RFC 9110 §15.5.6 asks for the list, empty or not.
+      headers: { allow: allowed.join(', ') },
     })
   }
 }
+
+const methods = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE']
 
 /** The refusal of an operation that is not built, by its name. */
 export function notImplemented(operation: string): S3Error {
