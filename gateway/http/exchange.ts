@@ -17,6 +17,8 @@ export interface IncomingRequest {
    * 100-continue`. Throws S3's `IncompleteBody` when the client stops short, `RequestTimeout` when it falls silent.
    */
   readonly body: AsyncIterable<Uint8Array>
+  /** Bytes of `body` taken so far. */
+  readonly bytesReceived: () => number
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal
 }

@@ -61,7 +61,6 @@ interface Progress {
   operation: string | undefined
   sender: Sender | undefined
   errorCode: string | undefined
-  bytesReceived: number
 }
 
 const xmlLimits = { bytesMax: XML_BODY_BYTES_MAX, depthMax: XML_DEPTH_MAX, nodesMax: XML_NODES_MAX }
@@ -96,14 +95,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const { bucket, key } = target
     await authorize({ sender, action: row.action, bucket, key })
     // Handle
-    await takeBody(
-      operation,
-      input,
-      request.headers,
-      sender,
-      options.digests,
-      counted(request.body, progress),
-    )
+    await takeBody(operation, input, request.headers, sender, options.digests, request.body)
     const context: RequestContext = {
       requestId: progress.requestId,
       sender,
@@ -155,7 +147,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
           sender: sender?.kind === 'signed' ? sender.accessKey : 'anonymous',
           status: response.status,
           errorCode: progress.errorCode,
-          bytesReceived: progress.bytesReceived,
+          bytesReceived: request.bytesReceived(),
           bytesSent,
           complete,
           durationMs: clock.monotonicMs() - progress.startedMs,
@@ -176,7 +168,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       operation: undefined,
       sender: undefined,
       errorCode: undefined,
-      bytesReceived: 0,
     }
     let response: OutgoingResponse
     try {
@@ -218,16 +209,6 @@ function hostOf(request: IncomingRequest): string {
     throw new S3Error('InvalidRequest', { message: 'The request must have one valid Host header.' })
   }
   return host
-}
-
-async function* counted(
-  body: AsyncIterable<Uint8Array>,
-  progress: Progress,
-): AsyncGenerator<Uint8Array, void> {
-  for await (const chunk of body) {
-    progress.bytesReceived += chunk.byteLength
-    yield chunk
-  }
 }
 
 async function takeBody(

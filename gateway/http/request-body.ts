@@ -12,7 +12,9 @@ export class RequestBodySource implements AsyncIterable<Uint8Array> {
   readonly #response: ServerResponse
   #continuePending: boolean
   #failure: S3Error | undefined
+  #iterated = false
   #started = false
+  #bytesReceived = 0
   #ended = false
   #wake: (() => void) | undefined
 
@@ -51,16 +53,20 @@ export class RequestBodySource implements AsyncIterable<Uint8Array> {
     this.#notify()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
-    if (this.#started) throw new Error('a request body can be read once')
-    this.#start()
-    yield* this.#chunks()
+  /** Bytes read so far. */
+  get bytesReceived(): number {
+    return this.#bytesReceived
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+    if (this.#iterated) throw new Error('a request body can be read once')
+    this.#iterated = true
+    return this.#chunks()
   }
 
   /** Reads and drops what is left, at most `bytesMax` bytes; true when the end was reached. */
   async drain(bytesMax: number): Promise<boolean> {
     if (this.#continuePending || this.#failure) return this.#ended
-    if (!this.#started) this.#start()
     let dropped = 0
     try {
       for await (const chunk of this.#chunks()) {
@@ -83,9 +89,11 @@ export class RequestBodySource implements AsyncIterable<Uint8Array> {
   }
 
   async *#chunks(): AsyncGenerator<Uint8Array, void> {
+    if (!this.#started) this.#start()
     for (;;) {
       const chunk: unknown = this.#request.read()
       if (chunk instanceof Uint8Array) {
+        this.#bytesReceived += chunk.byteLength
         yield chunk
       } else if (this.#ended) {
         return

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { readResponse, requestText, startToyGateway } from './testing.ts'
 
@@ -260,6 +261,15 @@ describe('connections', () => {
     const { status, body } = readResponse(await client.closed())
     assert.equal(status, 400)
     assert.match(body, /<Code>RequestTimeout<\/Code>/)
+  })
+
+  it('silent because the handler works are kept', async () => {
+    await using toy = await startToyGateway({ idleTimeoutMs: 20 })
+    const client = await toy.open()
+    client.write(requestText('PUT', '/bucket/waits', {}, 'hello'))
+    for (let i = 0; i < 2; i++) await once(toy.gateway.server, 'timeout')
+    toy.events.note('go on')
+    assert.match(await client.closed(), /^HTTP\/1\.1 200/)
   })
 
   it('close() lets the request in flight finish', async () => {

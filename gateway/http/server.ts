@@ -102,6 +102,7 @@ export function createHttpServer(
       secure: 'encrypted' in socket,
       remoteAddress: socket.remoteAddress ?? '',
       body,
+      bytesReceived: () => body.bytesReceived,
       signal: gone.signal,
     })
     let delivery: Delivery = { bytesSent: 0, complete: false }

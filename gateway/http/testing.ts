@@ -42,13 +42,10 @@ export interface ToyEvents {
   readonly happened: string[]
   /** Resolves at the next event with this name, or at once if it has happened. */
   until(name: string): Promise<void>
-}
-
-interface Recorder extends ToyEvents {
   note(name: string): void
 }
 
-function recorder(): Recorder {
+function recorder(): ToyEvents {
   const happened: string[] = []
   const waiting = new Map<string, (() => void)[]>()
   return {
@@ -91,7 +88,7 @@ async function* zeros(size: number): AsyncGenerator<Uint8Array, void> {
   for (let sent = 0; sent < size; sent += chunk.length) yield chunk
 }
 
-function rows(events: Recorder): readonly OperationRow[] {
+function rows(events: ToyEvents): readonly OperationRow[] {
   return [
     operation<s3.PutObjectCommandInput, s3.PutObjectCommandOutput>(
       s3.PutObject$,
@@ -100,6 +97,7 @@ function rows(events: Recorder): readonly OperationRow[] {
         events.note('put')
         if (Key === 'refused') throw new S3Error('NoSuchBucket')
         if (Key === 'ignored') return { ETag: '"unread"' }
+        if (Key === 'waits') await events.until('go on')
         if (Key === 'crash') throw new Error('secret /etc/path')
         signal.addEventListener('abort', () => events.note('aborted'))
         const digest = createHash('md5')
