@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseCode } from '../core/erasure/code.ts'
+import { READ_STRIPES_MAX, SHARD_BYTES_MAX, WRITE_STRIPES_MAX } from '../core/limits.ts'
+import { stripeSlotBytes } from '../runtime/compute/stripe-slot.ts'
+import { DOWN } from './testing/fake-shards.ts'
+import { acceptAny, bytesOf, createHarness, putRequest } from './testing/harness.ts'
+
+const MIB = 1024 * 1024
+const STRIPE = stripeSlotBytes(parseCode('rs-4-2'), SHARD_BYTES_MAX)
+
+/** Watches the most that is ever held, at every chunk that is asked for. */
+function watched(harness: ReturnType<typeof createHarness>, size: number) {
+  let most = 0
+  const chunk = bytesOf(MIB)
+  const look = (): void => {
+    most = Math.max(most, harness.store.cluster().memory.writeBytesUsed)
+  }
+  async function* bytes() {
+    for (let left = size; left > 0; left -= chunk.length) {
+      await Promise.resolve()
+      look()
+      yield left >= chunk.length ? chunk : chunk.subarray(0, left)
+    }
+  }
+  return { content: { size, bytes: bytes(), digests: [], accept: acceptAny }, most: () => most }
+}
+
+test('an upload of 5 GiB never holds more than three stripes, nor sends more than two', async () => {
+  const harness = createHarness({ countOnly: true })
+  const size = 5 * 1024 * MIB
+  const { content, most } = watched(harness, size)
+  const record = await harness.clock.drive(harness.store.putObject(putRequest('key', content)))
+  assert.equal(Number(record.size), size)
+  assert.ok(most() <= WRITE_STRIPES_MAX * STRIPE, `${most()} bytes held`)
+  assert.ok(most() >= 2 * STRIPE, 'one is filled while another is on its way')
+  assert.ok(harness.shards.bytesInFlightMax <= WRITE_STRIPES_MAX * 6 * MIB)
+  assert.equal(harness.shards.shardCount, (size / (4 * MIB)) * 6)
+  await harness.assertIdle()
+  await harness.store.close()
+})
+
+test('many uploads share what is set aside; each gets its turn', async () => {
+  const harness = createHarness({ countOnly: true }, { writeMemoryBytes: 4 * STRIPE })
+  const uploads = Array.from({ length: 20 }, () => watched(harness, 32 * MIB))
+  const nodes = [...harness.shards.nodes.keys()]
+  harness.shards.afflict(nodes, { kind: 'slow', ms: 50 })
+  const records = await harness.clock.drive(
+    Promise.all(uploads.map(({ content }, i) => harness.store.putObject(putRequest(`k${i}`, content)))),
+  )
+  assert.equal(records.length, 20)
+  for (const { most } of uploads) assert.ok(most() <= 4 * STRIPE)
+  await harness.assertIdle()
+  await harness.store.close()
+})
+
+test('clients that stall hold what they hold, and the rest is told to come again, in time', async () => {
+  const harness = createHarness({ countOnly: true }, { writeMemoryBytes: 2 * STRIPE })
+  const controller = new AbortController()
+  async function* stalling() {
+    yield bytesOf(100)
+    await new Promise(() => undefined)
+  }
+  const stalled = Array.from({ length: 2 }, (_, i) =>
+    harness.store.putObject(
+      putRequest(`stalled-${i}`, { size: 8 * MIB, bytes: stalling(), digests: [], accept: acceptAny }),
+      controller.signal,
+    ),
+  )
+  const settled = Promise.allSettled(stalled)
+  await harness.clock.pass(100)
+  // A client that sent nothing yet holds nothing.
+  const silent = new AbortController()
+  async function* saysNothing() {
+    await new Promise(() => undefined)
+    yield bytesOf(1)
+  }
+  const mute = harness.store.putObject(
+    putRequest('mute', { size: 8 * MIB, bytes: saysNothing(), digests: [], accept: acceptAny }),
+    silent.signal,
+  )
+  mute.catch(() => undefined)
+  const late = watched(harness, 8 * MIB)
+  await assert.rejects(harness.clock.drive(harness.store.putObject(putRequest('late', late.content))), {
+    code: 'overloaded',
+  })
+  assert.equal(harness.store.cluster().memory.writeBytesUsed, 2 * STRIPE)
+  controller.abort()
+  silent.abort()
+  await harness.clock.drive(settled)
+  await assert.rejects(harness.clock.drive(mute), { name: 'AbortError' })
+  const again = watched(harness, 8 * MIB)
+  await harness.clock.drive(harness.store.putObject(putRequest('again', again.content)))
+  await harness.assertIdle()
+  await harness.store.close()
+})
+
+test('a read fetches one stripe ahead and no more, also around a lost node', async () => {
+  const harness = createHarness()
+  const bytes = bytesOf(32 * MIB)
+  const record = await harness.put('key', bytes)
+  let consumed = 0
+  let ahead = 0
+  const read = async (): Promise<void> => {
+    for await (const piece of harness.store.readObject(record, { start: 0, end: bytes.length })) {
+      consumed += piece.length
+      const fetched = [...harness.shards.nodes.values()].reduce((sum, node) => sum + node.bytesRead, 0)
+      ahead = Math.max(ahead, fetched - consumed + piece.length)
+    }
+  }
+  harness.shards.afflict(['b1'], DOWN)
+  await harness.clock.drive(read())
+  assert.equal(consumed, bytes.length)
+  assert.ok(ahead <= READ_STRIPES_MAX * 4 * MIB, `${ahead} bytes ahead`)
+  await harness.assertIdle()
+  await harness.store.close()
+})
