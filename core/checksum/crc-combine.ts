@@ -84,8 +84,8 @@ export interface CrcPiece {
 }
 
 /**
- * The CRC, as big-endian bytes, of the pieces one after another; of nothing, zero. 10,000 pieces take a few tens of
- * milliseconds when their lengths differ, and a fraction when they agree.
+ * The CRC, as big-endian bytes, of the pieces one after another; of nothing, zero. 10,000 pieces take about
+ * 0.1 s when all their lengths differ, and a few milliseconds when they agree.
  * @throws RangeError when a CRC has not the field's width, or a length is no safe integer ≥ 0.
  */
 export function combineCrcs(pieces: Iterable<CrcPiece>, f: CrcField): Uint8Array {

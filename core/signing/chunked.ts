@@ -53,6 +53,7 @@ export class ChunkedDecoder {
   #left = 0
   #chunkSignature = ''
   #hash: ReturnType<SigningDigests['sha256Stream']> | undefined
+  #dataSha256: Uint8Array | undefined
 
   constructor(options: ChunkedOptions) {
     this.#options = options
@@ -87,7 +88,7 @@ export class ChunkedDecoder {
     switch (this.#state) {
       case 'data': {
         const data = at === 0 && bytes.length <= this.#left ? bytes : bytes.subarray(at, at + this.#left)
-        this.#hash?.update(data)
+        this.#hashData(data)
         out.push(data)
         this.#left -= data.length
         if (this.#left === 0) this.#state = 'data-cr'
@@ -152,14 +153,31 @@ export class ChunkedDecoder {
     this.#left = size
     this.#received += size
     this.#chunkSignature = match[2] ?? ''
-    if (this.#signatures !== undefined) this.#hash = this.#options.digests.sha256Stream()
     this.#state = size > 0 ? 'data' : 'trailer'
-    if (size === 0) this.#judgeChunk()
+    if (size > 0) return
+    this.#hashData(new Uint8Array(0))
+    this.#judgeChunk()
+  }
+
+  /** Takes data of the chunk under way into its hash, before `#left` counts it off. */
+  #hashData(data: Uint8Array): void {
+    if (this.#signatures === undefined) return
+    const { digests } = this.#options
+    if (data.length === this.#chunkBytes) {
+      // The whole chunk at once, the usual case for small ones: a running hash would cost as much as the hashing.
+      this.#dataSha256 = digests.sha256(data)
+      return
+    }
+    this.#hash ??= digests.sha256Stream()
+    this.#hash.update(data)
+    if (data.length < this.#left) return
+    this.#dataSha256 = this.#hash.digest()
+    this.#hash = undefined
   }
 
   #judgeChunk(): void {
-    if (this.#failure !== undefined || this.#hash === undefined) return
-    this.#failure = this.#signatures?.chunk(this.#hash.digest(), this.#chunkSignature)
+    if (this.#failure !== undefined || this.#dataSha256 === undefined) return
+    this.#failure = this.#signatures?.chunk(this.#dataSha256, this.#chunkSignature)
   }
 
   #takeTrailer(line: string): void {
