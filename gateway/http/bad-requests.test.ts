@@ -129,8 +129,11 @@ const cases: Readonly<Record<string, readonly [request: string, status: number, 
 describe('bad requests', () => {
   for (const [name, [request, status, code]] of Object.entries(cases)) {
     it(name, async () => {
-      await using toy = await startToyGateway({ idleTimeoutMs: 200 })
-      const response = readResponse(await toy.exchange(request))
+      await using toy = await startToyGateway()
+      const client = await toy.open()
+      client.write(request)
+      // Some of these announce a body that never comes, so the connection stays open after the answer.
+      const response = readResponse(await client.until((received) => received.includes('</Error>')))
       assert.equal(response.status, status)
       assert.match(response.body, new RegExp(`<Error><Code>${code}</Code>`))
       assert.match(response.body, /<RequestId>[0-9A-F]{16}<\/RequestId>/)
@@ -139,7 +142,7 @@ describe('bad requests', () => {
   }
 
   it('no line of rubbish gives a 500 or kills the gateway', async () => {
-    await using toy = await startToyGateway({ idleTimeoutMs: 100, headTimeoutMs: 100 })
+    await using toy = await startToyGateway()
     const word = fc.oneof(
       fc.string({ unit: 'binary-ascii', maxLength: 30 }),
       fc.constantFrom(
