@@ -135,6 +135,7 @@ const placeholders: Readonly<Record<string, string>> = {
   advertise: 'host:port',
   secretFile: 'file',
   credentialsFile: 'file',
+  pidFile: 'file',
   clusterId: 'id',
   nodes: 'json',
   node: 'name',

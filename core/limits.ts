@@ -96,6 +96,9 @@ export const SECRET_KEY_BYTES_MAX = 128
 /** Time that requests in flight get to end after SIGTERM; less than the 30 s after which Kubernetes kills. */
 export const SHUTDOWN_GRACE_MS = 20_000
 
+/** The part of it that requests get; after that their connections are cut, so that the stores can still close. */
+export const GATEWAY_DRAIN_MS = 15_000
+
 /** A second signal within this time of the first is the same Ctrl-C, sent by the terminal and again by npm. */
 export const SIGNAL_REPEAT_MS = 500
 

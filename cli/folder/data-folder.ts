@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { LOCK_WAIT_MS } from '../../core/limits.ts'
 import { newIdentifier } from '../../runtime/random/identifier.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
@@ -22,7 +22,7 @@ import {
 } from './credentials.ts'
 import { fileFailure, makePrivateFolder, writePrivateFile } from './files.ts'
 import { lockWithin, tryLock, type FolderLock } from './lock.ts'
-import { dataPaths, type DataPaths } from './paths.ts'
+import { dataPaths, LOCK_FILE, type DataPaths } from './paths.ts'
 import { readOrMakeSecret } from './secret.ts'
 
 /** The data folder of a local cluster, opened and held by this process. */
@@ -33,7 +33,7 @@ export interface DataFolder {
   readonly credentials: RootCredentials
   /** No cluster was here before. */
   readonly created: boolean
-  close(): void
+  readonly close: () => Promise<void>
 }
 
 export interface RootCredentials extends Credentials {
@@ -84,7 +84,8 @@ export async function openDataFolder(request: OpenDataFolder): Promise<DataFolde
       secret,
       credentials,
       created: existing === undefined,
-      close: () => {
+      async close() {
+        await rm(paths.pid('ashlar'), { force: true })
         lock.release()
       },
     }
@@ -119,7 +120,7 @@ export async function readPid(path: string): Promise<number | undefined> {
 }
 
 /** What a cluster that was never finished leaves, and what file systems put at the root of a volume. */
-const harmless = new Set(['lock', 'lock-journal', 'secret', 'credentials.json', 'run', 'lost+found'])
+const harmless = new Set([LOCK_FILE, 'secret', 'credentials.json', 'run', 'lost+found'])
 
 async function refuseForeignFolder({ folder }: DataPaths): Promise<void> {
   let names: string[]

@@ -43,9 +43,9 @@ test('a first start makes a cluster, the next finds the same', async (t) => {
   assert.equal(first.cluster.zones, 2)
   assert.equal(first.cluster.ports.metadata, 20_000)
   assert.deepEqual(Object.keys(first.cluster.ports.nodes), ['zone-a-1', 'zone-a-2', 'zone-b-1', 'zone-b-2'])
-  first.close()
+  await first.close()
   const second = await openDataFolder(request(folder))
-  second.close()
+  await second.close()
   assert.equal(second.created, false)
   assert.deepEqual(second.cluster, first.cluster)
   assert.equal(second.secret, first.secret)
@@ -55,7 +55,7 @@ test('a first start makes a cluster, the next finds the same', async (t) => {
 test('nobody else may read the folder, the secret or the credentials', async (t) => {
   const folder = await temporary(t)
   const data = await openDataFolder(request(folder))
-  data.close()
+  await data.close()
   const mode = async (path: string) => (await stat(path)).mode & 0o777
   assert.equal(await mode(folder), 0o700)
   assert.equal(await mode(data.paths.secret), 0o600)
@@ -70,8 +70,8 @@ test('a folder in use is refused, in this process and from another', async (t) =
   await assert.rejects(openDataFolder(request(folder)), {
     message: `a cluster is already running in ${folder} (process ${process.pid})`,
   })
-  data.close()
-  ;(await openDataFolder(request(folder))).close()
+  await data.close()
+  await (await openDataFolder(request(folder))).close()
 })
 
 test('kill -9 leaves no stale lock', async (t) => {
@@ -96,7 +96,7 @@ test('kill -9 leaves no stale lock', async (t) => {
 test('a newer, a damaged and a different cluster are refused and left as they are', async (t) => {
   const folder = await temporary(t)
   const data = await openDataFolder(request(folder))
-  data.close()
+  await data.close()
   const { cluster } = data.paths
   const text = await readFile(cluster, 'utf8')
   await assert.rejects(openDataFolder(request(folder, { wanted: { code: 'rs-8-4', zones: 3 } })), {
@@ -109,7 +109,7 @@ test('a newer, a damaged and a different cluster are refused and left as they ar
   await writeFile(cluster, text.replace('"zones": 3', '"zones": 0'))
   await assert.rejects(openDataFolder(request(folder)), /cluster\.json is damaged: zones: /)
   await writeFile(cluster, text)
-  ;(await openDataFolder(request(folder))).close()
+  await (await openDataFolder(request(folder))).close()
 })
 
 test('a folder of something else is refused; an unfinished first start is not', async (t) => {
@@ -122,7 +122,7 @@ test('a folder of something else is refused; an unfinished first start is not', 
   const failing = request(unfinished, { freePorts: () => Promise.reject(new CommandError('no ports')) })
   await assert.rejects(openDataFolder(failing), /no ports/)
   const data = await openDataFolder(request(unfinished))
-  data.close()
+  await data.close()
   assert.equal(data.created, true)
 })
 

@@ -5,7 +5,7 @@ import { fileFailure } from './files.ts'
 
 /** A folder held by this process until it is let go of, or the process ends in whatever way. */
 export interface FolderLock {
-  release(): void
+  readonly release: () => void
 }
 
 const SQLITE_BUSY = 5

@@ -1,5 +1,8 @@
 import { join } from 'node:path'
 
+/** Not `lock`: LevelDB has a LOCK of its own in its folders, and some file systems fold case. */
+export const LOCK_FILE = 'ashlar.lock'
+
 /** Where everything lies in the folder of a cluster that `ashlar start` runs. */
 export interface DataPaths {
   readonly folder: string
@@ -22,7 +25,7 @@ export function dataPaths(folder: string): DataPaths {
   const run = join(folder, 'run')
   return {
     folder,
-    lock: join(folder, 'lock'),
+    lock: join(folder, LOCK_FILE),
     cluster: join(folder, 'cluster.json'),
     credentials: join(folder, 'credentials.json'),
     secret: join(folder, 'secret'),

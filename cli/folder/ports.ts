@@ -1,6 +1,8 @@
 import { createServer } from 'node:net'
 import type { Random } from '../../runtime/ports/random.ts'
 import { CommandError } from '../failure.ts'
+import { writeClusterFile, type ClusterFile } from './cluster-file.ts'
+import type { DataFolder } from './data-folder.ts'
 
 /**
  * Ports for the services of one machine are taken below the range from which operating systems take the local ports of
@@ -26,6 +28,30 @@ export async function findFreePorts(count: number, host: string, random: Random)
   }
   if (found.length === count) return found
   throw new CommandError(`no ${count} free ports on ${host} between ${FIRST} and ${FIRST + COUNT}`)
+}
+
+/**
+ * The cluster with ports that are free now: those it has, or others in the place of those that something else took
+ * meanwhile. Every service learns the addresses of the others at its start, so that they may change between starts.
+ */
+export async function keepFreePorts(
+  { cluster, paths }: Pick<DataFolder, 'cluster' | 'paths'>,
+  host: string,
+  random: Random,
+): Promise<ClusterFile> {
+  const kept = [cluster.ports.metadata, ...Object.values(cluster.ports.nodes)]
+  const free = new Set<number>()
+  for (const port of kept) if (await isFree(port, host)) free.add(port)
+  if (free.size === kept.length) return cluster
+  const others = (await findFreePorts(2 * kept.length, host, random)).filter((port) => !free.has(port))
+  const choose = (port: number) => (free.delete(port) ? port : (others.pop() ?? port))
+  const metadata = choose(cluster.ports.metadata)
+  const nodes = Object.fromEntries(
+    Object.entries(cluster.ports.nodes).map(([node, port]) => [node, choose(port)]),
+  )
+  const changed = { ...cluster, ports: { metadata, nodes } }
+  await writeClusterFile(paths.cluster, changed)
+  return changed
 }
 
 /** Whether one could listen there now. */

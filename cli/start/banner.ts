@@ -1,5 +1,6 @@
 import { ACCESS_KEY_VARIABLE } from '../folder/credentials.ts'
 import type { RootCredentials } from '../folder/data-folder.ts'
+import { plural } from '../plural.ts'
 
 /** What is said once a cluster serves. */
 export interface Started {
@@ -73,8 +74,4 @@ function credentialLines({ credentials, endpoints, region, folder }: Started): s
         '    aws s3 ls s3://first',
       ]
   }
-}
-
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -10,7 +10,7 @@ import type { DataPaths } from '../folder/paths.ts'
 import type { StartConfig } from './config.ts'
 
 /** Internal services of a local cluster are for this machine alone. */
-const LOOPBACK = '127.0.0.1'
+export const LOOPBACK = '127.0.0.1'
 
 /** The configuration of every service of a local cluster. */
 export interface ClusterPlan {
@@ -24,6 +24,7 @@ export interface ServicePlan {
   /** Name of its pid file, log and configuration: `metadata`, `storage-node-zone-a-1`, `gateway-1`. */
   readonly name: string
   readonly kind: ServiceKind
+  readonly configFile: string
   readonly config: MetadataConfig | StorageNodeConfig | GatewayConfig
 }
 
@@ -65,8 +66,8 @@ export function planCluster(cluster: ClusterFile, paths: DataPaths, start: Start
 }
 
 /** The same as processes, in the order in which they are started; they are stopped in the reverse order. */
-export function planProcesses({ metadata, nodes, gateways }: ClusterPlan): ServicePlan[] {
-  return [
+export function planProcesses({ metadata, nodes, gateways }: ClusterPlan, paths: DataPaths): ServicePlan[] {
+  const plans: Omit<ServicePlan, 'configFile'>[] = [
     { name: 'metadata', kind: 'metadata', config: metadata },
     ...nodes.map((config) => ({
       name: `storage-node-${config.node}`,
@@ -75,6 +76,11 @@ export function planProcesses({ metadata, nodes, gateways }: ClusterPlan): Servi
     })),
     ...gateways.map((config, index) => ({ name: `gateway-${index + 1}`, kind: 'gateway' as const, config })),
   ]
+  return plans.map((plan) => ({
+    ...plan,
+    configFile: paths.config(plan.name),
+    config: { ...plan.config, pidFile: paths.pid(plan.name) },
+  }))
 }
 
 function portOf(cluster: ClusterFile, node: string): number {

@@ -87,8 +87,9 @@ export function resolveConfig<S extends ConfigSchema>(schema: S, layers: Layers)
       values[field.key] = field.textual ? given.text : fromJson(given.text)
       sources.set(field.key, given.source)
     }
-    const value = values[field.key]
-    if (!field.path || typeof value !== 'string' || value === '') continue
+    if (!field.path) continue
+    const value = values[field.key] ?? field.fallback
+    if (typeof value !== 'string' || value === '') continue
     const base =
       given === undefined && file !== undefined ? dirname(resolve(file.path)) : layers.workingDirectory
     values[field.key] = resolve(base, value)
@@ -137,7 +138,9 @@ function faultsOf(
 }
 
 function reason(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') return `expected ${issue.expected === 'int' ? 'number' : issue.expected}`
+  if (issue.code === 'invalid_type') {
+    return `expected ${issue.expected === 'int' ? 'a whole number' : issue.expected}`
+  }
   if (issue.code === 'invalid_key') return issue.issues.map((inner) => inner.message).join('; ')
   return issue.message
 }

@@ -9,6 +9,7 @@ import { address, code, domain, host, logLevel, name, path, port, region } from 
 
 const secretFile = path.describe("File that holds the cluster's secret; the same on every machine")
 const level = logLevel.default('info').describe('Least severe log lines to write')
+const pidFile = path.optional().describe('File to write the process id to while it runs')
 const metadata = address.describe('host:port of the metadata service')
 
 /** Internal ports listen on loopback unless told otherwise: they are for the cluster alone. */
@@ -36,6 +37,7 @@ export const metadataConfig = z.strictObject({
   code: code
     .default('rs-4-2')
     .describe('Erasure code of a new cluster: rs-<data>-<parity> or replica-<copies>'),
+  pidFile,
   logLevel: level,
 })
 
@@ -50,6 +52,7 @@ export const storageNodeConfig = z.strictObject({
     .describe('host:port the others reach this node by; by default what it listens on'),
   metadata,
   secretFile,
+  pidFile,
   logLevel: level,
 })
 
@@ -65,6 +68,7 @@ export const gatewayConfig = z.strictObject({
     .describe(
       'File of the root credentials, unless ASHLAR_ROOT_ACCESS_KEY and ASHLAR_ROOT_SECRET_KEY are set',
     ),
+  pidFile,
   logLevel: level,
 })
 

@@ -4,7 +4,7 @@ import type { Log } from '../ports/log.ts'
 /** What is open, closed in the reverse order of opening. */
 export interface Shutdown {
   /** Adds what has just been opened. */
-  add(name: string, close: () => Promise<void>): void
+  add(name: string, close: () => Promise<void> | void): void
   /**
    * Closes everything once, the last opened first; later calls get the same promise. A failure to close is logged and
    * the rest is closed all the same.
@@ -19,7 +19,7 @@ export function createShutdown(options: {
   readonly graceMs: number
 }): Shutdown {
   const { clock, log, graceMs } = options
-  const open: { readonly name: string; close(): Promise<void> }[] = []
+  const open: { readonly name: string; close(): Promise<void> | void }[] = []
   let closing: Promise<boolean> | undefined
 
   async function closeAll(): Promise<boolean> {

@@ -1,0 +1,33 @@
+import type { MetadataApi } from '../../proto/metadata-api.ts'
+import type { ShardService } from '../../proto/shard-transport.ts'
+import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
+import type { DataFolder } from '../folder/data-folder.ts'
+import { openGatewayOn } from '../services/gateway.ts'
+import { openMetadata } from '../services/metadata.ts'
+import type { ServiceWorld } from '../services/service-world.ts'
+import { openLocalStorageNode } from '../services/storage-node.ts'
+import type { ClusterPlan } from './plan.ts'
+
+/**
+ * Starts every service in this process, over the in-process adapters. Metadata listens on loopback as well, so that
+ * `ashlar status` can ask it from another process.
+ * @returns addresses of the gateways, and metadata
+ */
+export async function startAllInOne(
+  plan: ClusterPlan,
+  { credentials }: DataFolder,
+  world: ServiceWorld,
+): Promise<{ addresses: string[]; metadata: MetadataApi }> {
+  const metadata = (await openMetadata(plan.metadata, world)).api
+  const services = new Map<string, ShardService>()
+  for (const config of plan.nodes) {
+    services.set(config.node, await openLocalStorageNode(config, metadata, world))
+  }
+  const shards = createInProcessShardTransport((node) => services.get(node))
+  const addresses: string[] = []
+  for (const config of plan.gateways) {
+    const { address } = await openGatewayOn(config, credentials, { metadata, shards }, world)
+    addresses.push(address)
+  }
+  return { addresses, metadata }
+}

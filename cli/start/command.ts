@@ -1,0 +1,167 @@
+import { relative } from 'node:path'
+import packageFile from '../../package.json' with { type: 'json' }
+import { LOCK_WAIT_MS, SHUTDOWN_GRACE_MS, START_TIMEOUT_MS } from '../../core/limits.ts'
+import type { MetadataApi } from '../../proto/metadata-api.ts'
+import { formatAddress } from '../../runtime/config/fields.ts'
+import { createLog } from '../../runtime/log/pino-log.ts'
+import { createShutdown, type Shutdown } from '../../runtime/shutdown/shutdown.ts'
+import { CommandError, EXIT_FAILURE } from '../failure.ts'
+import { openDataFolder, type DataFolder } from '../folder/data-folder.ts'
+import { dataPaths } from '../folder/paths.ts'
+import { findFreePorts, isFree, keepFreePorts } from '../folder/ports.ts'
+import { gatewaysLinger } from '../processes/pid-file.ts'
+import { listenForStop } from '../processes/stop.ts'
+import { connectMetadata } from '../services/metadata-client.ts'
+import { layoutWarnings } from '../status/assess.ts'
+import type { World } from '../world.ts'
+import { banner } from './banner.ts'
+import { DEFAULT_TOPOLOGY, wantedTopology, type StartConfig } from './config.ts'
+import { LOOPBACK, planCluster, planProcesses, type ClusterPlan } from './plan.ts'
+import { awaitReady } from './ready.ts'
+import { startSeparate } from './separate.ts'
+
+const LINGER_POLL_MS = 50
+
+/** Runs a whole cluster until asked to stop. Resolves to the exit code. */
+export async function runStart(config: StartConfig, world: World): Promise<number> {
+  const { clock } = world
+  const log = createLog(config.logLevel)
+  // With processes of their own, three groups stop one after the other.
+  const graceMs = config.separate ? 4 * SHUTDOWN_GRACE_MS : SHUTDOWN_GRACE_MS
+  const shutdown = createShutdown({ clock, log, graceMs })
+  const stop = listenForStop(clock)
+  const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
+  let waiting = 'the services'
+  const waitFor = (what: string) => {
+    waiting = what
+  }
+  try {
+    const running = { ...world, log, shutdown, signal: AbortSignal.any([stop.signal, deadline]), waitFor }
+    await refuseBusyPorts(config, world)
+    world.out(await bringUp(config, running))
+  } catch (error) {
+    await shutdown.close()
+    if (stop.signal.aborted) return 0
+    throw deadline.aborted ? startTimeout(waiting, error) : error
+  }
+  await stop.requested
+  return (await shutdown.close()) ? 0 : EXIT_FAILURE
+}
+
+/** A start in progress. */
+export interface Starting extends World {
+  readonly log: ReturnType<typeof createLog>
+  readonly shutdown: Shutdown
+  /** Aborted when the start is to be given up. */
+  readonly signal: AbortSignal
+  /** Told what is waited for, to be named if it never comes. */
+  readonly waitFor: (what: string) => void
+}
+
+/** Opens the folder, starts everything, waits until it serves; resolves to what to say then. */
+async function bringUp(config: StartConfig, starting: Starting): Promise<string> {
+  const { clock, shutdown, signal, waitFor, workingDirectory } = starting
+  const folder = await openFolder(config, starting)
+  shutdown.add('data folder', () => folder.close())
+  const cluster = await keepFreePorts(folder, LOOPBACK, starting.random)
+  const plan = planCluster(cluster, folder.paths, config)
+  const { addresses, metadata } = config.separate
+    ? await startProcesses(plan, folder, starting)
+    : await startHere(plan, folder, starting)
+  const endpoints = addresses.map((address) => `http://${address}`)
+  const signing = { credentials: folder.credentials, region: config.region, clock }
+  const { map } = await awaitReady({ metadata, endpoints, signing, signal, waitFor })
+  return banner({
+    version: packageFile.version,
+    endpoints,
+    region: config.region,
+    domain: config.domain,
+    zones: cluster.zones,
+    nodes: plan.nodes.length,
+    code: cluster.code,
+    folder: shortPath(config.data, workingDirectory),
+    separate: config.separate,
+    credentials: folder.credentials,
+    warnings: map === undefined ? [] : layoutWarnings(map),
+  })
+}
+
+interface StartedCluster {
+  /** `host:port` of each gateway. */
+  readonly addresses: readonly string[]
+  readonly metadata: MetadataApi
+}
+
+async function startHere(plan: ClusterPlan, folder: DataFolder, starting: Starting): Promise<StartedCluster> {
+  const { startAllInOne } = await import('./all-in-one.ts')
+  return await startAllInOne(plan, folder, starting)
+}
+
+async function startProcesses(
+  plan: ClusterPlan,
+  { paths, secret }: DataFolder,
+  starting: Starting,
+): Promise<StartedCluster> {
+  const { environment, err, shutdown, signal } = starting
+  const onEnded = (service: string, how: string, command: string) => {
+    err(`ashlar: ${service} ended (${how}). To start it again:\n        npx ${command}\n`)
+  }
+  const plans = planProcesses(plan, paths)
+  const addresses = await startSeparate({ plans, paths, environment, onEnded, shutdown, signal })
+  const client = connectMetadata(
+    formatAddress({ host: LOOPBACK, port: plan.metadata.port }),
+    secret,
+    starting,
+  )
+  shutdown.add('metadata client', () => client.close())
+  return { addresses, metadata: client.api }
+}
+
+async function openFolder(config: StartConfig, { environment, clock, random }: World): Promise<DataFolder> {
+  return await openDataFolder({
+    folder: config.data,
+    wanted: wantedTopology(config),
+    defaults: DEFAULT_TOPOLOGY,
+    environment,
+    freePorts: (count) => findFreePorts(count, LOOPBACK, random),
+    clock,
+    random,
+  })
+}
+
+/** Asked before anything is made, so that the most common mistake of a first start leaves nothing behind. */
+async function refuseBusyPorts({ data, host, port, gateways }: StartConfig, { clock }: World): Promise<void> {
+  if (port === 0) return
+  const ports = Array.from({ length: gateways }, (_gateway, index) => port + index)
+  const giveUpMs = clock.monotonicMs() + LOCK_WAIT_MS
+  for (;;) {
+    const free = await Promise.all(ports.map((one) => isFree(one, host)))
+    const busy = ports.find((_port, index) => free[index] === false)
+    if (busy === undefined) return
+    // Gateways whose parent was killed take a moment to notice it and to end what is in flight.
+    if (clock.monotonicMs() < giveUpMs && (await gatewaysLinger(dataPaths(data)))) {
+      await clock.sleep(LINGER_POLL_MS)
+      continue
+    }
+    const address = formatAddress({ host, port: busy })
+    throw new CommandError(`cannot listen on ${address}: it is in use, or not of this machine`, {
+      hints: ['Stop what listens there, or choose another with --port (and --host).'],
+    })
+  }
+}
+
+function startTimeout(waiting: string, cause: unknown): CommandError {
+  return new CommandError(
+    `the cluster was not ready within ${START_TIMEOUT_MS / 1000} s, waiting for ${waiting}`,
+    {
+      hints: ['--log-level info shows more; with --separate, so do the logs in run/ of the data folder.'],
+      cause,
+    },
+  )
+}
+
+/** As one would type it here. */
+export function shortPath(path: string, workingDirectory: string): string {
+  const shorter = relative(workingDirectory, path)
+  return shorter === '' || shorter.startsWith('..') ? path : `./${shorter}`
+}

@@ -1,0 +1,93 @@
+import { fileURLToPath } from 'node:url'
+import { SHUTDOWN_GRACE_MS } from '../../core/limits.ts'
+import type { Shutdown } from '../../runtime/shutdown/shutdown.ts'
+import { writePrivateFile } from '../folder/files.ts'
+import type { DataPaths } from '../folder/paths.ts'
+import { startChild, type Child } from '../processes/child.ts'
+import { ACCESS_KEY_VARIABLE, SECRET_KEY_VARIABLE } from '../folder/credentials.ts'
+import type { ServicePlan } from './plan.ts'
+
+const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url))
+
+/** A child gets this much longer than its own grace before it is killed. */
+const KILL_AFTER_MS = SHUTDOWN_GRACE_MS + 2000
+
+export interface StartSeparate {
+  readonly plans: readonly ServicePlan[]
+  readonly paths: DataPaths
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Told of a service that ended while nobody asked it to, with the command that starts it again. */
+  readonly onEnded: (service: string, how: string, command: string) => void
+  readonly shutdown: Shutdown
+  /** Aborted: no more is started. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Starts every service as a process of its own: metadata, then the storage nodes together, then the gateways together.
+ * They are stopped in the reverse order by `shutdown`.
+ * @returns addresses of the gateways
+ * @throws {CommandError} one did not come up
+ */
+export async function startSeparate(request: StartSeparate): Promise<string[]> {
+  const { plans, shutdown } = request
+  let stopping = false
+  const addresses: string[] = []
+  for (const kind of ['metadata', 'storage-node', 'gateway'] as const) {
+    const children: Child[] = []
+    shutdown.add(kind, async () => {
+      stopping = true
+      await Promise.all(children.map((child) => child.stop(KILL_AFTER_MS)))
+    })
+    const starting = plans
+      .filter((plan) => plan.kind === kind)
+      .map(async (plan) => {
+        const child = await startService(plan, request)
+        children.push(child)
+        void child.ended.then((how) => {
+          if (!stopping) request.onEnded(plan.name, how, `ashlar ${kind} --config ${plan.configFile}`)
+        })
+        return child
+      })
+    // All of them, so that none is left behind by another's failure.
+    const results = await Promise.allSettled(starting)
+    for (const result of results) {
+      if (result.status === 'rejected') throw result.reason
+      if (kind === 'gateway') addresses.push(result.value.address)
+    }
+  }
+  return addresses
+}
+
+async function startService(
+  plan: ServicePlan,
+  { paths, environment, signal }: StartSeparate,
+): Promise<Child> {
+  await writePrivateFile(plan.configFile, `${JSON.stringify(plan.config, null, 2)}\n`)
+  return await startChild({
+    name: plan.name,
+    args: [PROGRAM, plan.kind, '--config', plan.configFile],
+    environment: childEnvironment(environment, plan.kind === 'gateway'),
+    logFile: paths.log(plan.name),
+    signal,
+  })
+}
+
+/**
+ * The environment without the options of `start`, which would win over each service's own file; only gateways get root
+ * credentials that were given there.
+ */
+export function childEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+  withCredentials: boolean,
+): Record<string, string | undefined> {
+  const credentials = [ACCESS_KEY_VARIABLE, SECRET_KEY_VARIABLE]
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name]) =>
+        !name.startsWith('ASHLAR_') ||
+        name === 'ASHLAR_DEBUG' ||
+        (withCredentials && credentials.includes(name)),
+    ),
+  )
+}

@@ -1,0 +1,99 @@
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { toHex } from '../core/signing/encoding.ts'
+import type { MetadataApi } from '../proto/metadata-api.ts'
+import type { ShardTransport } from '../proto/shard-transport.ts'
+import { nodeDigests } from '../runtime/crypto/digests.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import type { Log } from '../runtime/ports/log.ts'
+import type { Random } from '../runtime/ports/random.ts'
+import { createStore, defaultComputeWorkers } from '../store/store.ts'
+import { createAuthenticator } from './authenticate/authenticate.ts'
+import { createGateway, rootOnly } from './gateway.ts'
+import type { AccessRecord, Account } from './http/ports.ts'
+
+export interface GatewayConfig {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** Buckets are served as `<bucket>.<domain>` too. */
+  readonly domains: readonly string[]
+  /** Region that clients sign. */
+  readonly region: string
+  /** The root account's key pair. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+}
+
+export interface GatewayPorts {
+  readonly metadata: MetadataApi
+  readonly shards: ShardTransport
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface RunningGateway {
+  /** `host:port` it listens on. */
+  readonly address: string
+  /** Stops accepting and ends what is in flight; when `hurry` aborts, the rest is cut off. */
+  close(hurry?: AbortSignal): Promise<void>
+}
+
+/** The one account there is. Its id has the form of S3's canonical user ids, and is the same in every gateway. */
+const ROOT: Account = { kind: 'root', id: toHex(nodeDigests.sha256('ashlar:root')), displayName: 'root' }
+
+/**
+ * Starts a gateway: a store over the cluster, and S3 over HTTP in front of it.
+ * @throws the error of `listen`: EADDRINUSE, EACCES …
+ */
+export async function startGateway(config: GatewayConfig, ports: GatewayPorts): Promise<RunningGateway> {
+  const { clock, random, metadata, shards } = ports
+  const { host, port, domains, region, credentials } = config
+  const log = ports.log.child({ service: 'gateway' })
+  const settings = { computeWorkers: defaultComputeWorkers(availableParallelism()) }
+  const store = createStore({ metadata, shards, clock, random, log, settings })
+  const root = { secret: credentials.secretAccessKey, principal: ROOT }
+  const gateway = createGateway({
+    operations: [],
+    authenticate: createAuthenticator<Account>({
+      credentials: {
+        find: async (accessKey) => (accessKey === credentials.accessKeyId ? root : undefined),
+      },
+      endpoint: { region, services: ['s3'] },
+      digests: nodeDigests,
+      nowMs: () => clock.nowMs(),
+    }),
+    digests: nodeDigests,
+    authorize: rootOnly,
+    clock,
+    random,
+    log,
+    recorders: [(record) => logAccess(log, record)],
+    domains,
+    region,
+  })
+  const { server } = gateway
+  try {
+    server.listen({ host, port })
+    await once(server, 'listening')
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+  return {
+    address: addressOf(host, server.address()),
+    async close(hurry) {
+      await gateway.close(hurry)
+      await store.close()
+    },
+  }
+}
+
+function logAccess(log: Log, record: AccessRecord): void {
+  log.info('request', { ...record })
+}
+
+function addressOf(host: string, bound: { port: number } | string | null): string {
+  if (bound === null || typeof bound === 'string') throw new Error('the server has no port')
+  return host.includes(':') ? `[${host}]:${bound.port}` : `${host}:${bound.port}`
+}
