@@ -1,6 +1,5 @@
-import type { MetadataApi } from '../proto/metadata-api.ts'
+import type { MetadataApi, MetadataRequestInit } from '../proto/metadata-api.ts'
 import type { Checksum, ObjectRecord, PartRecord } from '../proto/gen/ashlar/v1/records_pb.js'
-import type { MetadataRequestInit } from '../proto/metadata-api.ts'
 
 /** What the gateway and the workers see of the cluster: bytes through the store, records through metadata. */
 export interface Store {

@@ -59,7 +59,7 @@ test('clients that stall hold what they hold, and the rest is told to come again
   const controller = new AbortController()
   async function* stalling() {
     yield bytesOf(100)
-    await new Promise(() => undefined)
+    await Promise.withResolvers().promise
   }
   const stalled = Array.from({ length: 2 }, (_, i) =>
     harness.store.putObject(
@@ -72,7 +72,7 @@ test('clients that stall hold what they hold, and the rest is told to come again
   // A client that sent nothing yet holds nothing.
   const silent = new AbortController()
   async function* saysNothing() {
-    await new Promise(() => undefined)
+    await Promise.withResolvers().promise
     yield bytesOf(1)
   }
   const mute = harness.store.putObject(

@@ -125,7 +125,7 @@ test('random faults of nodes, commits and clients', async () => {
           if (record !== undefined) assert.equal(there?.version, record.version)
           // What is visible although its writer was told of an error must have been told "unknown".
           if (error !== undefined && there !== undefined) {
-            assert.ok(error instanceof StoreError && error.code === 'unknown', String(error))
+            assert.ok(error instanceof StoreError && error.code === 'unknown')
           }
         }
       }

@@ -94,8 +94,8 @@ export class ClusterView {
       if (this.#failing) log.info('the cluster map can be had again', { epoch: this.#current.epoch })
       this.#failing = false
     } catch (error) {
-      if (!this.#failing && !this.#closing.signal.aborted)
-        log.warn('the cluster map cannot be had', { error })
+      const news = !this.#failing && !this.#closing.signal.aborted
+      if (news) log.warn('the cluster map cannot be had', { error })
       this.#failing = true
     } finally {
       cancel()

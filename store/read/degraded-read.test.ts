@@ -196,8 +196,9 @@ test('when shards have moved on by a map not yet heard of, the read looks again 
   const to = from === 'a1' ? 'b1' : 'a1'
   const moved = clusterMap({ epoch: 2, nodesPerZone: 1, small: 'replica-1' })
   for (const pool of moved.pools ?? []) {
-    for (const { slots = [] } of pool.groups ?? [])
+    for (const { slots = [] } of pool.groups ?? []) {
       for (const slot of slots) if (slot.node === from) slot.node = to
+    }
   }
   harness.metadata.map = create(ClusterMapSchema, moved)
   const [source, target] = [harness.shards.node(from), harness.shards.node(to)]

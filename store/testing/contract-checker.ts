@@ -31,8 +31,9 @@ export function contractBreach(
       const node = relocated ?? slot.node
       const address = { group: blob.group, blob: blob.id, stripe, shard }
       if (node !== '' && shards.node(node).has(address)) holders.push(node)
-      else if (relocated !== '')
+      else if (relocated !== '') {
         return `shard ${shard} of stripe ${stripe} is not on ${node}, where the record says`
+      }
     }
     if (!away) continue
     if (!repairs.some((task) => task.blob?.id === blob.id)) return 'a degraded blob without a repair task'

@@ -37,6 +37,10 @@ export type CommitFault =
   /** Takes effect; the answer is lost. */
   | { readonly kind: 'answer-lost' }
 
+type Handlers = {
+  readonly [K in MetadataOperation]?: (request: MetadataRequestInit<K>) => MetadataReply<K>
+}
+
 export class FakeMetadata implements MetadataApi {
   map: ClusterMap
   /** Nodes whose lease has ended. */
@@ -66,39 +70,32 @@ export class FakeMetadata implements MetadataApi {
     signal?.throwIfAborted()
     this.asked.push(operation)
     if (this.unreachable) throw new MetadataError(FailureCode.UNAVAILABLE, 'not reached')
-    // The reply's type follows from the operation, which no compiler can see through the switch.
-    return this.#answer(operation, request) as MetadataReply<K>
+    const answer: Handlers[K] = this.#handlers[operation]
+    if (answer === undefined) {
+      throw new MetadataError(FailureCode.INVALID_REQUEST, `the fake knows no ${operation}`)
+    }
+    return answer(request)
   }
 
-  #answer(operation: MetadataOperation, request: unknown): unknown {
-    switch (operation) {
-      case 'getCluster':
-        return create(GetClusterReplySchema, { map: this.map, nodes: this.#liveness() })
-      case 'commitObject':
-        return this.#commitObject(request as MetadataRequestInit<'commitObject'>)
-      case 'commitPart':
-        return this.#commitPart(request as MetadataRequestInit<'commitPart'>)
-      case 'getObject': {
-        const { bucket, key } = request as { bucket: string; key: string }
-        const object = this.objects.get(`${bucket}/${key}`)
-        if (object === undefined) throw new MetadataError(FailureCode.NO_SUCH_KEY, key)
-        return create(GetObjectReplySchema, { object })
-      }
-      case 'listParts': {
-        const { uploadId, after } = request as { uploadId: string; after: number }
-        const parts = [...this.parts].filter(
-          ([id, part]) => id.startsWith(`${uploadId}/`) && part.partNumber > after,
-        )
-        return create(ListPartsReplySchema, { parts: parts.slice(0, 1).map(([, part]) => part) })
-      }
-      case 'getManifest': {
-        const { version, firstPage } = request as { version: string; firstPage: number }
-        const page = this.pages.get(version)?.[firstPage]
-        return create(GetManifestReplySchema, { pages: page === undefined ? [] : [page] })
-      }
-      default:
-        throw new MetadataError(FailureCode.INVALID_REQUEST, `the fake knows no ${operation}`)
-    }
+  readonly #handlers: Handlers = {
+    getCluster: () => create(GetClusterReplySchema, { map: this.map, nodes: this.#liveness() }),
+    commitObject: (request) => this.#commitObject(request),
+    commitPart: (request) => this.#commitPart(request),
+    getObject: ({ bucket = '', key = '' }) => {
+      const object = this.objects.get(`${bucket}/${key}`)
+      if (object === undefined) throw new MetadataError(FailureCode.NO_SUCH_KEY, key)
+      return create(GetObjectReplySchema, { object })
+    },
+    listParts: ({ uploadId = '', after = 0 }) => {
+      const parts = [...this.parts].filter(
+        ([id, part]) => id.startsWith(`${uploadId}/`) && part.partNumber > after,
+      )
+      return create(ListPartsReplySchema, { parts: parts.slice(0, 1).map(([, part]) => part) })
+    },
+    getManifest: ({ version = '', firstPage = 0 }) => {
+      const page = this.pages.get(version)?.[firstPage]
+      return create(GetManifestReplySchema, { pages: page === undefined ? [] : [page] })
+    },
   }
 
   #liveness() {

@@ -81,8 +81,8 @@ export class FakeNode implements ShardService {
     const kept = this.shards.get(keyOf(request.address))
     if (kept?.data === undefined) throw new ShardError('not-found', `no such shard on ${this.id}`)
     const { start, end } = request.range ?? { start: 0, end: kept.bytes }
-    if (start < 0 || start >= end || end > kept.bytes)
-      throw new ShardError('invalid', `no range ${start}-${end}`)
+    const valid = start >= 0 && start < end && end <= kept.bytes
+    if (!valid) throw new ShardError('invalid', `no range ${start}-${end}`)
     const firstBlock = Math.floor(start / SHARD_BLOCK_BYTES)
     const endBlock = Math.ceil(end / SHARD_BLOCK_BYTES)
     const data = kept.data.slice(firstBlock * SHARD_BLOCK_BYTES, endBlock * SHARD_BLOCK_BYTES)

@@ -1,5 +1,6 @@
 /** Time that passes only when nothing else can happen: every test of timeouts is exact, and takes no time. */
 
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../runtime/ports/clock.ts'
 
 interface Timer {
@@ -59,7 +60,7 @@ export class SimulatedClock implements Clock {
     outcome.catch(() => undefined)
     const deadline = this.#nowMs + limitMs
     for (;;) {
-      await new Promise((resolve) => setImmediate(resolve))
+      await setImmediate()
       if (settled) return outcome
       if (!this.#step() || this.#nowMs > deadline) {
         throw new Error(`still waiting at ${this.#nowMs} ms with ${this.#timers.size} timers`)
@@ -76,8 +77,8 @@ export class SimulatedClock implements Clock {
   #step(): boolean {
     let next: Timer | undefined
     for (const timer of this.#timers) {
-      if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order))
-        next = timer
+      const earlier = next === undefined || timer.at < next.at
+      if (earlier || (timer.at === next?.at && timer.order < next.order)) next = timer
     }
     if (next === undefined) return false
     this.#timers.delete(next)

@@ -163,8 +163,9 @@ test('a node that knows a newer map makes the store look again and place by it',
   const moved = clusterMap({ epoch: 2 })
   for (const pool of moved.pools ?? []) {
     for (const group of pool.groups ?? []) {
-      for (const slot of group.slots ?? [])
+      for (const slot of group.slots ?? []) {
         if (slot.node === 'b1') Object.assign(slot, { node: 'b2', source: 'b1' })
+      }
     }
   }
   harness.metadata.map = create(ClusterMapSchema, moved)
