@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import type { ShardService } from '../proto/shard-transport.ts'
 import { createNodeDisk } from '../runtime/disk/node-disk.ts'
@@ -57,6 +57,8 @@ export async function startStorageNode(
 ): Promise<RunningStorageNode> {
   const { nodeId, zone, dataDirectory, listen, clusterId = '' } = config
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+  // Its name in the folder above must be as durable as what it will hold.
+  await createNodeDisk(dirname(resolve(dataDirectory))).syncDirectory('')
   const nodeLog = log.child({ service: 'storage-node', node: nodeId })
   // First: its lock keeps every other process off the folder.
   const index = await openLevelIndex(join(dataDirectory, 'index'))

@@ -250,8 +250,8 @@ export class StorageNode implements ShardService {
   }
 
   #checkEpoch(epoch: number): void {
-    if (epoch < this.#epoch)
-      throw new ShardError('stale-map', `epoch ${epoch}; the node knows ${this.#epoch}`)
+    const known = this.#epoch
+    if (epoch < known) throw new ShardError('stale-map', `epoch ${epoch}; the node knows ${known}`)
     this.#epoch = epoch
   }
 

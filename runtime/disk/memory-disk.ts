@@ -36,22 +36,22 @@ export class MemoryDisk implements Disk {
   /** Writes beyond this fail with ENOSPC; may be changed at any time. */
   capacityBytes: number
   before: ((operation: DiskOperation) => Promise<void> | void) | undefined
-  #files: Map<string, MemoryFile>
+  readonly #files = new Map<string, MemoryFile>()
   /** What a power cut leaves of the names: files whose folder was synced since they appeared. */
-  #durableNames: Map<string, MemoryFile>
-  #folders: Set<string>
+  readonly #durableNames = new Map<string, MemoryFile>()
+  readonly #folders = new Set([''])
   #operations = 0
   #powered = true
   #crashAt = Infinity
-  #torn: { readonly file: MemoryFile; readonly buffers: readonly Uint8Array[]; readonly position: number }[] =
-    []
+  readonly #torn: {
+    readonly file: MemoryFile
+    readonly buffers: readonly Uint8Array[]
+    readonly position: number
+  }[] = []
 
   constructor(options: MemoryDiskOptions = {}) {
     this.capacityBytes = options.capacityBytes ?? Infinity
     this.before = options.before
-    this.#files = new Map()
-    this.#durableNames = new Map()
-    this.#folders = new Set([''])
   }
 
   /** How many operations have changed the disk or made it durable so far. */
@@ -82,7 +82,7 @@ export class MemoryDisk implements Disk {
     this.#powered = false
     for (const { file, buffers, position } of this.#torn) file.write(buffers, position)
     const next = new MemoryDisk({ capacityBytes: this.capacityBytes })
-    next.#folders = new Set(this.#folders)
+    for (const folder of this.#folders) next.#folders.add(folder)
     const survivors = new Map<MemoryFile, MemoryFile>()
     const paths = new Set([...this.#files.keys(), ...this.#durableNames.keys()])
     for (const path of [...paths].toSorted()) {
@@ -152,7 +152,7 @@ export class MemoryDisk implements Disk {
 
   async syncDirectory(path: string): Promise<void> {
     await this.#begin('syncDirectory', path)
-    for (const name of [...this.#durableNames.keys()]) {
+    for (const name of this.#durableNames.keys()) {
       if (folderOf(name) === path && !this.#files.has(name)) this.#durableNames.delete(name)
     }
     for (const [name, file] of this.#files) {

@@ -10,7 +10,7 @@ export class MemoryFile {
   #now = new Grown()
   #durable = new Grown()
   /** Sectors written since the last sync; a failed sync empties it without making them durable. */
-  #unsynced = new Set<number>()
+  readonly #unsynced = new Set<number>()
   #sizeUnsynced = false
 
   get size(): number {

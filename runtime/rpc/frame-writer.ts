@@ -9,8 +9,11 @@ const NOTHING = new Uint8Array(0)
 
 /** A message on its way out. */
 export interface Outgoing {
-  /** Resolves when the socket holds no view of the data any more: it was handed to the system, or the socket is gone. */
-  readonly flushed: Promise<void>
+  /**
+   * Runs `then`, later or at once, when the socket holds no view of the data any more: all was handed to the system, or
+   * it was cancelled, or the socket is gone.
+   */
+  whenFlushed(then: () => void): void
   /** Sends nothing more of it. */
   cancel(): void
 }
@@ -24,7 +27,8 @@ interface Job {
   /** Writes whose callback has not come. */
   inSocket: number
   cancelled: boolean
-  flush(): void
+  flushed: boolean
+  waiting: (() => void)[]
 }
 
 /**
@@ -41,14 +45,13 @@ export class FrameWriter {
   constructor(socket: Socket) {
     this.#socket = socket
     socket.once('close', () => {
-      for (const job of [...this.#small, ...this.#large]) job.flush()
+      for (const job of [...this.#small, ...this.#large]) flush(job)
       this.#small = []
       this.#large = []
     })
   }
 
   send(id: number, head: Buffer, data: Uint8Array = NOTHING): Outgoing {
-    const { promise, resolve } = Promise.withResolvers<void>()
     const small = data.byteLength <= COPY_BYTES_MAX
     const job: Job = {
       id,
@@ -58,15 +61,19 @@ export class FrameWriter {
       headSent: false,
       inSocket: 0,
       cancelled: false,
-      flush: resolve,
+      flushed: this.#socket.destroyed,
+      waiting: [],
     }
-    if (this.#socket.destroyed) resolve()
-    else {
-      ;(small ? this.#small : this.#large).push(job)
+    if (!job.flushed) {
+      const queue = small ? this.#small : this.#large
+      queue.push(job)
       this.#schedule()
     }
     return {
-      flushed: promise,
+      whenFlushed(then) {
+        if (job.flushed) then()
+        else job.waiting.push(then)
+      },
       cancel: () => {
         this.#cancel(job)
       },
@@ -79,7 +86,7 @@ export class FrameWriter {
       this.#small = this.#small.filter((other) => other !== job)
       this.#large = this.#large.filter((other) => other !== job)
     }
-    if (job.inSocket === 0) job.flush()
+    if (job.inSocket === 0) flush(job)
   }
 
   /** Messages of the same turn of the event loop go out in one writev. */
@@ -121,10 +128,15 @@ export class FrameWriter {
     job.inSocket++
     this.#socket.write(bytes, () => {
       job.inSocket--
-      if (job.inSocket === 0 && (job.cancelled || job.sent === job.data.byteLength)) job.flush()
+      if (job.inSocket === 0 && (job.cancelled || job.sent === job.data.byteLength)) flush(job)
       if (this.#small.length > 0 || this.#large.length > 0) this.#schedule()
     })
   }
+}
+
+function flush(job: Job): void {
+  job.flushed = true
+  for (const then of job.waiting.splice(0)) then()
 }
 
 function joined(head: Buffer, id: number, data: Uint8Array): Buffer {

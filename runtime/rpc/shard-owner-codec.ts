@@ -44,8 +44,8 @@ export function encodeShardOwner(owner: ShardOwner): Buffer {
 /** @throws {ShardError} `invalid` when the bytes are no owner of a known format. */
 export function decodeShardOwner(bytes: Uint8Array): ShardOwner {
   const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (from.byteLength < FIXED_BYTES || from[0] !== FORMAT)
-    throw new ShardError('invalid', 'owner: unknown format')
+  const known = from.byteLength >= FIXED_BYTES && from[0] === FORMAT
+  if (!known) throw new ShardError('invalid', 'owner: unknown format')
   const lengths = [from.readUInt8(1), from.readUInt16LE(2), from.readUInt8(4), from.readUInt8(5)]
   const end = lengths.reduce((sum, length) => sum + length, FIXED_BYTES)
   if (end !== from.byteLength) throw new ShardError('invalid', 'owner: lengths do not add up')

@@ -221,7 +221,7 @@ export class ClientConnection {
       request.settled = true
       // An answer may come before all data has left: a node that is shutting down does not wait for it.
       request.outgoing.cancel()
-      void request.outgoing.flushed.then(() => {
+      request.outgoing.whenFlushed(() => {
         request.call.settle(reply)
       })
     }
@@ -241,7 +241,7 @@ export class ClientConnection {
     const stop = clock.after(SHARD_ABORT_FLUSH_MS, () => {
       this.#fail('an aborted request did not leave the socket')
     })
-    void request.outgoing.flushed.then(() => {
+    request.outgoing.whenFlushed(() => {
       stop()
       request.call.fail(error)
     })
@@ -289,7 +289,7 @@ export class ClientConnection {
     for (const request of requests) {
       if (request.settled) continue
       request.settled = true
-      void request.outgoing.flushed.then(() => {
+      request.outgoing.whenFlushed(() => {
         request.call.fail(error)
       })
     }

@@ -34,7 +34,7 @@ export class NodePool {
   readonly #host: string
   readonly #port: number
   readonly #connections = new Set<ClientConnection>()
-  #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = []
   #backoffMs = 0
   #retryAtMs = -Infinity
   #lastError = new ShardError('unavailable', 'not tried yet')

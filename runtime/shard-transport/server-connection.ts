@@ -45,6 +45,7 @@ export class ServerConnection {
   #bytes = 0
   #strangerBytes = 0
   #authenticated = false
+  #turnedAway = false
   #draining = false
 
   constructor(socket: Socket, options: ShardServerOptions) {
@@ -106,7 +107,7 @@ export class ServerConnection {
 
   #control(type: FrameType, id: number, payload: Buffer): void {
     // What was already read when we hung up.
-    if (this.#socket.destroyed || this.#socket.writableEnded) return
+    if (this.#socket.destroyed || this.#turnedAway) return
     if (!this.#authenticated) {
       this.#greet(type, payload)
       return
@@ -143,7 +144,8 @@ export class ServerConnection {
 
   #turnAway(error: ShardError): void {
     // One answer, and the connection is over whether or not the caller hangs up.
-    void this.#writer.send(0, messages.failure.encode(0, error)).flushed.then(() => {
+    this.#turnedAway = true
+    this.#writer.send(0, messages.failure.encode(0, error)).whenFlushed(() => {
       this.#socket.destroySoon()
     })
   }
@@ -262,7 +264,7 @@ export class ServerConnection {
 
   /** Every request gets one answer, a cancelled one too; its bytes count until they have left. */
   #answer(id: number, request: InFlight, { head, data }: Answer): void {
-    void this.#writer.send(id, head, data).flushed.then(() => {
+    this.#writer.send(id, head, data).whenFlushed(() => {
       this.#inFlight.delete(id)
       this.#bytes -= request.bytes
       this.#endIfDrained()

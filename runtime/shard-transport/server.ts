@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { SHARD_CLOSE_GRACE_MS, SHARD_STRANGERS_MAX } from '../../core/limits.ts'
 import type { ShardService } from '../../proto/shard-transport.ts'
@@ -43,18 +44,15 @@ export async function serveShards(options: ShardServerOptions): Promise<ShardSer
   }
 
   const server = createServer({ noDelay: true }, accept)
-  const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen(options.port, host, resolve)
-  await listening
+  server.listen(options.port, host)
+  // Rejects with what `error` brings, such as EADDRINUSE.
+  await once(server, 'listening')
   const address = server.address()
   const port = address === null || typeof address === 'string' ? options.port : address.port
 
   async function close(): Promise<void> {
-    const { promise: closed, resolve: done } = Promise.withResolvers<void>()
-    server.close(() => {
-      done()
-    })
+    const closed = once(server, 'close')
+    server.close()
     const cancel = clock.after(SHARD_CLOSE_GRACE_MS, () => {
       for (const connection of connections) connection.destroy()
     })

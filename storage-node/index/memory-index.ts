@@ -23,8 +23,8 @@ const EMPTY: Content = { entries: new Map(), uses: new Map(), checkpoint: undefi
  * last checkpoint and now.
  */
 export class MemoryIndex implements ShardIndex {
-  #entries: Map<string, IndexEntry>
-  #uses: Map<number, SegmentUse>
+  readonly #entries: Map<string, IndexEntry>
+  readonly #uses: Map<number, SegmentUse>
   #checkpoint: Checkpoint | undefined
   /** The state at the last checkpoint, then one for each write since. */
   #history: Content[]

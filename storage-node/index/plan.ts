@@ -47,7 +47,7 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
     uses.get(segment) ??
     prior.uses.get(segment) ?? { segment, liveShards: 0, liveBytes: 0, end: 0, hasTombstones: false }
 
-  function count(location: Location | undefined, sign: 1 | -1): void {
+  function account(location: Location | undefined, sign: 1 | -1): void {
     if (location === undefined) return
     const old = use(location.segment)
     uses.set(location.segment, {
@@ -58,8 +58,8 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
   }
 
   function set(address: ShardAddress, before: Location | undefined, after: Location | undefined): void {
-    count(before, -1)
-    count(after, 1)
+    account(before, -1)
+    account(after, 1)
     shards.set(shardName(address), { address, location: after })
     const blob = blobName(address)
     const touched = touchedOfBlob.get(blob) ?? new Set()

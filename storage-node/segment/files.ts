@@ -78,7 +78,7 @@ export class SegmentFiles {
   }
 
   async close(): Promise<void> {
-    for (const number of [...this.#opened.keys()]) await this.#forget(number)
+    for (const number of this.#opened.keys()) await this.#forget(number)
   }
 
   #open(number: number): Opened {

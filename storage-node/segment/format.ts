@@ -186,8 +186,8 @@ export function decodeRecordHeader(bytes: Buffer, marker?: Uint8Array): RecordHe
 export function decodeChecksums(bytes: Buffer, header: RecordHeader): Uint32Array | undefined {
   const start = RECORD_HEADER_BYTES + header.ownerBytes
   const end = dataOffset(header.ownerBytes, header.dataBytes)
-  if (bytes.byteLength < end || crc32c(bytes.subarray(RECORD_HEADER_BYTES, end)) !== header.metaCrc)
-    return undefined
+  if (bytes.byteLength < end) return undefined
+  if (crc32c(bytes.subarray(RECORD_HEADER_BYTES, end)) !== header.metaCrc) return undefined
   const checksums = new Uint32Array((end - start) / 4)
   for (let i = 0; i < checksums.length; i++) checksums[i] = bytes.readUInt32LE(start + 4 * i)
   return checksums

@@ -68,7 +68,7 @@ export class SegmentLog {
   #segment: { readonly number: number; readonly marker: Uint8Array; end: number; durable: number } | undefined
   #nextSegment: number
   #nextSequence: number
-  #queue: Entry[] = []
+  readonly #queue: Entry[] = []
   #queuedBytes = 0
   #written: Written[] = []
   #writing: Promise<void> | undefined

@@ -35,8 +35,7 @@ export async function recover(ports: Ports): Promise<Recovered> {
   const segments = await withoutUnborn(ports, await ports.files.list())
   const state = await usableState(ports, segments)
   if (state === undefined) {
-    if (segments.length > 0)
-      ports.log.warn('building the index from the segments', { segments: segments.length })
+    if (segments.length > 0) ports.log.warn('building the index from segments', { count: segments.length })
     await ports.index.clear()
     return await replay(ports, segments, undefined)
   }
