@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { SIGNING_KEYS_MAX } from '../../core/limits.ts'
 import { canonicalRequest, parseQuery } from '../../core/signing/canonical.ts'
 import { stringToSign } from '../../core/signing/verify.ts'
@@ -463,4 +464,55 @@ test('signing keys are kept within their bound, and follow a rotated secret', ()
   assert.notDeepEqual(keys.get(credential, 'two'), keys.get(credential, 'one'))
   for (let i = 0; i < SIGNING_KEYS_MAX + 10; i++) keys.get({ accessKey: `key-${i}`, scope }, 's')
   assert.equal(keys.size, SIGNING_KEYS_MAX)
+})
+
+test('no header or query, however odd, ends in anything but an answer of S3', async () => {
+  const word = fc.constantFrom(
+    'AWS4-HMAC-SHA256 ',
+    'Credential=',
+    'SignedHeaders=',
+    'Signature=',
+    ',',
+    ';',
+    '/',
+    '=',
+    key,
+    stamp,
+    '20260102',
+    'us-east-1',
+    's3',
+    'aws4_request',
+    'host',
+    '%',
+    '%zz',
+    '\u00ff',
+    'X-Amz-Expires=',
+    'X-Amz-Date=',
+    'X-Amz-Algorithm=',
+    '&',
+    '+',
+  )
+  const text = fc.array(word, { maxLength: 20 }).map((words) => words.join(''))
+  await fc.assert(
+    fc.asyncProperty(
+      text,
+      text,
+      fc.option(text),
+      fc.option(text),
+      async (path, query, authorization, sha256) => {
+        const headers = {
+          ...plainHeaders,
+          ...(authorization === null ? {} : { authorization }),
+          ...(sha256 === null ? {} : { 'x-amz-content-sha256': sha256 }),
+        }
+        const request = { method: 'GET', rawPath: `/${path}`, rawQuery: query, headers: fields(headers) }
+        try {
+          assert.equal((await authenticateAt(start, request)).kind, 'anonymous')
+        } catch (error) {
+          assert.ok(error instanceof S3Error, String(error))
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  )
 })

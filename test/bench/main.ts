@@ -22,6 +22,11 @@ const benchmarks: readonly Benchmark[] = [
     what: 'erasure kernel: GB/s of encode, verify and reconstruct, beside the table version and ISA-L',
     load: () => import('./erasure.ts'),
   },
+  {
+    name: 'checksum',
+    what: 'checksums of S3 and of shard blocks: GB/s, and as a multiple of MD5',
+    load: () => import('./checksum.ts'),
+  },
 ]
 
 function list(): string {
