@@ -68,7 +68,7 @@ export function systemCode(error: unknown): string | undefined {
 
 /** The error of a listening socket as a sentence; other errors as they are. */
 export function listenFailure(error: unknown, what: string, address: string): unknown {
-  switch (systemCode(error)) {
+  switch (systemCode(error) ?? codeInMessage(error)) {
     case 'EADDRINUSE':
       return new CommandError(`${what}: ${address} is already in use`, {
         hints: ['Stop what listens there, or choose another with --port.'],
@@ -86,4 +86,9 @@ export function listenFailure(error: unknown, what: string, address: string): un
     default:
       return error
   }
+}
+
+/** gRPC's server has the system's error in its message only. */
+function codeInMessage(error: unknown): string | undefined {
+  return error instanceof Error ? /\blisten (E[A-Z]+)\b/.exec(error.message)?.[1] : undefined
 }

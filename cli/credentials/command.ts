@@ -22,7 +22,7 @@ export async function showCredentials(
   return formatCredentials(credentials, config)
 }
 
-export function formatCredentials(
+function formatCredentials(
   { accessKeyId, secretAccessKey }: Credentials,
   format: { readonly json: boolean; readonly env: boolean },
 ): string {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { parseCode } from '../../core/erasure/code.ts'
 import { LOCAL_NODES_MAX, ZONES_MAX } from '../../core/limits.ts'
 import * as field from '../../runtime/config/fields.ts'
 import { CommandError } from '../failure.ts'
@@ -95,9 +94,4 @@ export function refuseOtherTopology(path: string, existing: Topology, wanted: Pa
       'Leave the flags out, or choose another folder with --data.',
     ],
   })
-}
-
-/** The code's shards are more than there are nodes: some nodes hold several shards of a stripe. */
-export function fewerNodesThanShards(topology: Topology): boolean {
-  return topology.zones * topology.nodesPerZone < parseCode(topology.code).total
 }

@@ -5,7 +5,7 @@ import { readSmallFile, writePrivateFile } from './files.ts'
 const SECRET_BYTES = 32
 
 /** The secret that the services of a cluster know each other by: 256 bits in hex. */
-export function newSecret(random: Random): string {
+function newSecret(random: Random): string {
   return Buffer.from(random.bytes(SECRET_BYTES)).toString('hex')
 }
 

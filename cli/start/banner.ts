@@ -21,7 +21,7 @@ export interface Started {
 }
 
 /** The first words of the last line: what programs wait for. Everything is up and a probe was answered by then. */
-export const READY = 'Ready.'
+const READY = 'Ready.'
 
 /** The text of a start. The secret key is in it only if this start made it. */
 export function banner(started: Started): string {

@@ -161,7 +161,7 @@ function startTimeout(waiting: string, cause: unknown): CommandError {
 }
 
 /** As one would type it here. */
-export function shortPath(path: string, workingDirectory: string): string {
+function shortPath(path: string, workingDirectory: string): string {
   const shorter = relative(workingDirectory, path)
   return shorter === '' || shorter.startsWith('..') ? path : `./${shorter}`
 }

@@ -57,7 +57,7 @@ export const domain = z
     'expected a lower-case domain name, such as s3.example.com',
   )
 
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 export const logLevel = z.enum(logLevels, `expected one of ${logLevels.join(', ')}`)
 

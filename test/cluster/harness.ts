@@ -177,7 +177,7 @@ export async function startCluster(t: TestContext, options: ClusterOptions = {})
 }
 
 /** Polls until the condition holds. The runner's own timeout ends a test whose condition never does. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await delay(POLL_MS)
 }
 

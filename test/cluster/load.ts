@@ -119,7 +119,7 @@ export async function verifyEverything(client: S3Client, bucket: string, ledger:
 const READERS = 8
 
 /** Runs `work` over all the items, `width` at a time. */
-export async function inParallel<T>(
+async function inParallel<T>(
   width: number,
   items: readonly T[],
   work: (item: T) => Promise<void>,
@@ -136,7 +136,7 @@ export async function inParallel<T>(
 const SIZES = [0, 1, 1000, 32 * 1024, 32 * 1024 + 1, 300_000, 1_500_000, 5_000_000] as const
 
 /** The n-th write of a load: every tenth or so overwrites a key of long ago. */
-export function writeNumber(n: number, writer: number): { key: string; version: Version } {
+function writeNumber(n: number, writer: number): { key: string; version: Version } {
   const key = n % 5 === 4 ? `${writer}/again-${n % 3}` : `${writer}/${String(n).padStart(5, '0')}`
   return { key, version: { name: `${writer}/${n}`, size: SIZES[(n * 5 + writer) % SIZES.length] ?? 0 } }
 }
