@@ -35,26 +35,24 @@ type Database = ClassicLevel<Buffer, Buffer>
  * @throws {Error} when another process has it open.
  */
 export async function openLevelIndex(folder: string): Promise<ShardIndex> {
-  const first = database(folder)
   try {
-    await first.open()
-    return new LevelIndex(first)
+    return new LevelIndex(folder, await openDatabase(folder))
   } catch (error) {
     if (isLocked(error)) throw new Error(`${folder} is in use by another process`, { cause: error })
     await ClassicLevel.destroy(folder)
+    return new LevelIndex(folder, await openDatabase(folder))
   }
-  const second = database(folder)
-  await second.open()
-  return new LevelIndex(second)
 }
 
-function database(folder: string): Database {
-  return new ClassicLevel<Buffer, Buffer>(folder, {
+async function openDatabase(folder: string): Promise<Database> {
+  const db = new ClassicLevel<Buffer, Buffer>(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     // Keys and values are ids and checksums: nothing to compress.
     compression: false,
   })
+  await db.open()
+  return db
 }
 
 function isLocked(error: unknown): boolean {
@@ -62,9 +60,11 @@ function isLocked(error: unknown): boolean {
 }
 
 class LevelIndex implements ShardIndex {
-  readonly #db: Database
+  readonly #folder: string
+  #db: Database
 
-  constructor(db: Database) {
+  constructor(folder: string, db: Database) {
+    this.#folder = folder
     this.#db = db
   }
 
@@ -150,8 +150,11 @@ class LevelIndex implements ShardIndex {
   }
 
   async clear(): Promise<void> {
-    await this.#db.del(CHECKPOINT_KEY, { sync: true })
-    await this.#db.clear()
+    // A damaged database cannot even be cleared: that reads it. The lock is free for a moment; whoever takes it then
+    // gets the folder, and this node fails to open.
+    await this.#db.close()
+    await ClassicLevel.destroy(this.#folder)
+    this.#db = await openDatabase(this.#folder)
   }
 
   async close(): Promise<void> {
