@@ -16,7 +16,7 @@ import { compileResponseWriter } from './response-writer.ts'
 import { compileRouter } from './router.ts'
 import { isRecord } from './values.ts'
 
-const runs = 25
+const runs = 12
 const xmlLimits = { depthMax: 20, nodesMax: 100_000, bytesMax: 1 << 20 }
 const router = compileRouter(s3Operations.values())
 
