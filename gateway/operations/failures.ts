@@ -1,0 +1,50 @@
+/**
+ * What a client is told when the cluster refuses or fails.
+ *
+ * A refusal becomes S3's error of the same name. A failure becomes one that every SDK retries (500 and 503; S3 API
+ * Reference, "Error responses", and the retry behaviour of the AWS SDKs): 503 `ServiceUnavailable` when the cluster
+ * cannot do it now, `SlowDown` when it has too much to do, and 500 `InternalError` for a fault of ours. A write whose
+ * outcome is not known is 503, too: S3 promises nothing about a write that was answered with an error, and the same
+ * write sent again is right either way, or meets its own condition as a 412, as with S3.
+ */
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import { StoreError, type StoreErrorCode } from '../../store/api.ts'
+import { S3Error } from '../errors/s3-error.ts'
+import type { S3ErrorCode } from '../errors/table.ts'
+
+const ofMetadata: Readonly<Record<FailureCode, S3ErrorCode>> = {
+  [FailureCode.UNSPECIFIED]: 'InternalError',
+  [FailureCode.INTERNAL]: 'InternalError',
+  [FailureCode.UNAVAILABLE]: 'ServiceUnavailable',
+  [FailureCode.NOT_MINE]: 'ServiceUnavailable',
+  // Handlers send what they have checked: a request that metadata finds wrong is their fault.
+  [FailureCode.INVALID_REQUEST]: 'InternalError',
+  [FailureCode.UNKNOWN_NODE]: 'InternalError',
+  [FailureCode.NO_SUCH_BUCKET]: 'NoSuchBucket',
+  [FailureCode.BUCKET_ALREADY_EXISTS]: 'BucketAlreadyExists',
+  [FailureCode.BUCKET_ALREADY_OWNED_BY_YOU]: 'BucketAlreadyOwnedByYou',
+  [FailureCode.BUCKET_NOT_EMPTY]: 'BucketNotEmpty',
+  [FailureCode.TOO_MANY_BUCKETS]: 'TooManyBuckets',
+  [FailureCode.NO_SUCH_KEY]: 'NoSuchKey',
+  [FailureCode.PRECONDITION_FAILED]: 'PreconditionFailed',
+  [FailureCode.NO_SUCH_UPLOAD]: 'NoSuchUpload',
+  [FailureCode.INVALID_PART]: 'InvalidPart',
+  [FailureCode.ENTITY_TOO_SMALL]: 'EntityTooSmall',
+}
+
+const ofStore: Readonly<Record<StoreErrorCode, S3ErrorCode>> = {
+  unwritable: 'ServiceUnavailable',
+  unknown: 'ServiceUnavailable',
+  unreadable: 'ServiceUnavailable',
+  overloaded: 'SlowDown',
+  // The body's own checks come first and are the client's error; here it is the handler that counted wrong.
+  'size-mismatch': 'InternalError',
+}
+
+/** The S3 error of a refusal or failure of the cluster; undefined for anything else, which is a bug or an abort. */
+export function clusterFailure(thrown: unknown): S3Error | undefined {
+  if (thrown instanceof StoreError) return new S3Error(ofStore[thrown.code])
+  if (thrown instanceof MetadataError) return new S3Error(ofMetadata[thrown.code], { fields: thrown.fields })
+  return undefined
+}
