@@ -6,7 +6,7 @@ import { nodeDigests } from '../../runtime/crypto/digests.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import { openBody, type BodyOptions, type VerifiedBody } from './verified-body.ts'
 
-export const signing: ChunkSigning = {
+const signing: ChunkSigning = {
   accessKey: 'AKIDEXAMPLE',
   signingKey: Buffer.alloc(32, 7),
   timestamp: '20260101T000000Z',
