@@ -8,7 +8,7 @@ import type { Random } from '../../runtime/ports/random.ts'
 
 export interface MetadataConnection {
   readonly api: MetadataApi
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export interface ConnectionPorts {

@@ -7,6 +7,7 @@ import { openMetadata } from '../services/metadata.ts'
 import type { ServiceWorld } from '../services/service-world.ts'
 import { openLocalStorageNode } from '../services/storage-node.ts'
 import type { ClusterPlan } from './plan.ts'
+import { nodesUp, type Wait } from './ready.ts'
 
 /**
  * Starts every service in this process, over the in-process adapters. Metadata listens on loopback as well, so that
@@ -16,13 +17,14 @@ import type { ClusterPlan } from './plan.ts'
 export async function startAllInOne(
   plan: ClusterPlan,
   { credentials }: DataFolder,
-  world: ServiceWorld,
+  world: ServiceWorld & Wait,
 ): Promise<{ addresses: string[]; metadata: MetadataApi }> {
   const metadata = (await openMetadata(plan.metadata, world)).api
   const services = new Map<string, ShardService>()
   for (const config of plan.nodes) {
     services.set(config.node, await openLocalStorageNode(config, metadata, world))
   }
+  await nodesUp(metadata, world.clock, world)
   const shards = createInProcessShardTransport((node) => services.get(node))
   const addresses: string[] = []
   for (const config of plan.gateways) {

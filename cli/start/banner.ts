@@ -54,6 +54,11 @@ export function banner(started: Started): string {
   ].join('\n')
 }
 
+/** The URL by which this machine reaches what listens on an address: the wildcards are no addresses to call. */
+export function endpointOf(address: string): string {
+  return `http://${address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')}`
+}
+
 function credentialLines({ credentials, endpoints, region, folder }: Started): string[] {
   const option = folder === './data' ? '' : ` --data ${folder}`
   switch (credentials.origin) {

@@ -4,7 +4,7 @@ import { LOCK_WAIT_MS, SHUTDOWN_GRACE_MS, START_TIMEOUT_MS } from '../../core/li
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
 import { createLog } from '../../runtime/log/pino-log.ts'
-import { createShutdown, type Shutdown } from '../../runtime/shutdown/shutdown.ts'
+import { createShutdown } from '../../runtime/shutdown/shutdown.ts'
 import { CommandError, EXIT_FAILURE } from '../failure.ts'
 import { openDataFolder, type DataFolder } from '../folder/data-folder.ts'
 import { dataPaths } from '../folder/paths.ts'
@@ -12,12 +12,13 @@ import { findFreePorts, isFree, keepFreePorts } from '../folder/ports.ts'
 import { gatewaysLinger } from '../processes/pid-file.ts'
 import { listenForStop } from '../processes/stop.ts'
 import { connectMetadata } from '../services/metadata-client.ts'
+import type { ServiceWorld } from '../services/service-world.ts'
 import { layoutWarnings } from '../status/assess.ts'
 import type { World } from '../world.ts'
-import { banner } from './banner.ts'
+import { banner, endpointOf } from './banner.ts'
 import { DEFAULT_TOPOLOGY, wantedTopology, type StartConfig } from './config.ts'
 import { LOOPBACK, planCluster, planProcesses, type ClusterPlan } from './plan.ts'
-import { awaitReady } from './ready.ts'
+import { gatewayAnswers, nodesUp, type Wait } from './ready.ts'
 import { startSeparate } from './separate.ts'
 
 const LINGER_POLL_MS = 50
@@ -48,19 +49,12 @@ export async function runStart(config: StartConfig, world: World): Promise<numbe
   return (await shutdown.close()) ? 0 : EXIT_FAILURE
 }
 
-/** A start in progress. */
-export interface Starting extends World {
-  readonly log: ReturnType<typeof createLog>
-  readonly shutdown: Shutdown
-  /** Aborted when the start is to be given up. */
-  readonly signal: AbortSignal
-  /** Told what is waited for, to be named if it never comes. */
-  readonly waitFor: (what: string) => void
-}
+/** A start in progress; its signal is aborted when it is to be given up. */
+interface Starting extends ServiceWorld, Wait {}
 
 /** Opens the folder, starts everything, waits until it serves; resolves to what to say then. */
 async function bringUp(config: StartConfig, starting: Starting): Promise<string> {
-  const { clock, shutdown, signal, waitFor, workingDirectory } = starting
+  const { clock, shutdown, workingDirectory } = starting
   const folder = await openFolder(config, starting)
   shutdown.add('data folder', () => folder.close())
   const cluster = await keepFreePorts(folder, LOOPBACK, starting.random)
@@ -68,9 +62,10 @@ async function bringUp(config: StartConfig, starting: Starting): Promise<string>
   const { addresses, metadata } = config.separate
     ? await startProcesses(plan, folder, starting)
     : await startHere(plan, folder, starting)
-  const endpoints = addresses.map((address) => `http://${address}`)
+  const endpoints = addresses.map(endpointOf)
   const signing = { credentials: folder.credentials, region: config.region, clock }
-  const { map } = await awaitReady({ metadata, endpoints, signing, signal, waitFor })
+  for (const endpoint of endpoints) await gatewayAnswers(endpoint, signing, starting)
+  const { map } = await metadata.call('getCluster', {}, starting.signal)
   return banner({
     version: packageFile.version,
     endpoints,
@@ -102,19 +97,24 @@ async function startProcesses(
   { paths, secret }: DataFolder,
   starting: Starting,
 ): Promise<StartedCluster> {
-  const { environment, err, shutdown, signal } = starting
+  const { environment, err, clock, shutdown, signal } = starting
   const onEnded = (service: string, how: string, command: string) => {
     err(`ashlar: ${service} ended (${how}). To start it again:\n        npx ${command}\n`)
   }
+  const address = formatAddress({ host: LOOPBACK, port: plan.metadata.port })
+  const { api: metadata, close } = connectMetadata(address, secret, starting)
+  shutdown.add('metadata client', close)
   const plans = planProcesses(plan, paths)
-  const addresses = await startSeparate({ plans, paths, environment, onEnded, shutdown, signal })
-  const client = connectMetadata(
-    formatAddress({ host: LOOPBACK, port: plan.metadata.port }),
-    secret,
-    starting,
-  )
-  shutdown.add('metadata client', () => client.close())
-  return { addresses, metadata: client.api }
+  const addresses = await startSeparate({
+    plans,
+    paths,
+    environment,
+    onEnded,
+    nodesUp: () => nodesUp(metadata, clock, starting),
+    shutdown,
+    signal,
+  })
+  return { addresses, metadata }
 }
 
 async function openFolder(config: StartConfig, { environment, clock, random }: World): Promise<DataFolder> {

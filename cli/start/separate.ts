@@ -18,13 +18,16 @@ export interface StartSeparate {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Told of a service that ended while nobody asked it to, with the command that starts it again. */
   readonly onEnded: (service: string, how: string, command: string) => void
+  /** Awaited before the gateways are started. */
+  readonly nodesUp: () => Promise<unknown>
   readonly shutdown: Shutdown
   /** Aborted: no more is started. */
   readonly signal: AbortSignal
 }
 
 /**
- * Starts every service as a process of its own: metadata, then the storage nodes together, then the gateways together.
+ * Starts every service as a process of its own: metadata, then the storage nodes together, then, once they have joined, the
+ * gateways together.
  * They are stopped in the reverse order by `shutdown`.
  * @returns addresses of the gateways
  * @throws {CommandError} one did not come up
@@ -34,6 +37,7 @@ export async function startSeparate(request: StartSeparate): Promise<string[]> {
   let stopping = false
   const addresses: string[] = []
   for (const kind of ['metadata', 'storage-node', 'gateway'] as const) {
+    if (kind === 'gateway') await request.nodesUp()
     const children: Child[] = []
     shutdown.add(kind, async () => {
       stopping = true

@@ -4,7 +4,7 @@ import { ConfigError, resolveConfig } from '../../runtime/config/layers.ts'
 import { serviceConfigs } from '../../runtime/config/services.ts'
 import type { ClusterFile } from '../folder/cluster-file.ts'
 import { dataPaths } from '../folder/paths.ts'
-import { banner, type Started } from './banner.ts'
+import { banner, endpointOf, type Started } from './banner.ts'
 import { startConfig, wantedTopology, type StartConfig } from './config.ts'
 import { planCluster, planProcesses } from './plan.ts'
 import { childEnvironment } from './separate.ts'
@@ -152,4 +152,10 @@ test('warnings and several gateways are said', () => {
   assert.match(text, /Endpoint {2}http:\/\/127\.0\.0\.1:9000 {2}http:\/\/127\.0\.0\.1:9001\n/)
   assert.match(text, /\n {2}Warning: the loss of a zone would hurt\n/)
   assert.match(text, /\nReady\. Ctrl-C stops it and all its processes\.\n$/)
+})
+
+test('an endpoint is one that can be called', () => {
+  assert.equal(endpointOf('10.0.0.7:9000'), 'http://10.0.0.7:9000')
+  assert.equal(endpointOf('0.0.0.0:9000'), 'http://127.0.0.1:9000')
+  assert.equal(endpointOf('[::]:9000'), 'http://[::1]:9000')
 })

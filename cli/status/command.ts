@@ -1,7 +1,8 @@
+import { connect } from 'node:net'
 import type { GetClusterReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { STATUS_TIMEOUT_MS } from '../../core/limits.ts'
-import { formatAddress } from '../../runtime/config/fields.ts'
+import { formatAddress, parseAddress } from '../../runtime/config/fields.ts'
 import { CommandError } from '../failure.ts'
 import { readClusterFile } from '../folder/cluster-file.ts'
 import { dataPaths } from '../folder/paths.ts'
@@ -53,6 +54,12 @@ async function target({ data, metadata, secretFile }: StatusConfig): Promise<Tar
 }
 
 async function ask(address: string, secret: string, hint: string, world: World): Promise<GetClusterReply> {
+  // The client would wait for metadata to come back; a person wants to hear at once that nothing is there.
+  if (!(await accepts(address))) {
+    throw new CommandError(`metadata at ${address} cannot be reached: nothing answers there`, {
+      hints: [hint],
+    })
+  }
   const client = connectMetadata(address, secret, world)
   try {
     return await client.api.call('getCluster', {}, AbortSignal.timeout(STATUS_TIMEOUT_MS))
@@ -66,4 +73,24 @@ async function ask(address: string, secret: string, hint: string, world: World):
   } finally {
     await client.close()
   }
+}
+
+/** Whether something takes connections there. */
+async function accepts(address: string): Promise<boolean> {
+  const place = parseAddress(address)
+  if (place === undefined) return false
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect({ ...place, timeout: STATUS_TIMEOUT_MS })
+  socket.once('connect', () => {
+    resolve(true)
+  })
+  socket.once('error', () => {
+    resolve(false)
+  })
+  socket.once('timeout', () => {
+    resolve(false)
+  })
+  const accepted = await promise
+  socket.destroy()
+  return accepted
 }
