@@ -7,10 +7,12 @@ import { nodeDigests } from '../runtime/crypto/digests.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
+import { newIdentifier } from '../runtime/random/identifier.ts'
 import { createStore, defaultComputeWorkers } from '../store/store.ts'
 import { createAuthenticator } from './authenticate/authenticate.ts'
 import { createGateway, rootOnly } from './gateway.ts'
 import type { AccessRecord, Account } from './http/ports.ts'
+import { s3Table } from './operations/table.ts'
 
 export interface GatewayConfig {
   readonly host: string
@@ -54,7 +56,7 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
   const store = createStore({ metadata, shards, clock, random, log, settings })
   const root = { secret: credentials.secretAccessKey, principal: ROOT }
   const gateway = createGateway({
-    operations: [],
+    operations: s3Table({ store, newUploadId: () => newIdentifier(clock, random) }),
     authenticate: createAuthenticator<Account>({
       credentials: {
         find: async (accessKey) => (accessKey === credentials.accessKeyId ? root : undefined),
