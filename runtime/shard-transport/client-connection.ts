@@ -15,6 +15,9 @@ import { FrameWriter, type Outgoing } from '../rpc/frame-writer.ts'
 import { emptyFrame, FrameError, FrameReader, type FrameType } from '../rpc/frames.ts'
 import * as messages from '../rpc/shard-messages.ts'
 
+/** Bytes of one read from the socket: a quarter of a large shard. */
+const READ_BYTES = 256 * 1024
+
 /** What a node answered. */
 export interface Reply {
   readonly type: FrameType
@@ -83,7 +86,19 @@ export class ClientConnection {
         this.#data(id, piece)
       },
     })
-    const socket = connect({ host: options.host, port: options.port, noDelay: true })
+    const socket = connect({
+      host: options.host,
+      port: options.port,
+      noDelay: true,
+      // One buffer for all that arrives: nothing is kept of it, and a new one for every read is work for the collector.
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+        callback: (bytes, buffer) => {
+          this.#receive(reader, Buffer.from(buffer.buffer, buffer.byteOffset, bytes))
+          return true
+        },
+      },
+    })
     this.#socket = socket
     this.#writer = new FrameWriter(socket)
     this.#stopTimer = clock.after(SHARD_CONNECT_TIMEOUT_MS, () => {
@@ -92,15 +107,6 @@ export class ClientConnection {
     socket.once('connect', () => {
       const { node, token } = options
       this.#writer.send(0, messages.hello.encode({ version: messages.PROTOCOL_VERSION, node, token }))
-    })
-    socket.on('data', (chunk: Buffer) => {
-      this.#heardMs = clock.monotonicMs()
-      try {
-        reader.push(chunk)
-      } catch (error) {
-        if (!(error instanceof FrameError) && !(error instanceof ShardError)) throw error
-        this.#fail(error.message)
-      }
     })
     socket.on('error', (error) => {
       this.#fail(error.message)
@@ -161,6 +167,16 @@ export class ClientConnection {
     do this.#lastId = (this.#lastId + 1) >>> 0
     while (this.#lastId === 0 || this.#inFlight.has(this.#lastId))
     return this.#lastId
+  }
+
+  #receive(reader: FrameReader, chunk: Buffer): void {
+    this.#heardMs = this.#options.clock.monotonicMs()
+    try {
+      reader.push(chunk)
+    } catch (error) {
+      if (!(error instanceof FrameError) && !(error instanceof ShardError)) throw error
+      this.#fail(error.message)
+    }
   }
 
   #control(type: FrameType, id: number, payload: Buffer): void {

@@ -27,6 +27,11 @@ const benchmarks: readonly Benchmark[] = [
     what: 'checksums of S3 and of shard blocks: GB/s, and as a multiple of MD5',
     load: () => import('./checksum.ts'),
   },
+  {
+    name: 'shards',
+    what: 'a storage node: puts and gets of shards, in process and over the network, beside the disk alone',
+    load: () => import('./shards.ts'),
+  },
 ]
 
 function list(): string {

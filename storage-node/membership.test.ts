@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NODE_HEARTBEAT_MS, NODE_LEASE_MS } from '../core/limits.ts'
+import { NodeCondition } from '../proto/gen/ashlar/v1/cluster_pb.js'
+import type { MetadataApi } from '../proto/metadata-api.ts'
+import { systemClock } from '../runtime/clock/system-clock.ts'
+import { silentLog } from '../runtime/log/pino-log.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import { type Member, startMembership } from './membership.ts'
+
+/** A clock whose sleepers are woken by hand; it says what they sleep for. */
+function handClock(): { clock: Clock; asleep: () => Promise<number>; wake: () => void; ring: () => void } {
+  let sleeping = Promise.withResolvers<number>()
+  let wake = (): void => undefined
+  let ring = (): void => undefined
+  const clock: Clock = {
+    ...systemClock,
+    sleep(ms, signal) {
+      return new Promise((resolve, reject) => {
+        wake = resolve
+        signal?.addEventListener('abort', () => {
+          reject(new Error('aborted'))
+        })
+        if (signal?.aborted === true) reject(new Error('aborted'))
+        sleeping.resolve(ms)
+      })
+    },
+    after(_ms, run) {
+      ring = run
+      return () => undefined
+    },
+  }
+  return {
+    clock,
+    async asleep() {
+      const ms = await sleeping.promise
+      sleeping = Promise.withResolvers()
+      return ms
+    },
+    wake: () => {
+      wake()
+    },
+    ring: () => {
+      ring()
+    },
+  }
+}
+
+function memberOf(learned: number[], rechecked: string[] = []): Member {
+  return {
+    async recheck() {
+      rechecked.push('recheck')
+    },
+    async status() {
+      const counts = { shards: 3, liveBytes: 10, usedBytes: 100, freeBytes: 2 ** 40, segments: 1 }
+      return { node: 'n1', zone: 'a', writable: false, reason: 'the disk is full', ...counts }
+    },
+    learnEpoch(epoch) {
+      learned.push(epoch)
+    },
+  }
+}
+
+const options = { address: '10.0.0.1:9000', clusterId: 'c1', log: silentLog }
+
+test('a heartbeat says who and how the node is, and brings the epoch', async () => {
+  const calls: unknown[] = []
+  const learned: number[] = []
+  const rechecked: string[] = []
+  const metadata = {
+    async call(operation: string, request: unknown) {
+      calls.push([operation, request])
+      return { epoch: BigInt(6 + calls.length), leaseMs: 6000, clusterId: 'c1' }
+    },
+  } as unknown as MetadataApi
+  const { clock, asleep, wake } = handClock()
+  const membership = startMembership({ ...options, member: memberOf(learned, rechecked), metadata, clock })
+  assert.equal(await asleep(), NODE_HEARTBEAT_MS)
+  wake()
+  await asleep()
+  assert.deepEqual(learned, [7, 8])
+  assert.equal(rechecked.length, 2)
+  const node = {
+    node: 'n1',
+    up: true,
+    address: '10.0.0.1:9000',
+    condition: NodeCondition.READ_ONLY,
+    reason: 'the disk is full',
+    usedBytes: 100n,
+    freeBytes: 2n ** 40n,
+  }
+  assert.deepEqual(calls[0], ['heartbeat', { zone: 'a', node }])
+  await membership.close()
+  assert.equal(calls.length, 2)
+})
+
+test('it goes on while metadata is away, and while it hangs', async () => {
+  const learned: number[] = []
+  let calls = 0
+  const hanging = Promise.withResolvers<undefined>()
+  const metadata = {
+    call(_operation: string, _request: unknown, signal: AbortSignal) {
+      calls++
+      if (calls === 1) return Promise.reject(new Error('away'))
+      if (calls > 2) return Promise.resolve({ epoch: 4n, leaseMs: 6000, clusterId: '' })
+      hanging.resolve(undefined)
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(new Error('aborted'))
+        })
+      })
+    },
+  } as unknown as MetadataApi
+  const { clock, asleep, wake, ring } = handClock()
+  const membership = startMembership({ ...options, member: memberOf(learned), metadata, clock })
+  await asleep()
+  wake()
+  await hanging.promise
+  // NODE_LEASE_MS have passed.
+  assert.ok(NODE_LEASE_MS > NODE_HEARTBEAT_MS)
+  ring()
+  await asleep()
+  wake()
+  await asleep()
+  assert.deepEqual(learned, [4])
+  await membership.close()
+})
+
+test('close ends a heartbeat in flight', async () => {
+  const started = Promise.withResolvers<undefined>()
+  const metadata = {
+    call(_operation: string, _request: unknown, signal: AbortSignal) {
+      started.resolve(undefined)
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(new Error('aborted'))
+        })
+      })
+    },
+  } as unknown as MetadataApi
+  const { clock } = handClock()
+  const membership = startMembership({ ...options, member: memberOf([]), metadata, clock })
+  await started.promise
+  await membership.close()
+})
+
+test("another cluster's metadata teaches no epoch", async () => {
+  const learned: number[] = []
+  const metadata = {
+    call: async () => ({ epoch: 9n, leaseMs: 6000, clusterId: 'c2' }),
+  } as unknown as MetadataApi
+  const { clock, asleep } = handClock()
+  const membership = startMembership({ ...options, member: memberOf(learned), metadata, clock })
+  await asleep()
+  assert.deepEqual(learned, [])
+  await membership.close()
+})
