@@ -295,11 +295,14 @@ export const CLUSTER_FIRST_WAIT_MS = 10_000
 /** Map refreshes one shard write or read may cause by "stale map" before it counts as failed. */
 export const STALE_MAP_RETRIES_MAX = 3
 
-/** A node that takes longer for one shard is passed over: a synced megabyte takes a busy disk a fraction of this. */
+/** A node that takes longer for one shard, while k others of the stripe were taken, is passed over: it is not the load. */
 export const SHARD_PUT_TIMEOUT_MS = 4000
 
-/** The same for reading a shard; hedging has gone round the node long before. */
-export const SHARD_GET_TIMEOUT_MS = 4000
+/** When all are slow, sending their shards elsewhere would make it worse; but a client does not wait for ever. */
+export const SHARD_PUT_TIMEOUT_MS_MAX = 30_000
+
+/** After this the read of a shard counts as failed; hedging has gone round a single slow node long before. */
+export const SHARD_GET_TIMEOUT_MS = 8000
 
 /** Time to remove the shards of a write that failed; garbage collection finds what is left. */
 export const SHARD_DELETE_TIMEOUT_MS = 4000
@@ -365,3 +368,9 @@ export const OBJECT_KEY_BYTES_MAX = 1024
 
 /** Bytes of user metadata, names and values. Source: S3 User Guide, "Working with object metadata". */
 export const USER_METADATA_BYTES_MAX = 2048
+
+/** Every part of an upload but the last. Source: S3 User Guide, "Amazon S3 multipart upload limits". */
+export const PART_BYTES_MIN = 5 * 1024 * 1024
+
+/** Characters of `x-amz-website-redirect-location`. Source: S3 User Guide, "(Optional) Configuring a webpage redirect". */
+export const REDIRECT_LOCATION_MAX = 2048

@@ -70,6 +70,8 @@ export class ShardFetch {
         left.find((id) => snapshot.nodes.get(id)?.up === true && !suspicion.suspects(id, 'read')) ?? left[0]
       if (node === undefined) throw last
       this.node = node
+      this.#scope.throwIfAborted()
+      if (this.#cancelled) throw new ShardError('aborted', 'no longer needed')
       try {
         return await this.#attempt(node, snapshot.epoch)
       } catch (error) {
@@ -120,10 +122,6 @@ export class ShardFetch {
       })
       this.#cancelAttempt = () => {
         giveUp(new ShardError('aborted', 'no longer needed'))
-      }
-      if (this.#cancelled || this.#scope.reason !== undefined) {
-        this.#cancelAttempt()
-        return
       }
       shards
         .node(node)

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { COMMIT_INQUIRY_PAUSES_MS, SHARD_PUT_TIMEOUT_MS } from '../../core/limits.ts'
+import {
+  COMMIT_INQUIRY_PAUSES_MS,
+  SHARD_PUT_TIMEOUT_MS,
+  SHARD_PUT_TIMEOUT_MS_MAX,
+} from '../../core/limits.ts'
 import { ClusterMapSchema } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
@@ -74,6 +78,21 @@ test('a frozen node costs one timeout, not one a stripe', async () => {
   assert.ok(harness.clock.monotonicMs() - began < 2 * SHARD_PUT_TIMEOUT_MS)
   assert.deepEqual(harness.breaches, [])
   assert.ok((record.blob?.relocations.length ?? 0) > 0)
+  await harness.assertIdle()
+  await harness.store.close()
+})
+
+test('when every node is slow, nobody is passed over: the load is not sent round', async () => {
+  const harness = createHarness()
+  harness.shards.afflict(everyNode, { kind: 'slow', ms: 2 * SHARD_PUT_TIMEOUT_MS })
+  for (const bytes of [SMALL, LARGE]) {
+    const record = await harness.put('key', bytes)
+    assert.deepEqual(record.blob?.relocations, [])
+  }
+  harness.shards.afflict(everyNode, { kind: 'hang' })
+  const began = harness.clock.monotonicMs()
+  await assert.rejects(harness.put('key', LARGE), { code: 'unwritable' })
+  assert.equal(harness.clock.monotonicMs() - began, SHARD_PUT_TIMEOUT_MS_MAX)
   await harness.assertIdle()
   await harness.store.close()
 })

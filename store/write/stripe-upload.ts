@@ -1,7 +1,13 @@
 /** One stripe on its way to its nodes: all shards at once, each on its slot's node or, failing that, on a substitute. */
 
+import { acknowledge } from '../../core/placement/acknowledge.ts'
 import { chooseSubstitute } from '../../core/placement/substitute.ts'
-import { SHARD_PUT_NODES_MAX, SHARD_PUT_TIMEOUT_MS, STALE_MAP_RETRIES_MAX } from '../../core/limits.ts'
+import {
+  SHARD_PUT_NODES_MAX,
+  SHARD_PUT_TIMEOUT_MS,
+  SHARD_PUT_TIMEOUT_MS_MAX,
+  STALE_MAP_RETRIES_MAX,
+} from '../../core/limits.ts'
 import { ShardError, type PutShard, type ShardOwner } from '../../proto/shard-transport.ts'
 import type { ClusterSnapshot, GroupView } from '../cluster/snapshot.ts'
 import type { Environment } from '../environment.ts'
@@ -27,6 +33,12 @@ export class StripeUpload {
   readonly #touched: Set<string>
   /** Shards of this stripe that each node holds or is being sent. */
   readonly #loads = new Map<string, number>()
+  /** Where each shard is, or is being sent. */
+  #planned: (string | undefined)[] = []
+  /** Monotonic milliseconds after which no other node is tried. */
+  readonly #deadline: number
+  /** Shards that are durable. */
+  #stored = 0
   #snapshot: ClusterSnapshot
   #group: GroupView
 
@@ -45,6 +57,7 @@ export class StripeUpload {
     this.#snapshot = snapshot
     this.#group = group
     this.#touched = touched
+    this.#deadline = environment.clock.monotonicMs() + SHARD_PUT_TIMEOUT_MS_MAX
   }
 
   /**
@@ -52,16 +65,10 @@ export class StripeUpload {
    * Never rejects; when the scope ends, the rest counts as not stored.
    */
   run(): Promise<(string | undefined)[]> {
-    const { total } = this.#group.pool.code
-    // First all that can stay where they belong, so that substitutes are chosen knowing what each node gets.
-    const first = Array.from({ length: total }, (_, shard) => this.#slotNode(shard, NONE))
-    for (const node of first) this.#load(node, 1)
-    for (let shard = 0; shard < total; shard++) {
-      if (first[shard] !== undefined) continue
-      first[shard] = this.#substitute(shard, NONE)
-      this.#load(first[shard], 1)
-    }
-    return Promise.all(first.map((node, shard) => this.#place(shard, node)))
+    this.#plan(true)
+    // Suspicion is a hint: when heeding it would refuse the write, it is not heeded.
+    if (!this.#wouldDo()) this.#plan(false)
+    return Promise.all(this.#planned.map((_, shard) => this.#place(shard)))
   }
 
   /** Resolves when no attempt reads the stripe's memory any more. */
@@ -69,42 +76,67 @@ export class StripeUpload {
     await Promise.all(this.#attempts)
   }
 
-  /** `node` is already counted in the loads. */
-  async #place(shard: number, first: string | undefined): Promise<string | undefined> {
+  /** First all that can stay where they belong, so that substitutes are chosen knowing what each node gets. */
+  #plan(heedful: boolean): void {
+    const { total } = this.#group.pool.code
+    this.#planned = Array.from({ length: total }, () => undefined)
+    this.#loads.clear()
+    const shards = Array.from({ length: total }, (_, shard) => shard)
+    for (const shard of shards) this.#assign(shard, this.#slotNode(shard, NONE, heedful))
+    for (const shard of shards) {
+      if (this.#planned[shard] === undefined) this.#assign(shard, this.#substitute(shard, NONE, heedful))
+    }
+  }
+
+  async #place(shard: number): Promise<string | undefined> {
     const failed = new Set<string>()
-    let node = first
     let stale = 0
-    while (node !== undefined && this.#scope.reason === undefined) {
+    for (;;) {
+      const node = this.#planned[shard]
+      if (node === undefined || this.#scope.reason !== undefined) return undefined
       const outcome = await this.#attempt(shard, node)
-      if (outcome === 'stored') return node
-      this.#load(node, -1)
+      if (outcome === 'stored') {
+        this.#stored++
+        return node
+      }
+      this.#assign(shard, undefined)
       if (outcome === 'stale-map' && stale < STALE_MAP_RETRIES_MAX) {
         stale++
         await this.#refresh()
       } else {
         failed.add(node)
       }
-      if (failed.size >= SHARD_PUT_NODES_MAX) return undefined
-      node = this.#slotNode(shard, failed) ?? this.#substitute(shard, failed)
-      this.#load(node, 1)
+      const outOfTime = this.#environment.clock.monotonicMs() >= this.#deadline
+      if (outOfTime || failed.size >= SHARD_PUT_NODES_MAX) return undefined
+      this.#assign(shard, this.#slotNode(shard, failed, true) ?? this.#substitute(shard, failed, true))
+      if (this.#wouldDo()) continue
+      this.#assign(shard, undefined)
+      this.#assign(shard, this.#slotNode(shard, failed, false) ?? this.#substitute(shard, failed, false))
     }
-    this.#load(node, -1)
-    return undefined
+  }
+
+  /** Whether the stripe may be acknowledged if all goes as planned. */
+  #wouldDo(): boolean {
+    const { slots, pool } = this.#group
+    const nodes = slots.map((slot) => slot.node)
+    return acknowledge(pool.code, nodes, this.#planned) !== 'refused'
   }
 
   /** The node of the shard's slot, if it is worth trying. */
-  #slotNode(shard: number, failed: ReadonlySet<string>): string | undefined {
+  #slotNode(shard: number, failed: ReadonlySet<string>, heedful: boolean): string | undefined {
     const node = this.#group.slots[shard]?.node
     if (node === undefined || failed.has(node) || !this.#takesWrites(node)) return undefined
     // A node that holds several slots of the stripe is one probe, not several: once let through, always.
-    if ((this.#loads.get(node) ?? 0) > 0) return node
+    if (!heedful || (this.#loads.get(node) ?? 0) > 0) return node
     return this.#environment.suspicion.admits(node, 'write') ? node : undefined
   }
 
-  #substitute(shard: number, failed: ReadonlySet<string>): string | undefined {
+  #substitute(shard: number, failed: ReadonlySet<string>, heedful: boolean): string | undefined {
     const { nodes } = this.#snapshot
     const { suspicion } = this.#environment
-    const live = [...nodes.values()].filter((node) => node.writable && !suspicion.suspects(node.id, 'write'))
+    const live = [...nodes.values()].filter(
+      (node) => node.writable && !(heedful && suspicion.suspects(node.id, 'write')),
+    )
     return chooseSubstitute({
       code: this.#group.pool.code,
       zone: nodes.get(this.#group.slots[shard]?.node ?? '')?.zone,
@@ -119,8 +151,11 @@ export class StripeUpload {
     return this.#snapshot.nodes.get(node)?.writable ?? false
   }
 
-  #load(node: string | undefined, change: number): void {
-    if (node !== undefined) this.#loads.set(node, (this.#loads.get(node) ?? 0) + change)
+  #assign(shard: number, node: string | undefined): void {
+    const before = this.#planned[shard]
+    if (before !== undefined) this.#loads.set(before, (this.#loads.get(before) ?? 0) - 1)
+    if (node !== undefined) this.#loads.set(node, (this.#loads.get(node) ?? 0) + 1)
+    this.#planned[shard] = node
   }
 
   async #refresh(): Promise<void> {
@@ -133,7 +168,7 @@ export class StripeUpload {
     this.#group = group
   }
 
-  /** One shard to one node. Settles by the timeout whatever the transport does. */
+  /** One shard to one node. Settles in bounded time whatever the transport does. */
   #attempt(shard: number, node: string): Promise<Outcome> {
     const { shards, clock, suspicion } = this.#environment
     const { group, blob, stripe, owner } = this.#shards
@@ -151,12 +186,18 @@ export class StripeUpload {
         cancelAbort()
         resolve(outcome)
       }
-      const cancelTimer = clock.after(SHARD_PUT_TIMEOUT_MS, () => {
+      const late = (): void => {
+        // While its peers are late too, it is the load and not the node.
+        if (this.#stored < this.#group.pool.code.k && clock.monotonicMs() < this.#deadline) {
+          cancelTimer = clock.after(SHARD_PUT_TIMEOUT_MS / 4, late)
+          return
+        }
         suspicion.failed(node, 'write')
         suspicion.failed(node, 'read')
         give('failed')
         controller.abort()
-      })
+      }
+      let cancelTimer = clock.after(SHARD_PUT_TIMEOUT_MS, late)
       const cancelAbort = this.#scope.onAbort(() => {
         give('failed')
         controller.abort()

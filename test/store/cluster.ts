@@ -1,0 +1,114 @@
+/** A cluster of real storage nodes and real metadata in this process, for the store. */
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defaultPools, startMetadata } from '../../metadata/main.ts'
+import { NodeCondition } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import type { MetadataApi } from '../../proto/metadata-api.ts'
+import type { ShardTransport } from '../../proto/shard-transport.ts'
+import { systemClock } from '../../runtime/clock/system-clock.ts'
+import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
+import { createNodeDisk } from '../../runtime/disk/node-disk.ts'
+import { silentLog } from '../../runtime/log/pino-log.ts'
+import { systemRandom } from '../../runtime/random/system-random.ts'
+import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
+import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
+import { serveShards } from '../../runtime/shard-transport/server.ts'
+import { openLevelIndex } from '../../storage-node/index/level-index.ts'
+import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
+import { StorageNode } from '../../storage-node/node.ts'
+
+export const world = { clock: systemClock, random: systemRandom, log: silentLog }
+
+export interface RealCluster {
+  readonly metadata: MetadataApi
+  readonly shards: ShardTransport
+  /** Takes nodes off the net, and their leases with them. */
+  setDown(nodes: readonly string[]): Promise<void>
+  close(): Promise<void>
+}
+
+export interface RealClusterOptions {
+  readonly disk: 'memory' | 'files'
+  readonly network: boolean
+  readonly code?: string
+}
+
+/** Nodes a1, a2, b1, b2, c1, c2 in three zones, and the bucket `bucket`. */
+export async function startCluster({ disk, network, code }: RealClusterOptions): Promise<RealCluster> {
+  const closers: (() => Promise<void>)[] = []
+  const folder = disk === 'files' ? await mkdtemp(join(tmpdir(), 'ashlar-store-')) : ''
+  if (folder !== '') closers.push(() => rm(folder, { recursive: true }))
+  const ids = ['a1', 'a2', 'b1', 'b2', 'c1', 'c2']
+  const running = await startMetadata(
+    {
+      dataDirectory: '',
+      engine: 'memory',
+      listen: false,
+      host: '127.0.0.1',
+      port: 0,
+      secret: 'secret',
+      clusterId: 'cluster',
+      bootstrap: {
+        nodes: ids.map((id) => ({ id, zone: id.slice(0, 1), weight: 1 })),
+        pools: defaultPools(code).map((pool) => ({ ...pool, groups: 16 })),
+      },
+    },
+    world,
+  )
+  closers.push(() => running.close())
+  const nodes = new Map<string, StorageNode>()
+  const ports = new Map<string, number>()
+  for (const id of ids) {
+    const path = join(folder, id)
+    const index = disk === 'files' ? await openLevelIndex(join(path, 'index')) : new MemoryIndex()
+    const kept = disk === 'files' ? createNodeDisk(path) : new MemoryDisk()
+    const node = await StorageNode.open({ nodeId: id, zone: id.slice(0, 1) }, { ...world, disk: kept, index })
+    nodes.set(id, node)
+    closers.push(() => node.close())
+    if (!network) continue
+    const server = await serveShards({ ...world, service: node, nodeId: id, port: 0, secret: 'secret' })
+    ports.set(id, server.port)
+    closers.push(() => server.close())
+  }
+  const down = new Set<string>()
+  const heartbeat = async (): Promise<void> => {
+    for (const id of ids) {
+      if (down.has(id)) continue
+      const node = { node: id, up: true, condition: NodeCondition.WRITABLE }
+      await running.api.call('heartbeat', { node, zone: id.slice(0, 1) })
+    }
+  }
+  await heartbeat()
+  const beats = setInterval(() => void heartbeat().catch(() => undefined), 1000)
+  closers.push(async () => {
+    clearInterval(beats)
+  })
+  await running.api.call('createBucket', {
+    bucket: { format: 1, name: 'bucket', owner: 'owner' },
+    limitPerOwner: 100,
+  })
+  const transport = network
+    ? createNetworkShardTransport({
+        ...world,
+        addressOf: (id) => (down.has(id) ? '127.0.0.1:1' : `127.0.0.1:${ports.get(id) ?? 1}`),
+        secret: 'secret',
+      })
+    : undefined
+  closers.push(async () => {
+    transport?.close()
+  })
+  return {
+    metadata: running.api,
+    shards: transport ?? createInProcessShardTransport((id) => (down.has(id) ? undefined : nodes.get(id))),
+    async setDown(lost) {
+      down.clear()
+      for (const id of lost) down.add(id)
+      await heartbeat()
+    },
+    async close() {
+      for (const closer of closers.toReversed()) await closer()
+    },
+  }
+}
