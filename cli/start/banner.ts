@@ -75,8 +75,8 @@ function credentialLines({ credentials, endpoints, region, folder }: Started): s
         `    export AWS_SECRET_ACCESS_KEY=${credentials.secretAccessKey}`,
         `    export AWS_DEFAULT_REGION=${region} AWS_ENDPOINT_URL=${endpoints[0] ?? ''}`,
         '    aws s3 mb s3://first',
-        '    aws s3 cp README.md s3://first/',
-        '    aws s3 ls s3://first',
+        '    echo hello | aws s3 cp - s3://first/hello.txt',
+        '    aws s3 cp s3://first/hello.txt -',
       ]
   }
 }

@@ -121,8 +121,8 @@ test('the first start shows the credentials and what to type', () => {
     export AWS_SECRET_ACCESS_KEY=hush
     export AWS_DEFAULT_REGION=us-east-1 AWS_ENDPOINT_URL=http://127.0.0.1:9000
     aws s3 mb s3://first
-    aws s3 cp README.md s3://first/
-    aws s3 ls s3://first
+    echo hello | aws s3 cp - s3://first/hello.txt
+    aws s3 cp s3://first/hello.txt -
 
 Ready. Ctrl-C stops it.
 `,
