@@ -71,6 +71,11 @@ export class GroupCommit {
     return undefined
   }
 
+  /** @throws {MetadataError} NOT_MINE once a commit has shown that another owner has taken over */
+  assertOwner(): void {
+    if (this.#failure?.code === FailureCode.NOT_MINE) throw this.#failure
+  }
+
   /**
    * Puts a change behind all earlier ones. {@link settled} says when it is durable.
    * @throws {MetadataError} after the engine failed, or when the change is too large for one batch

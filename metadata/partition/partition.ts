@@ -94,6 +94,7 @@ export class Partition {
     kind: RecordKind<T>,
     key: Uint8Array,
   ): Promise<T | undefined> {
+    this.#commits.assertOwner()
     const value = this.#durable(key)
     return (value instanceof CachedValue ? value : await value).record(kind)
   }
@@ -115,7 +116,8 @@ export class Partition {
   }
 
   /** Durable entries. A decision that scans waits for {@link settled} first, under its locks. */
-  scan(request: ScanRequest): Promise<EngineEntry[]> {
+  async scan(request: ScanRequest): Promise<EngineEntry[]> {
+    this.#commits.assertOwner()
     return this.#engine.scan(request)
   }
 

@@ -1,0 +1,35 @@
+import { describe, it } from 'node:test'
+import type { MetadataApi } from '../../proto/metadata-api.ts'
+import { bucketCases } from './metadata-api-buckets.ts'
+import { clusterCases } from './metadata-api-cluster.ts'
+import { listingCases } from './metadata-api-listing.ts'
+import { objectCases } from './metadata-api-objects.ts'
+import { uploadCases } from './metadata-api-uploads.ts'
+
+/** A metadata service of its own, with nothing in it, and its end. */
+export type MetadataFactory = () => Promise<{ api: MetadataApi; dispose: () => Promise<void> }>
+
+/** One thing that must hold; `api` belongs to it alone. */
+export type Case = readonly [what: string, run: (api: MetadataApi) => Promise<void>]
+
+/** What everyone who answers as MetadataApi must do, however it is reached. */
+export function metadataContract(name: string, open: MetadataFactory): void {
+  describe(`metadata: ${name}`, () => {
+    for (const [what, run] of [
+      ...bucketCases,
+      ...objectCases,
+      ...listingCases,
+      ...uploadCases,
+      ...clusterCases,
+    ]) {
+      it(what, async () => {
+        const { api, dispose } = await open()
+        try {
+          await run(api)
+        } finally {
+          await dispose()
+        }
+      })
+    }
+  })
+}

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { createServer, type Socket } from 'node:net'
+import test from 'node:test'
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { create } from '@bufbuild/protobuf'
+import { METADATA_STREAM_IN_FLIGHT_MAX } from '../../core/limits.ts'
+import { serveMetadata } from '../../metadata/server/server.ts'
+import { startMetadata } from '../../metadata/main.ts'
+import {
+  FailureCode,
+  type Reply,
+  ReplySchema,
+  type Request,
+  RequestSchema,
+} from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import { GrpcMetadata } from '../../runtime/metadata-client/grpc.ts'
+import { callMethod } from '../../runtime/metadata-client/wire.ts'
+import { createClusterToken } from '../../runtime/rpc/cluster-token.ts'
+import { createBucket, failsWith, get, objectInit, put, until } from '../contract/metadata-requests.ts'
+import { metadataConfig, temporaryDirectory, world } from '../contract/metadata-service.ts'
+
+const SECRET = 'a secret of the cluster'
+
+/** A server whose answers the test gives. */
+async function serve(handle: (request: Request) => Promise<Reply>, port = 0) {
+  // The grace of a close is for calls that end; those of these tests do not.
+  const clock = { ...world.clock, after: (ms: number, run: () => void) => world.clock.after(ms / 50, run) }
+  return serveMetadata({ ...world, clock, handler: { handle }, secret: SECRET, host: '127.0.0.1', port })
+}
+
+function clientOf(address: string, more: object = {}): GrpcMetadata {
+  return new GrpcMetadata({ address, secret: SECRET, ...world, ...more })
+}
+
+function bucketReply({ id }: Request): Reply {
+  return create(ReplySchema, { id, result: { case: 'getBucket', value: { bucket: { name: 'b' } } } })
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1))
+}
+
+test('a caller without the secret is refused, on the stream and on the single call', async () => {
+  const server = await serve(async (request) => bucketReply(request))
+  const stranger = clientOf(server.address, { secret: 'wrong' })
+  await assert.rejects(stranger.call('getBucket', { name: 'b' }), (error) => {
+    assert.ok(error instanceof MetadataError)
+    assert.equal(error.code, FailureCode.UNAVAILABLE)
+    return /refused this process: the cluster's secret is needed/.test(error.message)
+  })
+  const client = new Client(server.address, credentials.createInsecure())
+  const call = (token: string | undefined) => {
+    const metadata = new Metadata()
+    if (token !== undefined) metadata.set('authorization', token)
+    const request = create(RequestSchema, { id: 7, operation: { case: 'getBucket', value: { name: 'b' } } })
+    const { promise, resolve, reject } = Promise.withResolvers<Reply | undefined>()
+    const { path, requestSerialize, responseDeserialize } = callMethod
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      (error, reply) => {
+        if (error === null) resolve(reply)
+        else reject(error)
+      },
+    )
+    return promise
+  }
+  for (const token of [
+    undefined,
+    '',
+    'Bearer x',
+    `Bearer ${createClusterToken('wrong', world.clock, world.random)}`,
+  ]) {
+    await assert.rejects(call(token), (error) => (error as ServiceError).code === status.UNAUTHENTICATED)
+  }
+  const reply = await call(`Bearer ${createClusterToken(SECRET, world.clock, world.random)}`)
+  assert.equal(reply?.id, 7)
+  assert.equal(reply.result.case, 'getBucket')
+  client.close()
+  await stranger.close()
+  await server.close()
+})
+
+test('replies come in any order, each to its request', async () => {
+  const waiting: { request: Request; answer: (reply: Reply) => void }[] = []
+  const server = await serve((request) => {
+    const { promise, resolve } = Promise.withResolvers<Reply>()
+    waiting.push({ request, answer: resolve })
+    return promise
+  })
+  const client = clientOf(server.address)
+  const names = Array.from({ length: 50 }, (_, index) => `b${index}`)
+  const answers = Promise.all(names.map((name) => client.call('getBucket', { name })))
+  await until(async () => waiting.length === names.length)
+  for (const { request, answer } of waiting.reverse()) {
+    const { operation } = request
+    const name = operation.case === 'getBucket' ? operation.value.name : ''
+    answer(
+      create(ReplySchema, { id: request.id, result: { case: 'getBucket', value: { bucket: { name } } } }),
+    )
+  }
+  assert.deepEqual(
+    (await answers).map(({ bucket }) => bucket?.name),
+    names,
+  )
+  await client.close()
+  await server.close()
+})
+
+test('the service works on a bounded number of requests of one stream, and on all in the end', async () => {
+  const gate = Promise.withResolvers<void>()
+  let working = 0
+  let most = 0
+  const server = await serve(async (request) => {
+    most = Math.max(most, ++working)
+    await gate.promise
+    working--
+    return bucketReply(request)
+  })
+  const client = clientOf(server.address)
+  const calls = Array.from({ length: 4 * METADATA_STREAM_IN_FLIGHT_MAX }, () =>
+    client.call('getBucket', { name: 'b' }),
+  )
+  await until(async () => working >= METADATA_STREAM_IN_FLIGHT_MAX)
+  for (let turn = 0; turn < 50; turn++) await world.nextTurn()
+  // What was read in the chunk that passed the bound is worked on as well.
+  assert.ok(most < 3 * METADATA_STREAM_IN_FLIGHT_MAX, `${most} at once`)
+  gate.resolve()
+  assert.equal((await Promise.all(calls)).length, calls.length)
+  await client.close()
+  await server.close()
+})
+
+test('a restart of the service: reads are sent again, writes that were sent are unknown, the rest wait', async () => {
+  const received: (string | undefined)[] = []
+  const first = await serve((request) => {
+    received.push(request.operation.case)
+    return new Promise<never>(() => undefined)
+  })
+  const client = clientOf(first.address)
+  const read = client.call('getBucket', { name: 'b' })
+  const write = client.call('deleteBucket', { name: 'b' })
+  const unknown = assert.rejects(write, (error) => {
+    assert.ok(error instanceof MetadataError && error.code === FailureCode.UNAVAILABLE)
+    return /the outcome is unknown/.test(error.message)
+  })
+  await until(async () => received.length === 2)
+  await first.close()
+  await unknown
+  const later = client.call('createBucket', { bucket: { name: 'b' } })
+  const second = await serve(async (request) => {
+    received.push(request.operation.case)
+    const { id } = request
+    return request.operation.case === 'createBucket'
+      ? create(ReplySchema, { id, result: { case: 'createBucket', value: {} } })
+      : bucketReply(request)
+  }, portOf(first.address))
+  assert.equal((await read).bucket?.name, 'b')
+  await later
+  assert.deepEqual(received.slice(0, 2).sort(), ['deleteBucket', 'getBucket'])
+  assert.deepEqual(received.slice(2).sort(), ['createBucket', 'getBucket'])
+  await client.close()
+  await second.close()
+})
+
+test('a service that is not there: calls end within their time; none was sent', async () => {
+  const client = clientOf('127.0.0.1:1', { timeoutMs: 200 })
+  await failsWith(client.call('deleteBucket', { name: 'b' }), FailureCode.UNAVAILABLE)
+  await assert.rejects(client.call('deleteBucket', { name: 'b' }), /is not reached within 200 ms/)
+  await client.close()
+  await assert.rejects(client.call('deleteBucket', { name: 'b' }), /closed/)
+})
+
+test('a service that hangs: a write ends as unknown, an abort ends a call at once, closing ends the rest', async () => {
+  let received = 0
+  const server = await serve(() => {
+    received++
+    return new Promise<never>(() => undefined)
+  })
+  const client = clientOf(server.address, { timeoutMs: 500 })
+  await assert.rejects(client.call('deleteBucket', { name: 'b' }), /did not answer: the outcome is unknown/)
+  const controller = new AbortController()
+  const aborted = client.call('getBucket', { name: 'b' }, controller.signal)
+  await until(async () => received === 2)
+  controller.abort(new Error('enough'))
+  await assert.rejects(aborted, /enough/)
+  const open = client.call('deleteBucket', { name: 'b' })
+  await until(async () => received === 3)
+  const ended = assert.rejects(open, /closed: the outcome is unknown/)
+  await client.close()
+  await ended
+  await server.close()
+})
+
+test('what listens is not metadata: the call fails, and nothing hangs', async () => {
+  const sockets = new Set<Socket>()
+  const impostor = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+  })
+  await new Promise<void>((resolve) => impostor.listen(0, '127.0.0.1', resolve))
+  const address = impostor.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const client = clientOf(`127.0.0.1:${address.port}`, { timeoutMs: 300 })
+  await failsWith(client.call('getBucket', { name: 'b' }), FailureCode.UNAVAILABLE)
+  await client.close()
+  for (const socket of sockets) socket.destroy()
+  await new Promise((resolve) => impostor.close(resolve))
+})
+
+test('a clean stop answers what is in flight; a client goes on with the next start', async () => {
+  const { path, remove } = await temporaryDirectory()
+  const config = metadataConfig({ engine: 'level', dataDirectory: path, listen: true })
+  let running = await startMetadata(config, world)
+  const client = clientOf(running.address ?? '')
+  await createBucket(client)
+  const acknowledged: string[] = []
+  let unknown = 0
+  let stop = false
+  async function write(writer: number): Promise<void> {
+    for (let index = 0; !stop; index++) {
+      const key = `${writer}/${index}`
+      try {
+        await client.call('commitObject', { object: objectInit(key) })
+        acknowledged.push(key)
+      } catch (error) {
+        assert.ok(error instanceof MetadataError && error.code === FailureCode.UNAVAILABLE, String(error))
+        unknown++
+      }
+    }
+  }
+  const writers = Promise.all([1, 2, 3, 4].map(write))
+  for (let restart = 0; restart < 2; restart++) {
+    const before = acknowledged.length
+    await until(async () => acknowledged.length > before + 20)
+    await running.close()
+    running = await startMetadata({ ...config, port: portOf(running.address ?? '') }, world)
+  }
+  const before = acknowledged.length
+  await until(async () => acknowledged.length > before + 20)
+  stop = true
+  await writers
+  for (const key of acknowledged) assert.notEqual(await get(client, key), undefined, key)
+  assert.ok(unknown <= 2 * 4)
+  await put(client, 'last')
+  await client.close()
+  await running.close()
+  await remove()
+})
