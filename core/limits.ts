@@ -102,8 +102,8 @@ export const GATEWAY_DRAIN_MS = 15_000
 /** A second signal within this time of the first is the same Ctrl-C, sent by the terminal and again by npm. */
 export const SIGNAL_REPEAT_MS = 500
 
-/** Time within which a whole local cluster is ready, after which its start is reported as failed. */
-export const START_TIMEOUT_MS = 60_000
+/** Time between notes of what a start is waiting for. It is not given up: rebuilding the index of a full disk takes hours. */
+export const START_NOTE_MS = 10_000
 
 /** Time that `ashlar status` waits for metadata: an order of magnitude more than a loaded service takes. */
 export const STATUS_TIMEOUT_MS = 5000

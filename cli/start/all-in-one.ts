@@ -19,9 +19,11 @@ export async function startAllInOne(
   { credentials }: DataFolder,
   world: ServiceWorld & Wait,
 ): Promise<{ addresses: string[]; metadata: MetadataApi }> {
+  world.waitFor('metadata')
   const metadata = (await openMetadata(plan.metadata, world)).api
   const services = new Map<string, ShardService>()
   for (const config of plan.nodes) {
+    world.waitFor(`storage node ${config.node}`)
     services.set(config.node, await openLocalStorageNode(config, metadata, world))
   }
   await nodesUp(metadata, world.clock, world)

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import packageFile from '../../package.json' with { type: 'json' }
-import { LOCK_WAIT_MS, SHUTDOWN_GRACE_MS, START_TIMEOUT_MS } from '../../core/limits.ts'
+import { LOCK_WAIT_MS, SHUTDOWN_GRACE_MS, START_NOTE_MS } from '../../core/limits.ts'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
 import { createLog } from '../../runtime/log/pino-log.ts'
@@ -31,19 +31,17 @@ export async function runStart(config: StartConfig, world: World): Promise<numbe
   const graceMs = config.separate ? 4 * SHUTDOWN_GRACE_MS : SHUTDOWN_GRACE_MS
   const shutdown = createShutdown({ clock, log, graceMs })
   const stop = listenForStop(clock)
-  const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
-  let waiting = 'the services'
-  const waitFor = (what: string) => {
-    waiting = what
-  }
+  const waiting = noteWaiting(world)
   try {
-    const running = { ...world, log, shutdown, signal: AbortSignal.any([stop.signal, deadline]), waitFor }
+    const running = { ...world, log, shutdown, signal: stop.signal, waitFor: waiting.waitFor }
     await refuseBusyPorts(config, world)
     world.out(await bringUp(config, running))
   } catch (error) {
     await shutdown.close()
     if (stop.signal.aborted) return 0
-    throw deadline.aborted ? startTimeout(waiting, error) : error
+    throw error
+  } finally {
+    waiting.end()
   }
   await stop.requested
   return (await shutdown.close()) ? 0 : EXIT_FAILURE
@@ -97,7 +95,7 @@ async function startProcesses(
   { paths, secret }: DataFolder,
   starting: Starting,
 ): Promise<StartedCluster> {
-  const { environment, err, clock, shutdown, signal } = starting
+  const { environment, err, clock, shutdown, signal, waitFor } = starting
   const onEnded = (service: string, how: string, command: string) => {
     err(`ashlar: ${service} ended (${how}). To start it again:\n        npx ${command}\n`)
   }
@@ -113,6 +111,7 @@ async function startProcesses(
     nodesUp: () => nodesUp(metadata, clock, starting),
     shutdown,
     signal,
+    waitFor,
   })
   return { addresses, metadata }
 }
@@ -150,14 +149,25 @@ async function refuseBusyPorts({ data, host, port, gateways }: StartConfig, { cl
   }
 }
 
-function startTimeout(waiting: string, cause: unknown): CommandError {
-  return new CommandError(
-    `the cluster was not ready within ${START_TIMEOUT_MS / 1000} s, waiting for ${waiting}`,
-    {
-      hints: ['--log-level info shows more; with --separate, so do the logs in run/ of the data folder.'],
-      cause,
+/** Says from time to time what a long start is waiting for. */
+function noteWaiting({ clock, err }: World): { waitFor: (what: string) => void; end: () => void } {
+  let what = 'its turn'
+  let cancel = () => {}
+  const next = () => {
+    cancel = clock.after(START_NOTE_MS, () => {
+      err(`ashlar: still waiting for ${what}\n`)
+      next()
+    })
+  }
+  next()
+  return {
+    waitFor: (now) => {
+      what = now
     },
-  )
+    end: () => {
+      cancel()
+    },
+  }
 }
 
 /** As one would type it here. */

@@ -7,6 +7,7 @@ import { probe, type ProbeSigning } from './probe.ts'
 const POLL_MS = 20
 
 export interface Wait {
+  /** Aborted when the start is to be given up. */
   readonly signal: AbortSignal
   /** Told what is waited for. */
   readonly waitFor: (what: string) => void

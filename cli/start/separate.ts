@@ -6,13 +6,14 @@ import type { DataPaths } from '../folder/paths.ts'
 import { startChild, type Child } from '../processes/child.ts'
 import { ACCESS_KEY_VARIABLE, SECRET_KEY_VARIABLE } from '../folder/credentials.ts'
 import type { ServicePlan } from './plan.ts'
+import type { Wait } from './ready.ts'
 
 const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 /** A child gets this much longer than its own grace before it is killed. */
 const KILL_AFTER_MS = SHUTDOWN_GRACE_MS + 2000
 
-export interface StartSeparate {
+export interface StartSeparate extends Wait {
   readonly plans: readonly ServicePlan[]
   readonly paths: DataPaths
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -21,8 +22,6 @@ export interface StartSeparate {
   /** Awaited before the gateways are started. */
   readonly nodesUp: () => Promise<unknown>
   readonly shutdown: Shutdown
-  /** Aborted: no more is started. */
-  readonly signal: AbortSignal
 }
 
 /**
@@ -43,16 +42,21 @@ export async function startSeparate(request: StartSeparate): Promise<string[]> {
       stopping = true
       await Promise.all(children.map((child) => child.stop(KILL_AFTER_MS)))
     })
-    const starting = plans
-      .filter((plan) => plan.kind === kind)
-      .map(async (plan) => {
-        const child = await startService(plan, request)
-        children.push(child)
-        void child.ended.then((how) => {
-          if (!stopping) request.onEnded(plan.name, how, `ashlar ${kind} --config ${plan.configFile}`)
-        })
-        return child
+    const coming = new Set(plans.filter((plan) => plan.kind === kind))
+    const tell = () => {
+      request.waitFor([...coming].map(({ name }) => name).join(', '))
+    }
+    tell()
+    const starting = [...coming].map(async (plan) => {
+      const child = await startService(plan, request)
+      coming.delete(plan)
+      tell()
+      children.push(child)
+      void child.ended.then((how) => {
+        if (!stopping) request.onEnded(plan.name, how, `ashlar ${kind} --config ${plan.configFile}`)
       })
+      return child
+    })
     // All of them, so that none is left behind by another's failure.
     const results = await Promise.allSettled(starting)
     for (const result of results) {
