@@ -374,3 +374,12 @@ export const PART_BYTES_MIN = 5 * 1024 * 1024
 
 /** Characters of `x-amz-website-redirect-location`. Source: S3 User Guide, "(Optional) Configuring a webpage redirect". */
 export const REDIRECT_LOCATION_MAX = 2048
+
+/** Buckets of one account. Source: S3 User Guide, "Bucket quotas, limitations, and restrictions"; also ListBuckets' largest page. */
+export const BUCKETS_PER_ACCOUNT_MAX = 10_000
+
+/** Keys of one DeleteObjects. Source: S3 API Reference, DeleteObjects. */
+export const DELETE_OBJECTS_KEYS_MAX = 1000
+
+/** Of them in flight at once: enough to fill a group commit, few enough that other requests get between. */
+export const DELETE_OBJECTS_IN_FLIGHT_MAX = 64

@@ -34,6 +34,8 @@ export interface BodyOptions {
   readonly delegable?: ReadonlySet<ChecksumAlgorithm>
   /** False when `x-amz-checksum-*` does not speak about this body, as in CompleteMultipartUpload. */
   readonly checksumsDescribeBody?: boolean
+  /** Whether the request must declare `Content-MD5` or `x-amz-checksum-*`. */
+  readonly checksumRequired?: boolean
 }
 
 /** What is known of a body that was accepted. */
@@ -53,6 +55,11 @@ export interface BodyResult {
 export function openBody(raw: AsyncIterable<Uint8Array>, options: BodyOptions): VerifiedBody {
   const checksums = options.checksumsDescribeBody === false ? 'ignored' : supportedChecksums
   const declaration = readBodyDeclaration(options.headers, options.payload, checksums, options.maxBytes)
+  if (options.checksumRequired === true && !declaration.contentMd5 && !declaration.checksum) {
+    throw new S3Error('InvalidRequest', {
+      message: 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
+    })
+  }
   return new VerifiedBody(raw, declaration, options)
 }
 
@@ -81,6 +88,11 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
     for (const algorithm of needed) {
       if (!this.delegated.includes(algorithm)) this.#inline.set(algorithm, createChecksum(algorithm))
     }
+  }
+
+  /** The algorithm of the checksum that the client promises, in a header or a trailer. */
+  get checksumAlgorithm(): ChecksumAlgorithm | undefined {
+    return this.#declaration.checksum?.algorithm
   }
 
   /** The data, once. @throws {S3Error} from `next`, where the body breaks a promise */

@@ -70,6 +70,8 @@ export interface BodyRules {
   readonly delegable?: ReadonlySet<ChecksumAlgorithm>
   /** False when `x-amz-checksum-*` does not speak about this body, as in CompleteMultipartUpload. */
   readonly checksumsDescribeBody?: boolean
+  /** Whether the request must declare `Content-MD5` or `x-amz-checksum-*`. */
+  readonly checksumRequired?: boolean
 }
 
 /**

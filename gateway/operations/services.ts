@@ -4,6 +4,8 @@ import type { Handler, OperationInput, OperationOutput } from './operation.ts'
 
 export interface S3Services {
   readonly store: Store
+  /** A new upload id: 32 lower-case hex digits, in order of time, never given twice; see runtime/random/identifier.ts. */
+  readonly newUploadId: () => string
 }
 
 /** The handler of an operation, by the SDK's types of its input and output. */

@@ -61,6 +61,7 @@ const rules: ReadonlyMap<string, Rule> = new Map(
     // Only directory buckets have these conditions.
     IfMatchLastModifiedTime: header('x-amz-if-match-last-modified-time'),
     IfMatchSize: header('x-amz-if-match-size'),
+    IfMatchInitiatedTime: header('x-amz-if-match-initiated-time'),
   }),
 )
 

@@ -95,7 +95,12 @@ export function preconditionFailed(condition: string): S3Error {
  */
 export function matchesEntityTag(header: string, etag: string): boolean {
   if (header.trim() === '*') return true
-  return header.split(',').some((candidate) => bareEntityTag(candidate) === etag)
+  return entityTags(header).includes(etag)
+}
+
+/** The tags of a list such as If-Match's, without `W/` and quotes; `*` stays what it is. */
+export function entityTags(header: string): string[] {
+  return header.split(',').map(bareEntityTag)
 }
 
 /** An entity tag without `W/` and quotes. */

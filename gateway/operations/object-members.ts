@@ -1,0 +1,82 @@
+/** Members of outputs that come from an object's record. */
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
+import { StorageClass } from '@aws-sdk/client-s3'
+import {
+  checksumAlgorithmNamed,
+  type ChecksumAlgorithm,
+  type ChecksumType,
+} from '../../core/checksum/algorithms.ts'
+import type { Checksum, ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+
+/** S3's type of objects that were stored without one. */
+const DEFAULT_CONTENT_TYPE = 'binary/octet-stream'
+
+type Described =
+  | 'ETag'
+  | 'LastModified'
+  | 'AcceptRanges'
+  | 'ContentType'
+  | 'ContentEncoding'
+  | 'ContentLanguage'
+type MoreDescribed =
+  | 'ContentDisposition'
+  | 'CacheControl'
+  | 'ExpiresString'
+  | 'WebsiteRedirectLocation'
+  | 'Metadata'
+  | 'StorageClass'
+
+/**
+ * The headers that GetObject and HeadObject answer with whatever part is asked for. The storage class is told only when
+ * it is not STANDARD.
+ */
+export function describeObject(
+  record: ObjectRecord,
+): Pick<GetObjectCommandOutput, Described | MoreDescribed> {
+  const { headers, storageClass } = record
+  return {
+    ETag: `"${record.etag}"`,
+    LastModified: new Date(Number(record.lastModifiedMs)),
+    AcceptRanges: 'bytes',
+    ContentType: headers?.contentType || DEFAULT_CONTENT_TYPE,
+    ...(headers?.contentEncoding ? { ContentEncoding: headers.contentEncoding } : {}),
+    ...(headers?.contentLanguage ? { ContentLanguage: headers.contentLanguage } : {}),
+    ...(headers?.contentDisposition ? { ContentDisposition: headers.contentDisposition } : {}),
+    ...(headers?.cacheControl ? { CacheControl: headers.cacheControl } : {}),
+    ...(headers?.expires ? { ExpiresString: headers.expires } : {}),
+    ...(headers?.websiteRedirectLocation ? { WebsiteRedirectLocation: headers.websiteRedirectLocation } : {}),
+    ...(headers === undefined ? {} : { Metadata: headers.user }),
+    ...(isOneOf(StorageClass, storageClass) && storageClass !== 'STANDARD'
+      ? { StorageClass: storageClass }
+      : {}),
+  }
+}
+
+export type ChecksumMembers = { [Member in `Checksum${ChecksumAlgorithm}`]?: string } & {
+  ChecksumType?: ChecksumType
+}
+
+/** `ChecksumCRC32` and its like, and their type. */
+export function checksumMembers(checksums: readonly Checksum[]): ChecksumMembers {
+  const members: ChecksumMembers = {}
+  for (const { algorithm, value, type } of checksums) {
+    const name = checksumAlgorithmNamed(algorithm)
+    if (name === undefined) continue
+    members[`Checksum${name}`] = value
+    const known = checksumTypeOf(type)
+    if (known !== undefined) members.ChecksumType = known
+  }
+  return members
+}
+
+export function checksumTypeOf(text: string): ChecksumType | undefined {
+  return text === 'FULL_OBJECT' || text === 'COMPOSITE' ? text : undefined
+}
+
+/** Whether a text of a record is one of the SDK's constants. */
+export function isOneOf<Value extends string>(
+  constants: Readonly<Record<string, Value>>,
+  text: string,
+): text is Value {
+  return Object.values<string>(constants).includes(text)
+}
