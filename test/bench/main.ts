@@ -23,6 +23,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./erasure.ts'),
   },
   {
+    name: 'store',
+    what: 'store: MB/s of large objects, ops/s of small ones, healthy and around a lost zone, CPU seconds per GB',
+    load: () => import('./store.ts'),
+  },
+  {
     name: 'checksum',
     what: 'checksums of S3 and of shard blocks: GB/s, and as a multiple of MD5',
     load: () => import('./checksum.ts'),
@@ -31,6 +36,11 @@ const benchmarks: readonly Benchmark[] = [
     name: 'shards',
     what: 'a storage node: puts and gets of shards, in process and over the network, beside the disk alone',
     load: () => import('./shards.ts'),
+  },
+  {
+    name: 'metadata',
+    what: 'the metadata service: commits, gets and listings, in process and over gRPC, beside the fsync of the disk',
+    load: () => import('./metadata.ts'),
   },
 ]
 
