@@ -1,3 +1,4 @@
+import type { ChecksumAlgorithm } from '../core/checksum/algorithms.ts'
 import type { MetadataApi, MetadataRequestInit } from '../proto/metadata-api.ts'
 import type { Checksum, ObjectRecord, PartRecord } from '../proto/gen/ashlar/v1/records_pb.js'
 
@@ -52,7 +53,8 @@ export interface AcceptedContent {
   readonly checksums: readonly Omit<Checksum, '$typeName'>[]
 }
 
-export type DigestName = 'MD5' | 'SHA1' | 'SHA256' | 'CRC32' | 'CRC32C' | 'CRC64NVME'
+/** Any that this build computes; see `supportedChecksums` of runtime/crypto. */
+export type DigestName = ChecksumAlgorithm
 
 type CommitObject = MetadataRequestInit<'commitObject'>
 

@@ -21,6 +21,7 @@ export class HedgePolicy {
   #count = 0
   #delayMs = HEDGE_DELAY_MS_MAX / 4
   #tokens = HEDGE_TOKENS_MAX
+  #turns = 0
 
   /** Milliseconds to wait for a shard before fetching around it. */
   get delayMs(): number {
@@ -36,6 +37,12 @@ export class HedgePolicy {
     const sorted = this.#samples.slice(0, Math.min(this.#count, HEDGE_SAMPLES)).sort()
     const late = sorted[Math.floor(sorted.length * 0.95)] ?? HEDGE_DELAY_MS_MAX
     this.#delayMs = Math.min(HEDGE_DELAY_MS_MAX, Math.max(HEDGE_DELAY_MS_MIN, 2 * late))
+  }
+
+  /** A number that is another each time: copies of small objects are read in turn. */
+  turn(): number {
+    this.#turns = (this.#turns + 1) % 0x1000_0000
+    return this.#turns
   }
 
   /** Takes a hedge out of the budget; false when it is spent. */

@@ -61,14 +61,14 @@ export class ShardFetch {
     const { cluster, suspicion } = this.#environment
     let snapshot = cluster.current ?? (await cluster.ready('unreadable'))
     let stale = 0
-    let last = new ShardError('not-found', `no node is known to have shard ${this.#shard}`)
+    let last: ShardError | undefined
     const asked = new Set<string>()
     for (;;) {
       const left = this.#locations(snapshot).filter((node) => !asked.has(node))
       // Those that should answer first; the others too, in the end: a lease may have been lost and the node be well.
       const node =
         left.find((id) => snapshot.nodes.get(id)?.up === true && !suspicion.suspects(id, 'read')) ?? left[0]
-      if (node === undefined) throw last
+      if (node === undefined) throw last ?? new ShardError('not-found', `no node has shard ${this.#shard}`)
       this.node = node
       this.#scope.throwIfAborted()
       if (this.#cancelled) throw new ShardError('aborted', 'no longer needed')

@@ -59,7 +59,7 @@ export class StripeRead {
   #readCopy(run: ShardRange): Promise<Uint8Array> {
     const { code } = this.blob
     // Reads of the same object go to all its copies in turn.
-    const turn = this.#environment.random.bytes(1)[0] ?? 0
+    const turn = this.#environment.hedging.turn()
     const order = Array.from({ length: code.total }, (_, i) => (turn + i) % code.total)
     const copy = order.find((shard) => this.#isWell(shard))
     if (copy === undefined) return this.#recover([run]).then((recovered) => take(recovered, run))
