@@ -36,7 +36,7 @@ type Result = Reply['result']
 /** Answers requests, whichever way they came. */
 export class MetadataService {
   readonly #parts: MetadataServiceParts
-  readonly #idle = Promise.withResolvers<void>()
+  readonly #idle = Promise.withResolvers<undefined>()
   #working = 0
   #closed = false
 
@@ -49,15 +49,16 @@ export class MetadataService {
     let result: Result
     this.#working++
     try {
-      if (this.#closed)
+      if (this.#closed) {
         throw new MetadataError(FailureCode.UNAVAILABLE, 'the metadata service is shutting down')
+      }
       result = await this.#answer(request.operation)
     } catch (error) {
       const { code, message, fields } = this.#errorOf(error)
       result = create(ReplySchema, { result: { case: 'failure', value: { code, message, fields } } }).result
     }
     this.#working--
-    if (this.#closed && this.#working === 0) this.#idle.resolve()
+    if (this.#closed && this.#working === 0) this.#idle.resolve(undefined)
     const reply = create(ReplySchema, { id: request.id })
     reply.result = result
     return reply
@@ -120,8 +121,9 @@ export class MetadataService {
   #errorOf(error: unknown): MetadataError {
     if (error instanceof MetadataError) return error
     if (error instanceof IllFormedStringError) return invalidRequest(error.message)
-    if (error instanceof BatchTooLargeError)
+    if (error instanceof BatchTooLargeError) {
       return invalidRequest(`the request is too large: ${error.message}`)
+    }
     this.#parts.log.error('a metadata request failed', { error })
     const message =
       error instanceof NewerFormatError ? error.message : 'the metadata service has a fault; see its log'

@@ -68,10 +68,6 @@ export function bucketKey(name: string): Uint8Array {
   return new KeyWriter(SPACE.bucket).rest(name).bytes()
 }
 
-export function bucketSpace(): KeyRange {
-  return prefixRange(new KeyWriter(SPACE.bucket).bytes())
-}
-
 export function ownedBucketKey(owner: string, name: string): Uint8Array {
   return new KeyWriter(SPACE.ownedBucket).text(owner).rest(name).bytes()
 }
@@ -119,6 +115,7 @@ export function uploadsToKey(bucket: string, key: string): KeyRange {
   return prefixRange(uploadKey({ bucket, key, uploadId: '' }))
 }
 
+/** Reads {@link uploadKey}, and {@link uploadPurgeKey}, which has the same shape. */
 export function readUploadKey(key: Uint8Array): UploadPlace {
   const reader = new KeyReader(key)
   const bucket = decodeUtf8(reader.text())
@@ -153,9 +150,6 @@ export function uploadPurgeKey({ bucket, key, uploadId }: UploadPlace): Uint8Arr
 export function uploadPurgeSpace(): KeyRange {
   return prefixRange(new KeyWriter(SPACE.uploadPurge).bytes())
 }
-
-/** Same shape as {@link uploadKey}. */
-export const readUploadPurgeKey: (key: Uint8Array) => UploadPlace = readUploadKey
 
 export function outboxKey(partition: number, sequence: number): Uint8Array {
   return new KeyWriter(SPACE.outbox).number(partition, 8).number(sequence, 8).bytes()

@@ -2,7 +2,7 @@
  * A small fixed hash for placement: where things lie depends on it, so it never changes. FNV-1a over UTF-16 code
  * units, with MurmurHash3's finaliser, since FNV alone leaves the high bits of short strings alike.
  */
-export function hash32(text: string, seed: number): number {
+function hash32(text: string, seed: number): number {
   let hash = (0x811c9dc5 ^ mix32(seed)) >>> 0
   for (let index = 0; index < text.length; index++) {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)

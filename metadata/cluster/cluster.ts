@@ -20,6 +20,7 @@ import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { type Engine, FencedError } from '../engine/engine.ts'
 import { required } from '../failure.ts'
+import { freeze } from '../freeze.ts'
 import type { Backlog } from '../partition/outbox.ts'
 import { clusterMapKind, decodeRecord, encodeRecord } from '../records.ts'
 import { type ClusterPlan, firstMap } from './bootstrap.ts'
@@ -46,7 +47,7 @@ export class Cluster {
   readonly #heard = new Map<string, Heard>()
 
   private constructor(map: ClusterMap, clock: Clock, backlog: () => Readonly<Backlog>) {
-    this.#map = map
+    this.#map = freeze(map)
     this.#clock = clock
     this.#backlog = backlog
   }

@@ -138,7 +138,8 @@ export async function listBuckets(
   const buckets: BucketRecord[] = []
   let cursor = after === '' ? gte : next(ownedBucketKey(owner, after))
   if (compareBytes(cursor, gte) < 0) cursor = gte
-  while (limit > 0) {
+  if (limit === 0) return create(ListBucketsReplySchema)
+  for (;;) {
     const entries = await partition.scan({ gte: cursor, lt, limit: LIST_ENTRIES_MAX })
     const found = await Promise.all(
       entries.map(({ key }) => partition.read(bucketKind, bucketKey(readOwnedBucketKey(key).name))),
@@ -172,15 +173,16 @@ function alreadyExists(existing: BucketRecord, owner: string): MetadataError {
 }
 
 async function ownsAtLeast(partition: Partition, owner: string, count: number): Promise<boolean> {
-  let { gte, lt } = ownedBucketRange(owner, '')
+  const { gte, lt } = ownedBucketRange(owner, '')
+  let cursor = gte
   let left = count
   while (left > 0) {
     const limit = Math.min(left, ENGINE_SCAN_ENTRIES_MAX)
-    const entries = await partition.scan({ gte, lt, limit })
+    const entries = await partition.scan({ gte: cursor, lt, limit })
     left -= entries.length
     const last = entries.at(-1)
     if (last === undefined || entries.length < limit) break
-    gte = next(last.key)
+    cursor = next(last.key)
   }
   return left === 0
 }

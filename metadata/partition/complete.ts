@@ -44,8 +44,9 @@ export async function completeUpload(
   request: CompleteUploadRequest,
 ): Promise<CompleteUploadReply> {
   const { bucket, key, uploadId } = request
-  if (request.parts.length > PART_NUMBER_MAX)
+  if (request.parts.length > PART_NUMBER_MAX) {
     throw invalidRequest(`an upload has at most ${PART_NUMBER_MAX} parts`)
+  }
   const reply = await partition.onKey(bucket, key, async () => {
     await viewBucket(partition, bucket)
     const at = objectKey(bucket, key)

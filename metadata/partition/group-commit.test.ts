@@ -21,11 +21,11 @@ function put(key: string, value: string) {
 /** An engine whose commits wait until they are let go, one by one. */
 class HeldEngine extends MemoryEngine {
   readonly batches: EngineBatch[] = []
-  readonly #gates: PromiseWithResolvers<void>[] = []
+  readonly #gates: PromiseWithResolvers<undefined>[] = []
 
   override async commit(batch: EngineBatch): Promise<void> {
     this.batches.push(batch)
-    const gate = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<undefined>()
     this.#gates.push(gate)
     await gate.promise
     await super.commit(batch)
@@ -34,7 +34,7 @@ class HeldEngine extends MemoryEngine {
   /** Waits for the commit of this number to have begun, and lets it end. */
   async let(index: number, error?: Error): Promise<void> {
     while (this.#gates[index] === undefined) await nextTurn()
-    if (error === undefined) this.#gates[index].resolve()
+    if (error === undefined) this.#gates[index].resolve(undefined)
     else this.#gates[index].reject(error)
   }
 }
@@ -61,8 +61,9 @@ test('a pending write is seen until it is durable; what is later wins, also with
   const engine = new HeldEngine()
   const published: string[] = []
   const commits = new GroupCommit(engine, FENCE, nextTurn, (writes) => {
-    for (const { value } of writes.values())
+    for (const { value } of writes.values()) {
       published.push(value === null ? 'gone' : Buffer.from(value).toString())
+    }
   })
   const name = keyName(bytes('a'))
   const seen = () => {

@@ -28,7 +28,7 @@ interface Batch {
   /** By the key's name; a later change of a key replaces the earlier. */
   readonly writes: Map<string, PendingWrite>
   readonly callbacks: (() => void)[]
-  readonly durable: PromiseWithResolvers<void>
+  readonly durable: PromiseWithResolvers<undefined>
   bytes: number
   sealed: boolean
 }
@@ -128,7 +128,7 @@ export class GroupCommit {
       this.#batches.shift()
       this.#publish(batch.writes)
       for (const callback of batch.callbacks) callback()
-      batch.durable.resolve()
+      batch.durable.resolve(undefined)
     }
     this.#running = false
   }
@@ -155,7 +155,7 @@ export class GroupCommit {
 }
 
 function newBatch(): Batch {
-  const durable = Promise.withResolvers<void>()
+  const durable = Promise.withResolvers<undefined>()
   // A batch that nobody waits for may fail, too: those who come later hear of it from `enqueue`.
   durable.promise.catch(() => undefined)
   return { writes: new Map(), callbacks: [], durable, bytes: 0, sealed: false }

@@ -35,12 +35,13 @@ export interface Listed {
  */
 export async function listGrouped(listing: GroupedListing): Promise<Listed> {
   const { prefix, delimiter, limit, lt } = listing
+  if (limit === 0) return { entries: [], commonPrefixes: [], truncated: false, last: undefined }
   const entries: { key: string; entry: EngineEntry }[] = []
   const commonPrefixes: string[] = []
   let last: Listed['last']
   let cursor = listing.gte
   let page = delimiter === '' ? ENGINE_SCAN_ENTRIES_MAX : FIRST_PAGE
-  while (limit > 0 && compareBytes(cursor, lt) < 0) {
+  while (entries.length + commonPrefixes.length <= limit && compareBytes(cursor, lt) < 0) {
     const wanted = Math.min(page, limit - entries.length - commonPrefixes.length + 1)
     const before = entries.length + commonPrefixes.length
     const found = await listing.scan({ gte: cursor, lt, limit: wanted })

@@ -37,6 +37,6 @@ function leaseToken(generation: number, owner: Uint8Array): Uint8Array {
   return token
 }
 
-export function generationOf(token: Uint8Array): number {
+function generationOf(token: Uint8Array): number {
   return new KeyReader(token).number(8)
 }

@@ -79,8 +79,9 @@ export function assertConditions(
 
 /** One task for each repair that a write owes. @throws {MetadataError} INVALID_REQUEST */
 export function repairTasks(repairs: readonly RepairTask[]): OutboxTask[] {
-  if (repairs.length > ERASURE_SHARDS_MAX)
+  if (repairs.length > ERASURE_SHARDS_MAX) {
     throw invalidRequest('a write owes more repairs than it has shards')
+  }
   return repairs.map((value) => ({ case: 'repair', value }))
 }
 

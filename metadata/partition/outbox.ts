@@ -76,15 +76,16 @@ function reserveValue(sequence: number): Uint8Array {
 
 async function countBacklog(engine: Engine, partition: number): Promise<Backlog> {
   const backlog: Backlog = { garbage: 0, repair: 0 }
-  let { gte, lt } = outboxRange(partition)
+  const { gte, lt } = outboxRange(partition)
+  let cursor = gte
   for (;;) {
-    const entries = await engine.scan({ gte, lt, limit: ENGINE_SCAN_ENTRIES_MAX })
+    const entries = await engine.scan({ gte: cursor, lt, limit: ENGINE_SCAN_ENTRIES_MAX })
     for (const { value } of entries) {
       const task = outboxTaskOf(value)
       if (task !== undefined) backlog[task]++
     }
     const last = entries.at(-1)
     if (last === undefined || entries.length < ENGINE_SCAN_ENTRIES_MAX) return backlog
-    gte = next(last.key)
+    cursor = next(last.key)
   }
 }

@@ -5,7 +5,6 @@ import {
   partRange,
   readBucketPurgeKey,
   readUploadKey,
-  readUploadPurgeKey,
   type UploadPlace,
   uploadPurgeKey,
   uploadPurgeSpace,
@@ -107,7 +106,7 @@ export class Purger {
   async #purgeUploads(): Promise<boolean> {
     const markers = await this.#partition.scan({ ...uploadPurgeSpace(), limit: PURGE_RECORDS_PER_BATCH })
     for (const { key, value } of markers) {
-      const place = readUploadPurgeKey(key)
+      const place = readUploadKey(key)
       while (!this.#closed && (await this.#purgeSomeParts(place, value[0] === PARTS.discard)));
       if (this.#closed) return true
       this.#partition.enqueue({ deletes: [key] })

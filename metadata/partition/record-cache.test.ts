@@ -18,8 +18,9 @@ test('one read of the engine serves all who ask, and later ones', async () => {
     return bucket('a')
   }
   const values = await Promise.all([cache.get('k', load), cache.get('k', load)])
-  for (const value of [...values, await cache.get('k', load)])
+  for (const value of [...values, await cache.get('k', load)]) {
     assert.equal(value.record(bucketKind)?.owner, 'a')
+  }
   assert.equal(reads, 1)
 })
 

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Message } from '@bufbuild/protobuf'
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
 import { RECORD_CACHE_BYTES_MAX } from '../../core/limits.ts'
+import { freeze } from '../freeze.ts'
 import { decodeRecord, type RecordKind } from '../records.ts'
 
 /** A value as read: its bytes (null: there is no such key), and its record once somebody asked for it. */
@@ -70,10 +71,4 @@ export class RecordCache {
       if (this.#fills.get(name) === fill) this.#fills.delete(name)
     }
   }
-}
-
-function freeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
-  for (const inner of Object.values(value)) freeze(inner)
-  return Object.freeze(value)
 }

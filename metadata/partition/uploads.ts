@@ -47,7 +47,7 @@ import type { Partition } from './partition.ts'
 import { purgeMarker, type Purger } from './purge.ts'
 
 /** The upload as a decision must see it, under its key's lock. @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_UPLOAD */
-export async function viewUpload(partition: Partition, place: UploadPlace): Promise<UploadRecord> {
+async function viewUpload(partition: Partition, place: UploadPlace): Promise<UploadRecord> {
   await viewBucket(partition, place.bucket)
   const upload = await partition.view(uploadKind, uploadKey(place))
   if (upload === undefined) throw noSuchUpload(place.uploadId)

@@ -103,11 +103,11 @@ function listen(server: Server, address: string): Promise<number> {
 }
 
 function shutDown(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
+  const { promise, resolve } = Promise.withResolvers<undefined>()
   server.tryShutdown(() => {
     // What is left after that are connections without calls.
     server.forceShutdown()
-    resolve()
+    resolve(undefined)
   })
   return promise
 }

@@ -22,7 +22,7 @@ export class Session {
   readonly #call: SessionCall
   readonly #handler: RequestHandler
   readonly #sender: BatchSender
-  readonly #ended = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<undefined>()
   #working = 0
   #unsent = 0
   #closing = false
@@ -45,7 +45,7 @@ export class Session {
     for (const event of ['cancelled', 'error', 'close']) {
       call.on(event, () => {
         this.#gone = true
-        this.#ended.resolve()
+        this.#ended.resolve(undefined)
       })
     }
     // Tells the client that the stream is open: until then it keeps its requests, and knows them unsent.
@@ -89,7 +89,7 @@ export class Session {
     if (!this.#closing || this.#gone || this.#working > 0 || !this.#sender.empty) return
     this.#gone = true
     this.#call.end()
-    this.#ended.resolve()
+    this.#ended.resolve(undefined)
   }
 }
 

@@ -26,12 +26,12 @@ function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'))
 }
 
-function text(value: Uint8Array | undefined): string | undefined {
+function textOf(value: Uint8Array | undefined): string | undefined {
   return value === undefined ? undefined : Buffer.from(value).toString('latin1')
 }
 
 function texts(entries: readonly EngineEntry[]): [string | undefined, string | undefined][] {
-  return entries.map(({ key, value }) => [text(key), text(value)])
+  return entries.map(({ key, value }) => [textOf(key), textOf(value)])
 }
 
 /** What every driver of the engine must do. */
@@ -65,17 +65,17 @@ export function engineContract(name: string, open: EngineFactory): void {
             withEngine(async (engine) => {
               const model = new Map<string, EngineEntry>()
               for (const { puts, deletes } of changes) {
-                const put = new Set(puts.map((entry) => text(entry.key)))
-                const gone = [...new Map(deletes.map((one) => [text(one), one])).values()].filter(
-                  (one) => !put.has(text(one)),
+                const put = new Set(puts.map((entry) => textOf(entry.key)))
+                const gone = [...new Map(deletes.map((one) => [textOf(one), one])).values()].filter(
+                  (one) => !put.has(textOf(one)),
                 )
                 await engine.commit({ fence: OPEN, puts, deletes: gone })
-                for (const one of gone) model.delete(text(one) ?? '')
-                for (const entry of puts) model.set(text(entry.key) ?? '', entry)
+                for (const one of gone) model.delete(textOf(one) ?? '')
+                for (const entry of puts) model.set(textOf(entry.key) ?? '', entry)
               }
               const sorted = [...model.values()].sort((left, right) => compareBytes(left.key, right.key))
               for (const { key: at, value: wanted } of sorted)
-                assert.equal(text(await engine.get(at)), text(wanted))
+                {assert.equal(textOf(await engine.get(at)), textOf(wanted))}
               for (const { a, b, limit, reverse } of scans) {
                 const [gte, lt] = compareBytes(a, b) < 0 ? [a, b] : [b, a]
                 const inside = sorted.filter(
@@ -96,7 +96,7 @@ export function engineContract(name: string, open: EngineFactory): void {
         await engine.commit(batch(Object.fromEntries(keys.map((key) => [key, '']))))
         const found = await engine.scan({ gte: bytes('\x01'), lt: bytes('\xff\xff'), limit: 100 })
         assert.deepEqual(
-          found.map((entry) => text(entry.key)),
+          found.map((entry) => textOf(entry.key)),
           ['\x01', 'a', 'a\0', 'a\0\0', 'b', '\x7f', '\x80', '\xff'],
         )
       }))
@@ -137,7 +137,7 @@ export function engineContract(name: string, open: EngineFactory): void {
         )
         const won = outcomes.flatMap(({ status }, index) => (status === 'fulfilled' ? [index] : []))
         assert.equal(won.length, 1)
-        assert.equal(text(await engine.get(FENCE_KEY)), `owner ${won[0]}`)
+        assert.equal(textOf(await engine.get(FENCE_KEY)), `owner ${String(won[0])}`)
         for (const outcome of outcomes) {
           if (outcome.status === 'rejected') assert.ok(outcome.reason instanceof FencedError)
         }
@@ -146,17 +146,17 @@ export function engineContract(name: string, open: EngineFactory): void {
     it('never shows half of a batch to a scan', () =>
       withEngine(async (engine) => {
         const keys = Array.from({ length: 20 }, (_, index) => `k${String(index).padStart(2, '0')}`)
-        let writing = true
+        let written = 0
         async function write(): Promise<void> {
           for (let round = 0; round < 30; round++) {
             await engine.commit(batch(Object.fromEntries(keys.map((key) => [key, String(round)]))))
+            written++
           }
-          writing = false
         }
         async function read(): Promise<void> {
-          while (writing) {
+          for (let done = false; !done; done = written === 30) {
             const entries = await engine.scan({ gte: bytes('k'), lt: bytes('l'), limit: 100 })
-            assert.ok(new Set(entries.map((entry) => text(entry.value))).size <= 1)
+            assert.ok(new Set(entries.map((entry) => textOf(entry.value))).size <= 1)
             assert.ok(entries.length === 0 || entries.length === keys.length)
             // The memory engine answers within the turn: let the writer have one.
             await new Promise(setImmediate)
@@ -169,7 +169,7 @@ export function engineContract(name: string, open: EngineFactory): void {
       withEngine(async (engine) => {
         for (let round = 0; round < 20; round++) {
           await engine.commit(batch({ a: String(round) }))
-          assert.equal(text(await engine.get(bytes('a'))), String(round))
+          assert.equal(textOf(await engine.get(bytes('a'))), String(round))
         }
       }))
 
@@ -181,15 +181,18 @@ export function engineContract(name: string, open: EngineFactory): void {
         key[0] = 0x7a
         value[0] = 0x7a
         const read = await engine.get(bytes('a'))
-        assert.equal(text(read), '1')
+        assert.equal(textOf(read), '1')
         read?.fill(0)
-        assert.equal(text(await engine.get(bytes('a'))), '1')
+        assert.equal(textOf(await engine.get(bytes('a'))), '1')
       }))
 
     it('takes a batch as large as every engine must, and refuses one beyond its limits whole', () =>
       withEngine(async (engine) => {
         assert.ok(engine.limits.operations >= ENGINE_BATCH_OPERATIONS_MIN)
-        const entries = Array.from({ length: engine.limits.operations + 1 }, (_, index) => [`k${index}`, ''])
+        const entries = Array.from({ length: engine.limits.operations + 1 }, (_, index): [string, string] => [
+          `k${index}`,
+          '',
+        ])
         await assert.rejects(engine.commit(batch(Object.fromEntries(entries))), BatchTooLargeError)
         const large = { key: bytes('large'), value: new Uint8Array(engine.limits.bytes) }
         await assert.rejects(engine.commit({ fence: OPEN, puts: [large], deletes: [] }), BatchTooLargeError)

@@ -56,7 +56,10 @@ export const listingCases: readonly Case[] = [
     'pages put together are the whole listing, each thing once',
     async (api) => {
       await createBucket(api)
-      const keys = Array.from({ length: 90 }, (_, index) => `${'xyz'[index % 3]}/${index % 7}/${index}`)
+      const keys = Array.from(
+        { length: 90 },
+        (_, index) => `${'xyz'.charAt(index % 3)}/${index % 7}/${index}`,
+      )
       await Promise.all(keys.map((key) => put(api, key)))
       for (const [prefix, delimiter] of [
         ['', ''],

@@ -135,12 +135,10 @@ export const objectCases: readonly Case[] = [
       async function count(): Promise<void> {
         for (let attempt = 0; attempt < 12; attempt++) {
           const etag = (await get(api, 'counter'))?.etag ?? ''
-          try {
-            await put(api, 'counter', { etag: String(Number(etag) + 1) }, { ifMatch: [etag] })
-            wins++
-          } catch (error) {
-            await failsWith(Promise.reject(error as Error), FailureCode.PRECONDITION_FAILED)
-          }
+          const swap = put(api, 'counter', { etag: String(Number(etag) + 1) }, { ifMatch: [etag] })
+          const [outcome] = await Promise.allSettled([swap])
+          if (outcome?.status === 'fulfilled') wins++
+          else await failsWith(swap, FailureCode.PRECONDITION_FAILED)
         }
       }
       await Promise.all(Array.from({ length: 8 }, count))
@@ -161,7 +159,7 @@ export const objectCases: readonly Case[] = [
       }
       async function read(how: 'get' | 'list'): Promise<void> {
         let seen = 0
-        while (latest < 60) {
+        for (let done = false; !done; done = latest === 60) {
           const before = Math.max(latest, seen)
           const etag =
             how === 'get'

@@ -90,10 +90,10 @@ export const uploadCases: readonly Case[] = [
       const parts = [await putPart(api, 'k', uploadId, 1), await putPart(api, 'k', uploadId, 2)]
       const first = await complete(api, 'k', uploadId, parts, {
         conditions: { ifNoneMatchAny: true },
-      } as object)
+      })
       const again = await complete(api, 'k', uploadId, parts, {
         conditions: { ifNoneMatchAny: true },
-      } as object)
+      })
       assert.deepEqual([again.version, again.lastModifiedMs], [first.version, first.lastModifiedMs])
       await failsWith(complete(api, 'k', uploadId, parts, { etag: 'other' }), NO_SUCH_UPLOAD)
       assert.deepEqual(await garbage(api), [])
@@ -107,8 +107,7 @@ export const uploadCases: readonly Case[] = [
       await createBucket(api)
       const uploadId = await startUpload(api, 'k')
       const [one, two] = [await putPart(api, 'k', uploadId, 1, 3), await putPart(api, 'k', uploadId, 2, 3)]
-      const many = (parts: object[]) =>
-        complete(api, 'k', uploadId, [], { parts, partBytesMin: 5n } as object)
+      const many = (parts: object[]) => complete(api, 'k', uploadId, [], { parts, partBytesMin: 5n })
       await failsWith(many([]), INVALID_REQUEST)
       await failsWith(many([two, one]), INVALID_REQUEST)
       await failsWith(many([{ partNumber: 1, etag: 'x' }]), INVALID_PART, { PartNumber: '1', ETag: 'x' })
@@ -124,7 +123,7 @@ export const uploadCases: readonly Case[] = [
       assert.equal(await get(api, 'k'), undefined)
       await put(api, 'k')
       const conditions = { ifNoneMatchAny: true }
-      await failsWith(complete(api, 'k', uploadId, [two], { conditions } as object), PRECONDITION_FAILED)
+      await failsWith(complete(api, 'k', uploadId, [two], { conditions }), PRECONDITION_FAILED)
       assert.deepEqual(await garbage(api), [])
       await complete(api, 'k', uploadId, [two])
       await failsWith(complete(api, 'k', '0'.repeat(32), [two]), NO_SUCH_UPLOAD)

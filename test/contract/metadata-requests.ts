@@ -9,7 +9,7 @@ export const BUCKET = 'bucket'
 export const OWNER = '123456789012'
 
 /** A different identifier each time. */
-export function identifiers(): () => string {
+function identifiers(): () => string {
   let count = 0
   return () => `0193f0000000${(++count).toString(16).padStart(20, '0')}`
 }

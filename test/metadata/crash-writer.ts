@@ -15,7 +15,7 @@ async function write(writer: number): Promise<never> {
     const key = `${writer}/${index % 5}`
     const version = `${run}${writer}${index}`.padStart(32, '0')
     const { object } = await api.call('commitObject', { object: objectInit(key, { version }) })
-    process.stdout.write(`${key} ${object?.version} ${index}\n`)
+    process.stdout.write(`${key} ${object?.version ?? ''} ${index}\n`)
   }
 }
 

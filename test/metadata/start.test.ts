@@ -150,7 +150,7 @@ test('after the engine failed, writes are refused and reads tell what is durable
 
 test('nothing is read before it is durable, and no refusal tells of it', async () => {
   class SlowEngine extends MemoryEngine {
-    gate: Promise<void> | undefined
+    gate: Promise<undefined> | undefined
     override async commit(batch: EngineBatch): Promise<void> {
       await this.gate
       await super.commit(batch)
@@ -159,7 +159,7 @@ test('nothing is read before it is durable, and no refusal tells of it', async (
   const engine = new SlowEngine()
   const { api, close } = await startOn(engine, metadataConfig(), world)
   await createBucket(api)
-  const gate = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<undefined>()
   engine.gate = gate.promise
   const order: string[] = []
   const creating = put(api, 'k', {}, { ifNoneMatchAny: true }).then(() => order.push('created'))
@@ -171,7 +171,7 @@ test('nothing is read before it is durable, and no refusal tells of it', async (
     await world.nextTurn()
   }
   assert.deepEqual(order, [])
-  gate.resolve()
+  gate.resolve(undefined)
   await Promise.all([creating, refusing])
   assert.notEqual(await get(api, 'k'), undefined)
   await close()
