@@ -53,6 +53,9 @@ export const checksumTraits: Readonly<Record<ChecksumAlgorithm, ChecksumTraits>>
   XXHASH128: traits('XXHASH128', 16, 'COMPOSITE'),
 }
 
+/** What S3 computes and stores when the client names no algorithm. */
+export const defaultChecksumAlgorithm: ChecksumAlgorithm = 'CRC64NVME'
+
 const all = Object.values(checksumTraits)
 const byName: ReadonlyMap<string, ChecksumAlgorithm> = new Map(all.map((t) => [t.algorithm, t.algorithm]))
 const byHeader: ReadonlyMap<string, ChecksumAlgorithm> = new Map(all.map((t) => [t.header, t.algorithm]))

@@ -151,6 +151,10 @@ export const s3Errors = {
     'The content of the form does not meet the conditions specified in the policy document.',
   ),
   InvalidRange: definition(416, 'The requested range is not satisfiable'),
+  InvalidRedirectLocation: definition(
+    400,
+    "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+  ),
   InvalidRegion: definition(
     403,
     "You've attempted to create a Multi-Region Access Point in a Region that you haven't opted in to.",

@@ -9,7 +9,7 @@ import {
 import type { Checksum, ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 
 /** S3's type of objects that were stored without one. */
-const DEFAULT_CONTENT_TYPE = 'binary/octet-stream'
+export const DEFAULT_CONTENT_TYPE = 'binary/octet-stream'
 
 type Described =
   | 'ETag'
@@ -57,7 +57,7 @@ export type ChecksumMembers = { [Member in `Checksum${ChecksumAlgorithm}`]?: str
 }
 
 /** `ChecksumCRC32` and its like, and their type. */
-export function checksumMembers(checksums: readonly Checksum[]): ChecksumMembers {
+export function checksumMembers(checksums: readonly Omit<Checksum, '$typeName'>[]): ChecksumMembers {
   const members: ChecksumMembers = {}
   for (const { algorithm, value, type } of checksums) {
     const name = checksumAlgorithmNamed(algorithm)

@@ -19,6 +19,7 @@ import { clusterFailure } from './failures.ts'
 import { operation, type OperationRow } from './operation.ts'
 import type { S3Services } from './services.ts'
 import { refuseUnsupported } from './unsupported.ts'
+import { writeRows } from './write-rows.ts'
 
 export function s3Table(services: S3Services): readonly OperationRow[] {
   const rows: readonly OperationRow[] = [
@@ -78,6 +79,7 @@ export function s3Table(services: S3Services): readonly OperationRow[] {
       's3:ListBucket',
       listObjectsV2(services),
     ),
+    ...writeRows(services),
   ]
   return rows.map((row) => withTraits(row, services))
 }
