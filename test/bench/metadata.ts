@@ -102,8 +102,9 @@ let written = 0
 async function bestOf(rounds: number, measures: readonly (() => Promise<number>)[]): Promise<number[]> {
   const best = measures.map(() => 0)
   for (let round = 0; round < rounds; round++) {
-    for (const [index, measure] of measures.entries())
+    for (const [index, measure] of measures.entries()) {
       best[index] = Math.max(best[index] ?? 0, await measure())
+    }
   }
   return best
 }
