@@ -1,0 +1,123 @@
+/** A whole cluster in this process: metadata in memory, six storage nodes on disks in memory, and a gateway on a port. */
+import { startGateway } from '../../gateway/main.ts'
+import { defaultPools, startMetadata } from '../../metadata/main.ts'
+import type { MetadataApi, MetadataOperation } from '../../proto/metadata-api.ts'
+import type { ShardService } from '../../proto/shard-transport.ts'
+import { systemClock } from '../../runtime/clock/system-clock.ts'
+import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
+import { silentLog } from '../../runtime/log/pino-log.ts'
+import { systemRandom } from '../../runtime/random/system-random.ts'
+import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
+import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
+import { startMembership } from '../../storage-node/membership.ts'
+import { StorageNode } from '../../storage-node/node.ts'
+
+const CLUSTER_ID = 'conformance'
+const ZONES = ['zone-a', 'zone-b', 'zone-c']
+const nodes = ZONES.flatMap((zone) => [1, 2].map((number) => ({ id: `${zone}-${number}`, zone, weight: 1 })))
+
+/** What tests may break. */
+export interface Faults {
+  /** Storage nodes that cannot be reached. */
+  readonly unreachable: Set<string>
+  /** Called before every request of the gateway to metadata; what it returns is thrown. */
+  metadata: (operation: MetadataOperation) => Error | undefined
+}
+
+export interface TestCluster {
+  /** `host:port` of S3. */
+  readonly address: string
+  readonly metadata: MetadataApi
+  readonly nodes: readonly string[]
+  readonly faults: Faults
+  close(): Promise<void>
+}
+
+export interface TestClusterOptions {
+  readonly region: string
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** Buckets are served as `<bucket>.<domain>` too. */
+  readonly domains: readonly string[]
+}
+
+export async function startTestCluster({
+  region,
+  credentials,
+  domains,
+}: TestClusterOptions): Promise<TestCluster> {
+  const world = { clock: systemClock, random: systemRandom, log: silentLog }
+  const metadata = await startMetadata(
+    {
+      engine: 'memory',
+      dataDirectory: '',
+      listen: false,
+      host: '',
+      port: 0,
+      secret: '',
+      clusterId: CLUSTER_ID,
+      bootstrap: { nodes, pools: defaultPools() },
+    },
+    world,
+  )
+  const services = new Map<string, ShardService>()
+  const closing: (() => Promise<void>)[] = []
+  for (const { id, zone } of nodes) {
+    const identity = { nodeId: id, zone, clusterId: CLUSTER_ID }
+    const ports = { ...world, disk: new MemoryDisk(), index: new MemoryIndex() }
+    const member = await StorageNode.open(identity, ports)
+    const membership = startMembership({
+      ...world,
+      member,
+      address: '',
+      clusterId: CLUSTER_ID,
+      metadata: metadata.api,
+    })
+    services.set(id, member)
+    closing.push(
+      () => membership.close(),
+      () => member.close(),
+    )
+  }
+  await allUp(metadata.api)
+  const faults: Faults = { unreachable: new Set(), metadata: () => undefined }
+  const gateway = await startGateway(
+    { host: '127.0.0.1', port: 0, domains, region, credentials },
+    {
+      ...world,
+      metadata: breakable(metadata.api, faults),
+      shards: createInProcessShardTransport((id) =>
+        faults.unreachable.has(id) ? undefined : services.get(id),
+      ),
+    },
+  )
+  return {
+    address: gateway.address,
+    metadata: metadata.api,
+    nodes: nodes.map(({ id }) => id),
+    faults,
+    async close() {
+      await gateway.close(AbortSignal.abort())
+      for (const close of closing) await close()
+      await metadata.close()
+    },
+  }
+}
+
+/** Every node has sent its first heartbeat. */
+async function allUp(metadata: MetadataApi): Promise<void> {
+  for (;;) {
+    const cluster = await metadata.call('getCluster', {})
+    if (cluster.nodes.length === nodes.length) return
+    await systemClock.sleep(1)
+  }
+}
+
+function breakable(metadata: MetadataApi, faults: Faults): MetadataApi {
+  return {
+    async call(operation, request, signal) {
+      const fault = faults.metadata(operation)
+      if (fault !== undefined) throw fault
+      return await metadata.call(operation, request, signal)
+    },
+  }
+}

@@ -1,0 +1,92 @@
+/** What the conformance tests share: one cluster a test file, a client of the AWS SDK, and requests that no SDK sends. */
+import assert from 'node:assert/strict'
+import { after } from 'node:test'
+import { CreateBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
+import { startTestCluster, type TestCluster } from './cluster.ts'
+import { sendRaw, type RawRequest, type RawResponse } from './signed-request.ts'
+
+export interface Conformance extends Pick<TestCluster, 'faults' | 'metadata' | 'nodes'> {
+  /** Path style; one attempt a request, so that errors are seen as they are. */
+  readonly client: S3Client
+  readonly region: string
+  /** `host:port`. */
+  readonly address: string
+  /** Of `client`; everything else is unknown to the gateway. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** Makes a bucket of a name that no other test uses. */
+  newBucket(): Promise<string>
+  /** Sends a request, signed unless it says otherwise. */
+  raw(request: RawRequest): Promise<RawResponse>
+  /** Undoes whatever a test has broken. */
+  heal(): void
+}
+
+/** The host name of virtual-host style requests. */
+export const DOMAIN = 's3.test'
+
+const credentials = { accessKeyId: 'AKIDCONFORMANCE', secretAccessKey: 'conformance/secret+key' }
+
+/** Starts a cluster that ends with the test file. Call it at the top of the file. */
+export async function startConformance(region = 'us-east-1'): Promise<Conformance> {
+  const cluster = await startTestCluster({ region, credentials, domains: [DOMAIN] })
+  const { address, faults, metadata, nodes } = cluster
+  const client = new S3Client({
+    region,
+    credentials,
+    endpoint: `http://${address}`,
+    forcePathStyle: true,
+    maxAttempts: 1,
+  })
+  after(async () => {
+    client.destroy()
+    await cluster.close()
+  })
+  let buckets = 0
+  return {
+    client,
+    region,
+    address,
+    credentials,
+    faults,
+    metadata,
+    nodes,
+    async newBucket() {
+      const Bucket = `conformance-${(buckets += 1)}`
+      await client.send(
+        new CreateBucketCommand({
+          Bucket,
+          ...(region === 'us-east-1'
+            ? {}
+            : { CreateBucketConfiguration: { LocationConstraint: locationOf(region) } }),
+        }),
+      )
+      return Bucket
+    },
+    raw: (request) => sendRaw({ address, region, credentials }, request),
+    heal() {
+      faults.unreachable.clear()
+      faults.metadata = () => undefined
+    },
+  }
+}
+
+function locationOf(region: string): 'eu-west-1' | 'eu-central-1' {
+  assert.ok(region === 'eu-west-1' || region === 'eu-central-1', `add ${region} here`)
+  return region
+}
+
+/** For `assert.rejects`: an error of S3 with this code and status, and where given this message. */
+export function s3Error(
+  code: string,
+  status: number,
+  message?: string | RegExp,
+): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof S3ServiceException, `not an S3 error: ${String(error)}`)
+    assert.equal(error.name, code)
+    assert.equal(error.$metadata.httpStatusCode, status)
+    if (message instanceof RegExp) assert.match(error.message, message)
+    else if (message !== undefined) assert.equal(error.message, message)
+    return true
+  }
+}
