@@ -104,8 +104,9 @@ test('shards follow the weights', () => {
     { id: 'y', zone: 'y', weight: 1 },
   ]
   let heavy = 0
-  for (let id = 0; id < groups; id++)
-    {if (chooseSlots(id, 3, two).filter((node) => node === 'x').length === 2) heavy++}
+  for (let id = 0; id < groups; id++) {
+    if (chooseSlots(id, 3, two).filter((node) => node === 'x').length === 2) heavy++
+  }
   assert.ok(Math.abs(heavy / groups - 0.75) < 0.012)
 })
 

@@ -74,8 +74,9 @@ export function engineContract(name: string, open: EngineFactory): void {
                 for (const entry of puts) model.set(textOf(entry.key) ?? '', entry)
               }
               const sorted = [...model.values()].sort((left, right) => compareBytes(left.key, right.key))
-              for (const { key: at, value: wanted } of sorted)
-                {assert.equal(textOf(await engine.get(at)), textOf(wanted))}
+              for (const { key: at, value: wanted } of sorted) {
+                assert.equal(textOf(await engine.get(at)), textOf(wanted))
+              }
               for (const { a, b, limit, reverse } of scans) {
                 const [gte, lt] = compareBytes(a, b) < 0 ? [a, b] : [b, a]
                 const inside = sorted.filter(
