@@ -95,12 +95,13 @@ async function startProcesses(
   { paths, secret }: DataFolder,
   starting: Starting,
 ): Promise<StartedCluster> {
-  const { environment, err, clock, shutdown, signal, waitFor } = starting
+  const { environment, err, clock, random, shutdown, signal, waitFor } = starting
   const onEnded = (service: string, how: string, command: string) => {
     err(`ashlar: ${service} ended (${how}). To start it again:\n        npx ${command}\n`)
   }
   const address = formatAddress({ host: LOOPBACK, port: plan.metadata.port })
-  const { api: metadata, close } = connectMetadata(address, secret, starting)
+  // No log: that metadata comes and goes is said of its process.
+  const { api: metadata, close } = connectMetadata(address, secret, { clock, random })
   shutdown.add('metadata client', close)
   const plans = planProcesses(plan, paths)
   const addresses = await startSeparate({
