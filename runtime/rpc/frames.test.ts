@@ -23,9 +23,9 @@ function listen(): { heard: Heard[]; reader: FrameReader } {
     },
     data(id, piece) {
       const last = heard.at(-1)
-      if (last?.[0] === 'data' && last[1] === id)
-        heard[heard.length - 1] = ['data', id, last[2] + piece.toString('hex')]
-      else heard.push(['data', id, piece.toString('hex')])
+      const before = last?.[0] === 'data' && last[1] === id ? last[2] : undefined
+      if (before !== undefined) heard.pop()
+      heard.push(['data', id, (before ?? '') + piece.toString('hex')])
     },
   })
   return { heard, reader }

@@ -2,7 +2,7 @@ import { SEGMENT_FILES_OPEN_MAX } from '../../core/limits.ts'
 import type { Disk, DiskFile } from '../../runtime/ports/disk.ts'
 import { encodeSegmentHeader, type SegmentHeader } from './format.ts'
 
-export const SEGMENTS_FOLDER = 'segments'
+const SEGMENTS_FOLDER = 'segments'
 const NAME = /^(\d{10})\.seg$/
 
 export function segmentPath(number: number): string {

@@ -42,7 +42,7 @@ import { SHARD_BLOCK_BYTES, SHARD_BYTES_MAX, SHARD_OWNER_BYTES_MAX } from '../..
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { blockCount, crc32c } from '../../runtime/crypto/crc32c.ts'
 
-export const SEGMENT_FORMAT = 1
+const SEGMENT_FORMAT = 1
 export const SEGMENT_HEADER_BYTES = 512
 export const RECORD_HEADER_BYTES = 64
 export const RECORD_ALIGN = 8

@@ -7,8 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -191,8 +190,7 @@ async function overNetwork(folder: string): Promise<Target> {
   })
   const exited = once(child, 'exit')
   if (child.stdout === null) throw new Error('no stdout')
-  const [line]: unknown[] = await once(child.stdout, 'data')
-  const address = String(line).trim()
+  const address = String(await once(child.stdout, 'data')).trim()
   const transport = createNetworkShardTransport({ ...world, secret: 'secret', addressOf: () => address })
   return {
     name: 'network',

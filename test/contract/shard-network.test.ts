@@ -1,7 +1,7 @@
 /** What only a network can do to the shard transport. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { SHARD_BYTES_MAX, SHARD_CONNECTION_BYTES_MAX, SHARD_HELLO_BYTES_MAX } from '../../core/limits.ts'
 import type { GetShard, PutShard, ShardBlocks, ShardService } from '../../proto/shard-transport.ts'
@@ -18,47 +18,10 @@ import {
 } from '../../runtime/shard-transport/network.ts'
 import { serveShards, type ShardServer } from '../../runtime/shard-transport/server.ts'
 import { addressOf, blobOf, bytesOf, putOf } from './shard-requests.ts'
+import { ManualClock } from './manual-clock.ts'
 import { rejectsWith } from './shard-service.ts'
 
-/** Time that runs only when told to. */
-class ManualClock implements Clock {
-  #now = 0
-  #timers: { at: number; run: () => void }[] = []
-
-  nowMs(): number {
-    return systemClock.nowMs()
-  }
-
-  monotonicMs(): number {
-    return this.#now
-  }
-
-  async sleep(): Promise<void> {
-    throw new Error('not used')
-  }
-
-  after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + ms, run }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer)
-    }
-  }
-
-  advance(ms: number): void {
-    const end = this.#now + ms
-    for (;;) {
-      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0]
-      if (next === undefined || next.at > end) break
-      this.#now = next.at
-      this.#timers = this.#timers.filter((other) => other !== next)
-      next.run()
-    }
-    this.#now = end
-  }
-}
-
-const never = (): Promise<never> => new Promise(() => undefined)
+const never = (): Promise<never> => Promise.withResolvers<never>().promise
 
 /** A service that keeps puts in memory; its methods may be replaced. */
 function memoryService(
@@ -245,84 +208,6 @@ test('nobody at the address: unavailable at once, and again when somebody is', a
   transport.close()
   await second.close()
   await rejectsWith(transport.node('n1').put(put), 'unavailable')
-})
-
-/** Accepts connections, answers the hello, and says nothing more: a stopped process whose kernel still listens. */
-async function silentServer(welcome: boolean): Promise<{ server: Server; sockets: Socket[]; port: number }> {
-  const sockets: Socket[] = []
-  const server = createServer((socket) => {
-    sockets.push(socket)
-    socket.on('error', () => undefined)
-    if (welcome) socket.write(emptyFrame('welcome', 0))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  assert.ok(address !== null && typeof address === 'object')
-  return { server, sockets, port: address.port }
-}
-
-for (const welcome of [true, false]) {
-  test(`a node that hangs ${welcome ? 'after' : 'before'} its hello is unavailable in bounded time`, async () => {
-    const { server, sockets, port } = await silentServer(welcome)
-    const clock = new ManualClock()
-    const transport = createNetworkShardTransport({
-      clock,
-      random: systemRandom,
-      log: silentLog,
-      secret: 'secret',
-      addressOf: () => `127.0.0.1:${port}`,
-    })
-    let settled = false
-    const requests = [1, 2, 3].map((blob) =>
-      rejectsWith(
-        transport.node('n1').put(putOf(addressOf(1, blobOf(blob)), bytesOf(SHARD_BYTES_MAX))),
-        'unavailable',
-      ),
-    )
-    const all = Promise.all(requests).then(() => {
-      settled = true
-    })
-    // Time passes only between turns of the event loop, which is all that the sockets of this process need.
-    let passed = 0
-    while (!settled) {
-      await new Promise(setImmediate)
-      if (sockets.length === 0) continue
-      clock.advance(100)
-      passed += 100
-    }
-    await all
-    assert.ok(passed < 10_000, `${passed} ms`)
-    transport.close()
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-}
-
-test('an aborted put settles in bounded time when its data cannot leave the socket, and data is not read after', async () => {
-  const { server, sockets, port } = await silentServer(true)
-  const clock = new ManualClock()
-  const transport = createNetworkShardTransport({
-    clock,
-    random: systemRandom,
-    log: silentLog,
-    secret: 'secret',
-    addressOf: () => `127.0.0.1:${port}`,
-  })
-  const controller = new AbortController()
-  const puts = Array.from({ length: 12 }, (_, i) =>
-    transport.node('n1').put(putOf(addressOf(1, blobOf(i)), bytesOf(SHARD_BYTES_MAX)), controller.signal),
-  )
-  const settled = Promise.allSettled(puts)
-  while (sockets.length === 0) await new Promise(setImmediate)
-  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
-  controller.abort()
-  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
-  clock.advance(300)
-  for (const outcome of await settled) assert.equal(outcome.status, 'rejected')
-  transport.close()
-  for (const socket of sockets) socket.destroy()
-  server.close()
 })
 
 test('an abort reaches the service', async () => {

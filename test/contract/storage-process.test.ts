@@ -11,6 +11,7 @@ import { ShardError, type ShardService } from '../../proto/shard-transport.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { createNodeDisk } from '../../runtime/disk/node-disk.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
 import { openLevelIndex } from '../../storage-node/index/level-index.ts'
@@ -41,11 +42,15 @@ interface Running {
   close(): void
 }
 
-async function start(folder: string): Promise<Running> {
+async function start(folder: string, clock: Clock = systemClock): Promise<Running> {
   const child = spawn(process.execPath, [WORKER, folder, 'secret'], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line]: unknown[] = await once(child.stdout ?? assert.fail(), 'data')
-  const address = String(line).trim()
-  const transport = createNetworkShardTransport({ ...world, secret: 'secret', addressOf: () => address })
+  const address = String(await once(child.stdout ?? assert.fail(), 'data')).trim()
+  const transport = createNetworkShardTransport({
+    ...world,
+    clock,
+    secret: 'secret',
+    addressOf: () => address,
+  })
   return {
     child,
     service: transport.node('n1'),
@@ -110,6 +115,41 @@ test('kill -9 under load, three times: every acknowledged put is there whole, ev
       await node.close()
     }
     assert.ok(put.size > 300 && deleted.size > 50)
+  })
+})
+
+/** Twenty seconds in one. */
+const fastClock: Clock = {
+  ...systemClock,
+  monotonicMs: () => 20 * systemClock.monotonicMs(),
+  after: (ms, run) => systemClock.after(ms / 20, run),
+}
+
+test('a stopped process (SIGSTOP) is unavailable, and serves again when it goes on', async () => {
+  await inFolder(async (folder) => {
+    const { child, service, close } = await start(folder, fastClock)
+    const exited = once(child, 'exit')
+    const put = (blob: number): Promise<void> => service.put(putOf(addressOf(1, blobOf(blob)), bytesOf(1000)))
+    async function putUntilDone(blob: number): Promise<void> {
+      for (let done = false; !done;) {
+        // On the fast clock a busy machine is as good as a dead one.
+        done = await put(blob).then(
+          () => true,
+          (error: unknown) => !(error instanceof ShardError && error.code === 'unavailable'),
+        )
+        if (!done) await systemClock.sleep(10)
+      }
+    }
+    await putUntilDone(1)
+    child.kill('SIGSTOP')
+    await assert.rejects(put(2), { code: 'unavailable' })
+    await assert.rejects(put(2), { code: 'unavailable' })
+    child.kill('SIGCONT')
+    await putUntilDone(3)
+    await service.get({ address: addressOf(1, blobOf(3)), epoch: 1 })
+    close()
+    child.kill('SIGKILL')
+    await exited
   })
 })
 
