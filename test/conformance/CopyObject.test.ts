@@ -9,7 +9,7 @@ import {
 import { toBase64 } from '../../core/checksum/base64.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { s3Error, startConformance } from './harness.ts'
-import { uploadParts } from './multipart.ts'
+import { uploadParts } from './uploads.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
 
 const { client, raw, newBucket, metadata } = await startConformance()

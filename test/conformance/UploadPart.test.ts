@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { AbortMultipartUploadCommand, ListPartsCommand, UploadPartCommand } from '@aws-sdk/client-s3'
+import { toBase64 } from '../../core/checksum/base64.ts'
+import { checksumOf } from '../../runtime/crypto/checksum.ts'
+import { md5Hex, patternOf } from './bodies.ts'
+import { s3Error, startConformance } from './harness.ts'
+import { begin } from './uploads.ts'
+
+const { client, raw, newBucket } = await startConformance()
+const Bucket = await newBucket()
+const Body = patternOf(100_000)
+const crc = (algorithm: 'CRC32' | 'CRC32C' | 'CRC64NVME'): string => toBase64(checksumOf(algorithm, Body))
+
+test('a part is kept under its MD5, and one sent again replaces it', async () => {
+  const place = await begin(client, Bucket, 'key')
+  for (const body of [Buffer.from('before'), Body]) {
+    const { ETag } = await client.send(new UploadPartCommand({ ...place, PartNumber: 10_000, Body: body }))
+    assert.equal(ETag, `"${md5Hex(body)}"`)
+  }
+  const { Parts = [] } = await client.send(new ListPartsCommand(place))
+  assert.deepEqual(
+    Parts.map(({ PartNumber, Size, ETag }) => [PartNumber, Size, ETag]),
+    [[10_000, Body.length, `"${md5Hex(Body)}"`]],
+  )
+})
+
+test('an empty part is a part', async () => {
+  const place = await begin(client, Bucket, 'empty')
+  const { ETag } = await client.send(new UploadPartCommand({ ...place, PartNumber: 1, Body: '' }))
+  assert.equal(ETag, `"${md5Hex('')}"`)
+})
+
+describe('part numbers', () => {
+  for (const number of ['0', '10001', '-1', 'one', '']) {
+    test(`"${number}" is InvalidArgument`, async () => {
+      const { UploadId } = await begin(client, Bucket, 'numbers')
+      const answer = await raw({
+        method: 'PUT',
+        target: `/${Bucket}/numbers?partNumber=${number}&uploadId=${UploadId}`,
+        body: 'x',
+      })
+      assert.deepEqual([answer.status, answer.code], [400, 'InvalidArgument'])
+      assert.match(answer.body, /<Message>Part number must be an integer between 1 and 10000, inclusive</)
+      assert.match(answer.body, new RegExp(`<ArgumentValue>${number}</ArgumentValue>`))
+    })
+  }
+})
+
+describe('uploads that are not there', () => {
+  const send = (Key: string, UploadId: string, bucket = Bucket) =>
+    client.send(new UploadPartCommand({ Bucket: bucket, Key, UploadId, PartNumber: 1, Body: 'x' }))
+
+  test('aborted, of another key, never given, or no id at all', async () => {
+    const place = await begin(client, Bucket, 'aborted')
+    await client.send(new AbortMultipartUploadCommand(place))
+    await assert.rejects(send('aborted', place.UploadId), s3Error('NoSuchUpload', 404))
+    const live = await begin(client, Bucket, 'live')
+    await assert.rejects(send('another', live.UploadId), s3Error('NoSuchUpload', 404))
+    for (const id of ['f'.repeat(32), 'F'.repeat(32), '../../etc', '\u0000', 'x'.repeat(2000)]) {
+      await assert.rejects(send('live', id), s3Error('NoSuchUpload', 404))
+    }
+  })
+
+  test('in a bucket that is not there, NoSuchBucket', async () => {
+    await assert.rejects(send('x', 'f'.repeat(32), 'no-such-bucket'), s3Error('NoSuchBucket', 404))
+    await assert.rejects(send('x', 'no id', 'no-such-bucket'), s3Error('NoSuchBucket', 404))
+  })
+})
+
+describe('checksums', () => {
+  const put = (target: string, headers: Record<string, string>) =>
+    raw({ method: 'PUT', target, headers, body: Body })
+  const targetOf = ({ Key, UploadId }: { Key: string; UploadId: string }) =>
+    `/${Bucket}/${Key}?partNumber=1&uploadId=${UploadId}`
+
+  test('an upload without one: the part’s is confirmed and answered, CRC64NVME is what is kept', async () => {
+    const place = await begin(client, Bucket, 'without', { ChecksumAlgorithm: undefined })
+    const none = await put(targetOf(place), {})
+    assert.equal(none.headers['x-amz-checksum-crc64nvme'], crc('CRC64NVME'))
+    const sent = await put(targetOf(place), { 'x-amz-checksum-crc32': crc('CRC32') })
+    assert.equal(sent.headers['x-amz-checksum-crc32'], crc('CRC32'))
+    const { Parts = [], ChecksumAlgorithm } = await client.send(new ListPartsCommand(place))
+    assert.equal(Parts[0]?.ChecksumCRC64NVME, crc('CRC64NVME'))
+    assert.equal(ChecksumAlgorithm, undefined)
+    const wrong = await put(targetOf(place), { 'x-amz-checksum-crc32': 'AAAAAA==' })
+    assert.deepEqual([wrong.status, wrong.code], [400, 'BadDigest'])
+  })
+
+  for (const type of ['COMPOSITE', 'FULL_OBJECT'] as const) {
+    test(`an upload with CRC32C, ${type}: the part must bring one`, async () => {
+      const place = await begin(client, Bucket, 'with', { ChecksumAlgorithm: 'CRC32C', ChecksumType: type })
+      const sent = await put(targetOf(place), { 'x-amz-checksum-crc32c': crc('CRC32C') })
+      assert.equal(sent.headers['x-amz-checksum-crc32c'], crc('CRC32C'))
+      const wrong = await put(targetOf(place), { 'x-amz-checksum-crc32c': 'AAAAAA==' })
+      assert.deepEqual([wrong.status, wrong.code], [400, 'BadDigest'])
+      for (const [headers, actual] of [
+        [{ 'x-amz-checksum-crc32': crc('CRC32') }, 'crc32'],
+        [{}, 'null'],
+      ] as const) {
+        const other = await put(targetOf(place), headers)
+        assert.deepEqual([other.status, other.code], [400, 'InvalidRequest'])
+        const message = `Checksum Type mismatch occurred, expected checksum Type: crc32c, actual checksum Type: ${actual}`
+        assert.ok(other.body.includes(message), other.body)
+      }
+    })
+  }
+})
+
+test('more than 5 GiB is EntityTooLarge', async () => {
+  const { UploadId } = await begin(client, Bucket, 'large')
+  const answer = await raw({
+    method: 'PUT',
+    target: `/${Bucket}/large?partNumber=1&uploadId=${UploadId}`,
+    headers: {
+      'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+      'x-amz-decoded-content-length': String(5 * 1024 ** 3 + 1),
+    },
+  })
+  assert.deepEqual([answer.status, answer.code], [400, 'EntityTooLarge'])
+})
+
+test('a key of the client’s own is not built', async () => {
+  const { UploadId } = await begin(client, Bucket, 'sse')
+  const name = 'x-amz-server-side-encryption-customer-algorithm'
+  const answer = await raw({
+    method: 'PUT',
+    target: `/${Bucket}/sse?partNumber=1&uploadId=${UploadId}`,
+    headers: { [name]: 'AES256' },
+    body: 'x',
+  })
+  assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'])
+  assert.match(answer.body, new RegExp(`<Header>${name}</Header>`))
+})
