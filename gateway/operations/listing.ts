@@ -4,11 +4,10 @@
  */
 import { ObjectStorageClass, type _Object } from '@aws-sdk/client-s3'
 import { checksumAlgorithmNamed } from '../../core/checksum/algorithms.ts'
-import { LIST_ENTRIES_MAX } from '../../core/limits.ts'
 import type { ObjectSummary } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
-import { invalidArgument } from '../errors/s3-error.ts'
 import { listingEncoder } from '../rules/encoding-type.ts'
+import { requireListLimit } from './list-limit.ts'
 import { checksumTypeOf, isOneOf } from './object-members.ts'
 
 export interface ListingInput {
@@ -45,9 +44,6 @@ export interface ListingOptions {
   readonly owners: boolean
 }
 
-/** The largest value of a 32-bit integer; S3 takes it and answers at most 1,000. */
-const MAX_KEYS_MAX = 2 ** 31 - 1
-
 /**
  * One page. An empty delimiter counts as none.
  * @throws {S3Error} InvalidArgument for a negative `max-keys`
@@ -55,15 +51,11 @@ const MAX_KEYS_MAX = 2 ** 31 - 1
  */
 export async function listPage(
   metadata: MetadataApi,
-  { Bucket, Prefix = '', Delimiter = '', EncodingType, MaxKeys = LIST_ENTRIES_MAX }: ListingInput,
+  { Bucket, Prefix = '', Delimiter = '', EncodingType, MaxKeys }: ListingInput,
   { after, owners }: ListingOptions,
   signal: AbortSignal,
 ): Promise<ListingPage> {
-  if (MaxKeys < 0 || MaxKeys > MAX_KEYS_MAX) {
-    const message = `Argument maxKeys must be an integer between 0 and ${MAX_KEYS_MAX}`
-    throw invalidArgument('maxKeys', String(MaxKeys), message)
-  }
-  const limit = Math.min(MaxKeys, LIST_ENTRIES_MAX)
+  const limit = requireListLimit('maxKeys', MaxKeys)
   const encode = listingEncoder(EncodingType)
   const page = await metadata.call(
     'listObjects',

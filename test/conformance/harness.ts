@@ -90,3 +90,9 @@ export function s3Error(
     return true
   }
 }
+
+/** The HTTP status of an answer that the SDK threw. */
+export function statusOf(error: unknown): number | undefined {
+  assert.ok(error instanceof S3ServiceException, `not an S3 error: ${String(error)}`)
+  return error.$metadata.httpStatusCode
+}
