@@ -11,7 +11,8 @@ import { newIdentifier } from '../runtime/random/identifier.ts'
 import { createStore, defaultComputeWorkers } from '../store/store.ts'
 import { createAuthenticator } from './authenticate/authenticate.ts'
 import { createGateway, rootOnly } from './gateway.ts'
-import type { AccessRecord, Account } from './http/ports.ts'
+import { accessLog } from './http/access-log.ts'
+import type { Account } from './http/ports.ts'
 import { s3Table } from './operations/table.ts'
 
 export interface GatewayConfig {
@@ -70,7 +71,7 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
     clock,
     random,
     log,
-    recorders: [(record) => logAccess(log, record)],
+    recorders: [accessLog(log)],
     domains,
     region,
   })
@@ -89,10 +90,6 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
       await store.close()
     },
   }
-}
-
-function logAccess(log: Log, record: AccessRecord): void {
-  log.info('request', { ...record })
 }
 
 function addressOf(host: string, bound: { port: number } | string | null): string {

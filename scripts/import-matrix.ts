@@ -61,8 +61,16 @@ export const rooms: Readonly<Record<string, Room>> = {
   scripts: { imports: ['core'], external: true },
 }
 
+/** Fakes and helpers of unit tests that lie beside the code. Only tests and each other may import them. */
+export const testSupport = /(^|\/)(testing\/|testing\.ts$|test-support\.ts$)/
+
 /** Paths that adapt the real world, or choose who does: all of `ambient` is theirs to use. */
-export const worldly: readonly RegExp[] = [/^(runtime|scripts|test|cli)\//, /(^|\/)main\.ts$/, /\.test\.ts$/]
+export const worldly: readonly RegExp[] = [
+  /^(runtime|scripts|test|cli)\//,
+  /(^|\/)main\.ts$/,
+  /\.test\.ts$/,
+  testSupport,
+]
 
 /**
  * Ambient sources of non-determinism. Elsewhere they are passed in as ports (runtime/ports), so that the

@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
-import { rooms } from '../import-matrix.ts'
+import { rooms, testSupport } from '../import-matrix.ts'
 import { type Imported, importVisitor, pathOf, type Rule } from './imported.ts'
 
 /** The top-level directory of `path`, or undefined for files at the top (their imports are nobody's business). */
@@ -21,6 +21,9 @@ function fault(path: string, { specifier, typeOnly }: Imported): string | undefi
   }
   const target = posix.join(posix.dirname(path), specifier)
   const to = roomOf(target)
+  if (testSupport.test(target) && from !== 'test' && !path.endsWith('.test.ts') && !testSupport.test(path)) {
+    return `only tests may import ${target}`
+  }
   if (to === from) return undefined
   if (room.imports.includes(to ?? target)) return undefined
   if (to === undefined || to === '..') return `${from}/ may not import files outside the rooms (${specifier})`

@@ -224,6 +224,14 @@ export const plants: Readonly<Record<string, readonly Plant[]>> = {
       named: ['metadata/planted.ts', 'metadata/ may not import store/'],
     },
     {
+      what: 'the fakes of tests in a service',
+      files: {
+        'store/testing/fake.ts': 'export const fake = 1\n',
+        'store/planted.ts': "import { fake } from './testing/fake.ts'\nexport const f = fake\n",
+      },
+      named: ['store/planted.ts', 'only tests may import store/testing/fake.ts'],
+    },
+    {
       what: 'a dynamic import across rooms',
       files: { 'metadata/planted.ts': "export const f = async () => await import('../store/read.ts')\n" },
       named: ['metadata/planted.ts', 'metadata/ may not import store/'],
