@@ -11,7 +11,7 @@ export interface GatherRequest {
 }
 
 /** Too few of the candidates could be had. */
-export class TooFew extends Error {
+class TooFew extends Error {
   override readonly name = 'TooFew'
 }
 

@@ -102,7 +102,7 @@ export function acceptAny(digests: ReadonlyMap<DigestName, Uint8Array>): Accepte
 }
 
 /** Each chunk in the same buffer, as the contract of a content allows: what is kept by reference is soon wrong. */
-export async function* inChunks(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
+async function* inChunks(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(Math.min(chunkBytes, Math.max(1, bytes.byteLength)))
   for (let at = 0; at < bytes.byteLength; at += chunkBytes) {
     const piece = bytes.subarray(at, at + chunkBytes)
