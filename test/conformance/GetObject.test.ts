@@ -9,7 +9,7 @@ import {
 import fc from 'fast-check'
 import { patternOf } from './bodies.ts'
 import { s3Error, startConformance, statusOf } from './harness.ts'
-import { begin, complete, PART_BYTES, upload } from './multipart.ts'
+import { begin, complete, PART_BYTES, upload } from './uploads.ts'
 
 const { client, newBucket, raw, faults, heal, nodes } = await startConformance()
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { HeadObjectCommand, PutObjectCommand, type HeadObjectCommandInput } from '@aws-sdk/client-s3'
 import { s3Error, startConformance, statusOf, type Conformance } from './harness.ts'
-import { uploadParts } from './multipart.ts'
+import { uploadParts } from './uploads.ts'
 
 const { client, newBucket, raw, faults, nodes, heal } = await startConformance()
 
