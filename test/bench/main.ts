@@ -42,6 +42,11 @@ const benchmarks: readonly Benchmark[] = [
     what: 'the metadata service: commits, gets and listings, in process and over gRPC, beside the fsync of the disk',
     load: () => import('./metadata.ts'),
   },
+  {
+    name: 'cluster',
+    what: 'whole clusters over HTTP: MB/s, ops/s, CPU and memory, beside the least a server of objects can do',
+    load: () => import('./cluster.ts'),
+  },
 ]
 
 function list(): string {

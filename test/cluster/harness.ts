@@ -1,7 +1,6 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import { readCredentials, type Credentials } from '../../cli/folder/credentials.ts'
@@ -45,13 +44,21 @@ export interface ClusterOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
+/** What a cluster belongs to, a test (TestContext) or a benchmark: what is given to `after` is run at its end. */
+export interface Lifetime {
+  after(end: () => Promise<void>): void
+  diagnostic(message: string): void
+  /** Without it the logs are shown. Node's own types lack it as yet. */
+  readonly passed?: boolean
+}
+
 /** Lines of each log that are shown when a test fails. */
 const LOG_LINES = 40
 
 const POLL_MS = 25
 
 /** A folder that is gone after the test. */
-export async function temporaryFolder(t: TestContext): Promise<string> {
+export async function temporaryFolder(t: Lifetime): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ashlar-cluster-'))
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
@@ -68,7 +75,7 @@ export async function freePort(count = 1): Promise<number> {
 }
 
 /** Starts a cluster and waits until it says that it is ready. Everything it started ends with the test. */
-export async function startCluster(t: TestContext, options: ClusterOptions = {}): Promise<Cluster> {
+export async function startCluster(t: Lifetime, options: ClusterOptions = {}): Promise<Cluster> {
   const { separate = false, gateways = 1, args = [], environment = {} } = options
   const folder = join(await temporaryFolder(t), 'data')
   const paths = dataPaths(folder)
@@ -84,8 +91,7 @@ export async function startCluster(t: TestContext, options: ClusterOptions = {})
 
   t.after(async () => {
     for (const client of clients) client.destroy()
-    // Node's own types lack it as yet.
-    if (!(t as { readonly passed?: boolean }).passed) t.diagnostic(await collectLogs(main, paths))
+    if (t.passed !== true) t.diagnostic(await collectLogs(main, paths))
     for (const pid of await servicePids(paths)) killNow(pid)
     for (const running of [main, ...byHand.values()]) killNow(running.pid)
     await Promise.all([main, ...byHand.values()].map(({ ended }) => ended))

@@ -1,0 +1,18 @@
+/** What Linux knows of other processes. */
+import { readFile } from 'node:fs/promises'
+
+/** CPU seconds of a process, all its threads, user and system, those that ended included; ticks of 10 ms. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8')
+  // The name of the program, in brackets, may hold anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+/** The most memory a process ever held resident, in bytes. */
+export async function peakBytesOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8')
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1]
+  if (kib === undefined) throw new Error(`process ${pid} has no VmHWM`)
+  return Number(kib) * 1024
+}
