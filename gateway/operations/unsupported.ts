@@ -4,7 +4,8 @@
  * A value that asks for what happens anyway passes: `x-amz-acl: private`, `x-amz-storage-class: STANDARD`,
  * `versionId=null`. Left out on purpose, because S3 ignores them too where there is nothing they could act on:
  * `x-amz-request-payer` without Requester Pays, `x-amz-mfa` without MFA delete, `x-amz-bypass-governance-retention`
- * without Object Lock, `x-amz-tagging-directive` without tags, `x-amz-optional-object-attributes` without archives.
+ * without Object Lock, `x-amz-tagging-directive` without tags, `x-amz-annotation-directive` without annotations,
+ * `x-amz-optional-object-attributes` without archives.
  */
 import { S3Error } from '../errors/s3-error.ts'
 

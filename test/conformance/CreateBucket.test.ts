@@ -70,8 +70,8 @@ describe('location constraints', () => {
   ] as const
   for (const [what, { raw }, constraint, wanted] of refused) {
     test(`refused: ${what}`, async () => {
-      const element = `<LocationConstraint>${constraint}</LocationConstraint>`
-      const body = constraint === undefined ? '' : document(element)
+      const body =
+        constraint === undefined ? '' : document(`<LocationConstraint>${constraint}</LocationConstraint>`)
       const { status, code } = await raw({ method: 'PUT', target: '/nowhere', body })
       assert.deepEqual([status, code], [400, wanted])
     })
@@ -79,13 +79,13 @@ describe('location constraints', () => {
 })
 
 describe('what is not built is refused by name', () => {
-  const headers: readonly (readonly [string, string])[] = [
+  const unbuilt: readonly (readonly [string, string])[] = [
     ['x-amz-acl', 'public-read'],
     ['x-amz-grant-read', 'id=abc'],
     ['x-amz-bucket-object-lock-enabled', 'true'],
     ['x-amz-object-ownership', 'ObjectWriter'],
   ]
-  for (const [name, value] of headers) {
+  for (const [name, value] of unbuilt) {
     test(`${name}: ${value}`, async () => {
       const answer = await classic.raw({ method: 'PUT', target: '/unbuilt', headers: { [name]: value } })
       assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'])

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import { StoreError, type StoreErrorCode } from '../../store/api.ts'
+import { clusterFailure } from './failures.ts'
+
+/** Statuses that the SDKs of AWS try again. */
+const retried = [500, 502, 503, 504]
+
+test('every failure of metadata has an answer; a refusal has its own name, a failure is retried', () => {
+  const codes = Object.values(FailureCode).filter((code) => typeof code === 'number')
+  assert.ok(codes.length > 10)
+  for (const code of codes) {
+    const failure = clusterFailure(new MetadataError(code, 'internal detail', { Key: 'k' }))
+    assert.ok(failure)
+    assert.doesNotMatch(failure.message, /internal detail/)
+    assert.deepEqual(failure.fields, { Key: 'k' })
+    const isFailure = code < FailureCode.NO_SUCH_BUCKET || code === FailureCode.UNKNOWN_NODE
+    assert.equal(retried.includes(failure.status), isFailure, failure.code)
+  }
+})
+
+test('what the store could not do is retried', () => {
+  const codes: readonly [StoreErrorCode, string, number][] = [
+    ['unwritable', 'ServiceUnavailable', 503],
+    ['unknown', 'ServiceUnavailable', 503],
+    ['unreadable', 'ServiceUnavailable', 503],
+    ['overloaded', 'SlowDown', 503],
+    ['size-mismatch', 'InternalError', 500],
+  ]
+  for (const [code, name, status] of codes) {
+    const failure = clusterFailure(new StoreError(code, 'internal detail'))
+    assert.deepEqual([failure?.code, failure?.status], [name, status])
+  }
+})
+
+test('anything else is not a failure of the cluster', () => {
+  assert.equal(clusterFailure(new TypeError('a bug')), undefined)
+  assert.equal(clusterFailure(undefined), undefined)
+})

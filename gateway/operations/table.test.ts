@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { Store } from '../../store/api.ts'
+import { readOperation } from '../schema/model.ts'
+import { s3Table } from './table.ts'
+import { refuseUnsupported } from './unsupported.ts'
+
+const unused = (): never => {
+  throw new Error('no operation runs here')
+}
+const store: Store = {
+  metadata: { call: unused },
+  putObject: unused,
+  putPart: unused,
+  readObject: unused,
+}
+const rows = s3Table({ store, newUploadId: unused })
+
+/** Members of inputs that handlers read, or the body's stage does. */
+const read = new Set(
+  `Body Bucket BucketRegion CacheControl ChecksumAlgorithm ChecksumMode ChecksumType ContentDisposition ContentEncoding
+   ContentLanguage ContentLength ContentMD5 ContentType ContinuationToken CopySource CopySourceIfMatch
+   CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince CopySourceRange CreateBucketConfiguration
+   Delete Delimiter EncodingType ExpectedBucketOwner ExpectedSourceBucketOwner Expires FetchOwner IfMatch IfModifiedSince
+   IfNoneMatch IfUnmodifiedSince Key KeyMarker Marker MaxBuckets MaxKeys MaxParts MaxUploads Metadata MetadataDirective
+   MpuObjectSize MultipartUpload PartNumber PartNumberMarker Prefix Range ResponseCacheControl
+   ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires
+   StartAfter UploadId UploadIdMarker WebsiteRedirectLocation
+   ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumMD5 ChecksumSHA1 ChecksumSHA256 ChecksumSHA512
+   ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64`.split(/\s+/),
+)
+
+/** Those that S3 ignores, too, where there is nothing they could act on; unsupported.ts says what. */
+const withoutEffect = new Set([
+  'AnnotationDirective',
+  'BypassGovernanceRetention',
+  'MFA',
+  'OptionalObjectAttributes',
+  'RequestPayer',
+  'TaggingDirective',
+])
+
+function isRefused(member: string): boolean {
+  try {
+    refuseUnsupported({ [member]: 'a value that no rule lets pass' })
+    return false
+  } catch {
+    return true
+  }
+}
+
+test('no member of an input is ignored: it is read, refused, or has no effect', () => {
+  const met = new Set<string>()
+  for (const { schema } of rows) {
+    const { name, input } = readOperation(schema)
+    for (const member of input.members) {
+      met.add(member.name)
+      const ways = [read.has(member.name), withoutEffect.has(member.name), isRefused(member.name)]
+      assert.equal(ways.filter(Boolean).length, 1, `${name}.${member.name}: decide what it does`)
+    }
+  }
+  for (const member of [...read, ...withoutEffect]) assert.ok(met.has(member), `${member} is in no input`)
+})
+
+test('every row needs an action of S3, and no operation has two rows', () => {
+  for (const { action } of rows) assert.match(action, /^s3:[A-Z][A-Za-z]+$/)
+  const names = rows.map(({ schema }) => readOperation(schema).name)
+  assert.equal(new Set(names).size, names.length)
+})
