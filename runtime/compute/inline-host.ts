@@ -2,7 +2,7 @@
 
 import type { ChecksumAlgorithm } from '../../core/checksum/algorithms.ts'
 import { ComputeError } from './compute-error.ts'
-import type { ComputeHost, ContentWork, StripeProgress } from './compute.ts'
+import type { ComputeHost, ContentWork, StripeProgress } from './host.ts'
 import type { EncodeJob, ReconstructJob } from './messages.ts'
 import { StripeWork } from './stripe-work.ts'
 

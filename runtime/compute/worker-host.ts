@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ChecksumAlgorithm } from '../../core/checksum/algorithms.ts'
 import { ComputeError } from './compute-error.ts'
-import type { ComputeHost, ContentWork, StripeProgress } from './compute.ts'
+import type { ComputeHost, ContentWork, StripeProgress } from './host.ts'
 import type { Answer, EncodeJob, Order, ReconstructJob, WorkerStart } from './messages.ts'
 
 export class WorkerHost implements ComputeHost {

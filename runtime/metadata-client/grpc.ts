@@ -13,21 +13,10 @@ import {
   type MetadataRequestInit,
 } from '../../proto/metadata-api.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { NextTurn } from '../ports/next-turn.ts'
-import type { Random } from '../ports/random.ts'
 import { fromReply, toRequest } from './messages.ts'
-import { Link, type LinkEvents } from './link.ts'
+import { Link, type LinkEvents, type LinkOptions } from './link.ts'
 
-export interface GrpcMetadataOptions {
-  /** `host:port` of the metadata service. */
-  readonly address: string
-  /** The cluster's secret. */
-  readonly secret: string
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly nextTurn: NextTurn
+export interface GrpcMetadataOptions extends LinkOptions {
   /** Time in which a call is answered or fails, reconnecting included. Default METADATA_REQUEST_TIMEOUT_MS. */
   readonly timeoutMs?: number
 }

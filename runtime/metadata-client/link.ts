@@ -8,10 +8,24 @@ import {
 } from '@grpc/grpc-js'
 import { METADATA_RECONNECT_MAX_MS, METADATA_RECONNECT_MIN_MS } from '../../core/limits.ts'
 import type { Reply, ReplyBatch } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { NextTurn } from '../ports/next-turn.ts'
+import type { Random } from '../ports/random.ts'
 import { createClusterToken } from '../rpc/cluster-token.ts'
 import { BatchSender } from './batch-sender.ts'
-import type { GrpcMetadataOptions } from './grpc.ts'
 import { channelOptions, sessionMethod } from './wire.ts'
+
+export interface LinkOptions {
+  /** `host:port` of the metadata service. */
+  readonly address: string
+  /** The cluster's secret. */
+  readonly secret: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly nextTurn: NextTurn
+}
 
 /** What a link tells its client. */
 export interface LinkEvents {
@@ -31,7 +45,7 @@ interface Stream {
 
 /** One stream to the metadata service, opened when wanted and again, after a pause, when it broke. */
 export class Link {
-  readonly #options: GrpcMetadataOptions
+  readonly #options: LinkOptions
   readonly #events: LinkEvents
   readonly #client: Client
   readonly #closing = new AbortController()
@@ -40,7 +54,7 @@ export class Link {
   #failures = 0
   #pausing = false
 
-  constructor(options: GrpcMetadataOptions, events: LinkEvents) {
+  constructor(options: LinkOptions, events: LinkEvents) {
     this.#options = options
     this.#events = events
     this.#client = new Client(options.address, credentials.createInsecure(), channelOptions)

@@ -7,12 +7,23 @@ import {
   SHARD_HELLO_BYTES_MAX,
   SHARD_HELLO_TIMEOUT_MS,
 } from '../../core/limits.ts'
-import { ShardError } from '../../proto/shard-transport.ts'
+import { ShardError, type ShardService } from '../../proto/shard-transport.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
 import { verifyClusterToken } from '../rpc/cluster-token.ts'
 import { FrameWriter } from '../rpc/frame-writer.ts'
 import { emptyFrame, FrameError, FrameReader, type FrameType } from '../rpc/frames.ts'
 import * as messages from '../rpc/shard-messages.ts'
-import type { ShardServerOptions } from './server.ts'
+
+export interface ServerConnectionOptions {
+  readonly service: ShardService
+  /** Callers who mean another node are refused. */
+  readonly nodeId: string
+  /** The cluster's secret, which callers must hold. */
+  readonly secret: string
+  readonly clock: Clock
+  readonly log: Log
+}
 
 /** One request between its first frame and the last byte of its answer. */
 interface InFlight {
@@ -37,7 +48,7 @@ const SLACK = 2
  */
 export class ServerConnection {
   readonly #socket: Socket
-  readonly #options: ShardServerOptions
+  readonly #options: ServerConnectionOptions
   readonly #writer: FrameWriter
   readonly #reader: FrameReader
   readonly #inFlight = new Map<number, InFlight>()
@@ -48,7 +59,7 @@ export class ServerConnection {
   #turnedAway = false
   #draining = false
 
-  constructor(socket: Socket, options: ShardServerOptions) {
+  constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket
     this.#options = options
     this.#writer = new FrameWriter(socket)

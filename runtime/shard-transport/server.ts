@@ -1,23 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { SHARD_CLOSE_GRACE_MS, SHARD_STRANGERS_MAX } from '../../core/limits.ts'
-import type { ShardService } from '../../proto/shard-transport.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import { ServerConnection } from './server-connection.ts'
+import { ServerConnection, type ServerConnectionOptions } from './server-connection.ts'
 
-export interface ShardServerOptions {
-  readonly service: ShardService
-  /** Callers who mean another node are refused. */
-  readonly nodeId: string
+export interface ShardServerOptions extends ServerConnectionOptions {
   /** Loopback unless told otherwise. */
   readonly host?: string
   /** 0: any free one. */
   readonly port: number
-  /** The cluster's secret, which callers must hold. */
-  readonly secret: string
-  readonly clock: Clock
-  readonly log: Log
 }
 
 export interface ShardServer {

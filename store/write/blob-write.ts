@@ -13,7 +13,7 @@ import { INLINE_CONTENT_BYTES_MAX, WRITE_STRIPES_MAX } from '../../core/limits.t
 import { acknowledge } from '../../core/placement/acknowledge.ts'
 import { relocationsOf, type Relocation } from '../../core/placement/relocation.ts'
 import type { ShardOwner } from '../../proto/shard-transport.ts'
-import type { ContentWork } from '../../runtime/compute/compute.ts'
+import type { ContentWork } from '../../runtime/compute/host.ts'
 import {
   shardAt,
   shardView,
