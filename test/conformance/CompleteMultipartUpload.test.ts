@@ -1,0 +1,411 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { describe, test } from 'node:test'
+import {
+  CompleteMultipartUploadCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  S3Client,
+  type CompletedPart,
+} from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
+import { fromBase64, toBase64 } from '../../core/checksum/base64.ts'
+import { checksumOf } from '../../runtime/crypto/checksum.ts'
+import { md5Hex, patternOf, readBody } from './bodies.ts'
+import { s3Error, startConformance } from './harness.ts'
+import { begin, complete, PART_BYTES, upload, uploadParts, type Place } from './uploads.ts'
+
+const { client, raw, newBucket, address, region, credentials, metadata } = await startConformance()
+const Bucket = await newBucket()
+
+const bare = ({ PartNumber, ETag }: CompletedPart): CompletedPart => ({ PartNumber, ETag })
+const finish = (place: Place, document: string, headers: Record<string, string> = {}) =>
+  raw({
+    method: 'POST',
+    target: `/${place.Bucket}/${place.Key}?uploadId=${encodeURIComponent(place.UploadId)}`,
+    headers,
+    body: document,
+  })
+const documentOf = (parts: string): string =>
+  `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts}</CompleteMultipartUpload>`
+const partOf = (number: number, etag: string, more = ''): string =>
+  `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag>${more}</Part>`
+
+/** An upload with one small part. */
+async function started(Key: string, options: Parameters<typeof begin>[3] = {}) {
+  const place = await begin(client, Bucket, Key, options)
+  const { ChecksumAlgorithm } = options
+  const part = await upload(client, place, 1, 'part one', { ChecksumAlgorithm })
+  return { place, part, etag: md5Hex('part one') }
+}
+
+test('the object is its parts in order, under the MD5 of their MD5s', async () => {
+  const { Key, bytes, parts, completed } = await uploadParts(client, Bucket, 'dir/key ü')
+  const md5s = [bytes.subarray(0, PART_BYTES), bytes.subarray(PART_BYTES)].map((part) => md5Hex(part))
+  const etag = `"${createHash('md5')
+    .update(Buffer.from(md5s.join(''), 'hex'))
+    .digest('hex')}-2"`
+  assert.equal(completed.ETag, etag)
+  assert.equal(completed.Bucket, Bucket)
+  assert.equal(completed.Key, Key)
+  assert.equal(completed.Location, `http://${address}/${Bucket}/dir/key%20%C3%BC`)
+  assert.equal(parts.length, 2)
+  assert.ok((await readBody(client, Bucket, Key)).equals(bytes))
+  const head = await client.send(new HeadObjectCommand({ Bucket, Key }))
+  assert.deepEqual([head.ETag, head.ContentLength], [etag, bytes.length])
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
+  assert.deepEqual(Uploads, [])
+})
+
+test('lib-storage’s Upload, four parts at a time', async () => {
+  const bytes = patternOf(3 * PART_BYTES + 17)
+  const params = { Bucket, Key: 'by-upload', Body: bytes }
+  await new Upload({ client, params, partSize: PART_BYTES, queueSize: 4 }).done()
+  assert.ok((await readBody(client, Bucket, 'by-upload')).equals(bytes))
+})
+
+test('parts that are not named are left out', async () => {
+  const place = await begin(client, Bucket, 'some')
+  const named = await upload(client, place, 7, 'seven')
+  await upload(client, place, 3, 'three')
+  await complete(client, place, [bare(named)])
+  assert.equal((await readBody(client, Bucket, 'some')).toString(), 'seven')
+})
+
+test('an object of one empty part', async () => {
+  const place = await begin(client, Bucket, 'nothing')
+  const { ETag } = await complete(client, place, [bare(await upload(client, place, 1, ''))])
+  assert.match(ETag ?? '', /-1"$/)
+  assert.equal((await readBody(client, Bucket, 'nothing')).length, 0)
+})
+
+test('sent again after it succeeded, it is answered the same', async () => {
+  const { place, part } = await started('twice')
+  const first = await complete(client, place, [bare(part)])
+  const second = await complete(client, place, [bare(part)])
+  assert.equal(second.ETag, first.ETag)
+  assert.equal(second.ChecksumCRC64NVME, first.ChecksumCRC64NVME)
+  // But not when other parts are named, nor when the object is another by now.
+  await assert.rejects(
+    complete(client, place, [{ PartNumber: 1, ETag: md5Hex('other') }]),
+    s3Error('NoSuchUpload', 404),
+  )
+  await client.send(new PutObjectCommand({ Bucket, Key: 'twice', Body: 'newer' }))
+  await assert.rejects(complete(client, place, [bare(part)]), s3Error('NoSuchUpload', 404))
+  assert.equal((await readBody(client, Bucket, 'twice')).toString(), 'newer')
+})
+
+describe('ETags', () => {
+  for (const [what, form] of [
+    ['in quotes', (etag: string) => `"${etag}"`],
+    ['escaped', (etag: string) => `&quot;${etag}&quot;`],
+    ['bare', (etag: string) => etag],
+  ] as const) {
+    test(what, async () => {
+      const { place, etag } = await started('quoted')
+      assert.equal((await finish(place, documentOf(partOf(1, form(etag))))).status, 200)
+    })
+  }
+})
+
+describe('documents', () => {
+  const malformed: readonly (readonly [string, string])[] = [
+    ['no part', documentOf('')],
+    ['not closed', '<CompleteMultipartUpload><Part>'],
+    ['another root', '<Other/>'],
+    ['no XML', 'parts, please'],
+    ['a part without a number', documentOf('<Part><ETag>x</ETag></Part>')],
+    ['a part without an ETag', documentOf('<Part><PartNumber>1</PartNumber></Part>')],
+    ['a number that is none', documentOf('<Part><PartNumber>one</PartNumber><ETag>x</ETag></Part>')],
+    ['an unknown element', documentOf(partOf(1, 'x', '<More/>'))],
+    ['a doctype', `<!DOCTYPE a [<!ENTITY b "c">]>${documentOf(partOf(1, '&b;'))}`],
+    ['10,001 parts', documentOf(Array.from({ length: 10_001 }, (_, i) => partOf(i + 1, 'x')).join(''))],
+  ]
+  for (const [what, document] of malformed) {
+    test(`${what}: MalformedXML`, async () => {
+      const { place } = await started('malformed')
+      const answer = await finish(place, document)
+      assert.deepEqual([answer.status, answer.code], [400, 'MalformedXML'])
+    })
+  }
+
+  test('none: InvalidRequest', async () => {
+    const { place } = await started('none')
+    const answer = await finish(place, '')
+    assert.deepEqual([answer.status, answer.code], [400, 'InvalidRequest'])
+    assert.match(answer.body, /You must specify at least one part/)
+  })
+
+  test('part number 0: InvalidArgument', async () => {
+    const { place, etag } = await started('zero')
+    const answer = await finish(place, documentOf(partOf(0, etag)))
+    assert.deepEqual([answer.status, answer.code], [400, 'InvalidArgument'])
+    assert.match(answer.body, /PartNumber must be &gt;= 1/)
+  })
+
+  test('out of order, or twice: InvalidPartOrder', async () => {
+    const { place, etag } = await started('order')
+    for (const numbers of [
+      [2, 1],
+      [1, 1],
+    ]) {
+      const answer = await finish(place, documentOf(numbers.map((number) => partOf(number, etag)).join('')))
+      assert.deepEqual([answer.status, answer.code], [400, 'InvalidPartOrder'])
+      assert.match(answer.body, new RegExp(`<UploadId>${place.UploadId}</UploadId>`))
+    }
+  })
+
+  test('a part that is not there, or has another ETag: InvalidPart', async () => {
+    const { place, etag } = await started('invalid')
+    for (const [number, tag] of [
+      [2, etag],
+      [10_001, etag],
+      [1, md5Hex('other')],
+    ] as const) {
+      const answer = await finish(place, documentOf(partOf(number, tag)))
+      assert.deepEqual([answer.status, answer.code], [400, 'InvalidPart'])
+      const fields = `<UploadId>${place.UploadId}</UploadId><PartNumber>${number}</PartNumber><ETag>${tag}</ETag>`
+      assert.ok(answer.body.includes(fields), answer.body)
+    }
+  })
+})
+
+test('a part under 5 MiB that is not the last: EntityTooSmall', async () => {
+  const { place, etag } = await started('small')
+  await upload(client, place, 2, 'part one')
+  const answer = await finish(place, documentOf(partOf(1, etag) + partOf(2, etag)))
+  assert.deepEqual([answer.status, answer.code], [400, 'EntityTooSmall'])
+  const fields = `<ProposedSize>8</ProposedSize><MinSizeAllowed>${PART_BYTES}</MinSizeAllowed><PartNumber>1</PartNumber><ETag>${etag}</ETag>`
+  assert.ok(answer.body.includes(fields), answer.body)
+})
+
+test('uploads that are not there', async () => {
+  const { place, part, etag } = await started('there')
+  for (const other of [
+    { ...place, Key: 'elsewhere' },
+    { ...place, UploadId: 'f'.repeat(32) },
+    { ...place, UploadId: "' or 1=1 --" },
+  ]) {
+    const answer = await finish(other, documentOf(partOf(1, etag)))
+    assert.deepEqual([answer.status, answer.code], [404, 'NoSuchUpload'])
+  }
+  await assert.rejects(
+    complete(client, { ...place, Bucket: 'no-such-bucket' }, [part]),
+    s3Error('NoSuchBucket', 404),
+  )
+})
+
+test('x-amz-mp-object-size must be the size', async () => {
+  const { place, etag } = await started('sized')
+  const document = documentOf(partOf(1, etag))
+  const message = "The provided 'x-amz-mp-object-size' header value 9 does not match what was computed: 8"
+  const wrong = await finish(place, document, { 'x-amz-mp-object-size': '9' })
+  assert.deepEqual([wrong.status, wrong.code], [400, 'InvalidRequest'])
+  assert.ok(wrong.body.replaceAll('&apos;', "'").includes(message), wrong.body)
+  const negative = await finish(place, document, { 'x-amz-mp-object-size': '-1' })
+  assert.match(negative.body, /header is less than zero/)
+  assert.equal((await finish(place, document, { 'x-amz-mp-object-size': '8' })).status, 200)
+})
+
+describe('conditions', () => {
+  test('If-None-Match: * and If-Match are decided at the commit', async () => {
+    const { place, etag } = await started('conditional')
+    const document = documentOf(partOf(1, etag))
+    const missing = await finish(place, document, { 'if-match': etag })
+    assert.deepEqual([missing.status, missing.code], [404, 'NoSuchKey'])
+    await client.send(new PutObjectCommand({ Bucket, Key: 'conditional', Body: 'x' }))
+    for (const headers of [{ 'if-none-match': '*' }, { 'if-match': etag }]) {
+      const failed = await finish(place, document, headers)
+      assert.deepEqual([failed.status, failed.code], [412, 'PreconditionFailed'])
+    }
+    assert.equal((await finish(place, document, { 'if-match': `"${md5Hex('x')}"` })).status, 200)
+    const { place: next } = await started('conditional-2')
+    assert.equal((await finish(next, document, { 'if-none-match': '*' })).status, 200)
+  })
+
+  test('others are not implemented, as in S3', async () => {
+    const { place, etag } = await started('unbuilt')
+    const answer = await finish(place, documentOf(partOf(1, etag)), { 'if-none-match': etag })
+    assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'])
+  })
+})
+
+describe('checksums', () => {
+  const two = [patternOf(PART_BYTES), patternOf(1000, 3)] as const
+  const whole = Buffer.concat(two)
+  const raws = (algorithm: 'CRC32' | 'SHA256') =>
+    Buffer.concat(two.map((part) => checksumOf(algorithm, part)))
+
+  for (const algorithm of ['CRC32', 'CRC32C', 'CRC64NVME'] as const) {
+    test(`${algorithm}, FULL_OBJECT: of the bytes, without reading them again`, async () => {
+      const { completed, bytes, Key } = await uploadParts(client, Bucket, `full-${algorithm}`, {
+        ChecksumAlgorithm: algorithm,
+        ChecksumType: 'FULL_OBJECT',
+      })
+      const value = toBase64(checksumOf(algorithm, bytes))
+      assert.equal(completed[`Checksum${algorithm}`], value)
+      assert.equal(completed.ChecksumType, 'FULL_OBJECT')
+      const head = await client.send(new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }))
+      assert.deepEqual([head[`Checksum${algorithm}`], head.ChecksumType], [value, 'FULL_OBJECT'])
+    })
+  }
+
+  for (const algorithm of ['CRC32', 'SHA256'] as const) {
+    test(`${algorithm}, COMPOSITE: of the parts' checksums`, async () => {
+      const place = await begin(client, Bucket, `composite-${algorithm}`, { ChecksumAlgorithm: algorithm })
+      const parts: CompletedPart[] = []
+      for (const [i, body] of two.entries()) {
+        parts.push(await upload(client, place, i + 1, body, { ChecksumAlgorithm: algorithm }))
+      }
+      const completed = await complete(client, place, parts)
+      assert.equal(completed[`Checksum${algorithm}`], `${toBase64(checksumOf(algorithm, raws(algorithm)))}-2`)
+      assert.equal(completed.ChecksumType, 'COMPOSITE')
+    })
+  }
+
+  test('none asked for: CRC64NVME of the bytes, whatever the parts brought', async () => {
+    const plain = new S3Client({
+      region,
+      credentials,
+      endpoint: `http://${address}`,
+      forcePathStyle: true,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+    })
+    for (const sender of [client, plain]) {
+      const place = await begin(plain, Bucket, 'default')
+      const parts: CompletedPart[] = []
+      for (const [i, body] of two.entries()) parts.push(bare(await upload(sender, place, i + 1, body)))
+      const completed = await complete(plain, place, parts)
+      assert.equal(completed.ChecksumCRC64NVME, toBase64(checksumOf('CRC64NVME', whole)))
+      assert.equal(completed.ChecksumType, 'FULL_OBJECT')
+    }
+    plain.destroy()
+  })
+
+  const expectation = async (Key: string, headers: Record<string, string>, checksum = true) => {
+    const { place, part, etag } = await started(Key, { ChecksumAlgorithm: 'CRC32' })
+    const more = checksum ? `<ChecksumCRC32>${part.ChecksumCRC32}</ChecksumCRC32>` : ''
+    const composite = toBase64(checksumOf('CRC32', fromBase64(part.ChecksumCRC32 ?? '') ?? new Uint8Array()))
+    const resolved = Object.entries(headers).map(([name, value]) => [name, value.replace('RIGHT', composite)])
+    return await finish(place, documentOf(partOf(1, etag, more)), Object.fromEntries(resolved))
+  }
+
+  test('the object’s own may be expected, with the number of parts or without', async () => {
+    for (const value of ['RIGHT', 'RIGHT-1']) {
+      assert.equal((await expectation('expected', { 'x-amz-checksum-crc32': value })).status, 200)
+    }
+    for (const value of ['AAAAAA==', 'RIGHT-2']) {
+      const wrong = await expectation('expected', { 'x-amz-checksum-crc32': value })
+      assert.deepEqual([wrong.status, wrong.code], [400, 'BadDigest'])
+      assert.match(wrong.body, /The crc32 you specified did not match the calculated checksum\./)
+    }
+    for (const value of ['nonsense', 'RIGHT-a']) {
+      const invalid = await expectation('expected', { 'x-amz-checksum-crc32': value })
+      assert.deepEqual([invalid.status, invalid.code], [400, 'InvalidRequest'])
+      assert.match(invalid.body, /Value for x-amz-checksum-crc32 header is invalid\./)
+    }
+  })
+
+  test('of a full object too', async () => {
+    const { place, part, etag } = await started('expected-full', {
+      ChecksumAlgorithm: 'CRC32C',
+      ChecksumType: 'FULL_OBJECT',
+    })
+    const document = documentOf(partOf(1, etag))
+    const wrong = await finish(place, document, { 'x-amz-checksum-crc32c': 'AAAAAA==' })
+    assert.deepEqual([wrong.status, wrong.code], [400, 'BadDigest'])
+    const right = await finish(place, document, { 'x-amz-checksum-crc32c': part.ChecksumCRC32C ?? '' })
+    assert.equal(right.status, 200)
+  })
+
+  test('its type must be that of the upload', async () => {
+    const answer = await expectation('typed', { 'x-amz-checksum-type': 'FULL_OBJECT' })
+    assert.deepEqual([answer.status, answer.code], [400, 'InvalidRequest'])
+    assert.match(answer.body, /created using the COMPOSITE checksum mode/)
+    assert.equal((await expectation('typed', { 'x-amz-checksum-type': 'COMPOSITE' })).status, 200)
+  })
+
+  test('a composite one needs those of the parts', async () => {
+    const answer = await expectation('unnamed', {}, false)
+    assert.deepEqual([answer.status, answer.code], [400, 'InvalidRequest'])
+    assert.match(answer.body, /created using a crc32 checksum.*missing for part 1 in the request/)
+  })
+
+  test('a part’s checksum that is wrong, of another algorithm, doubled or no checksum', async () => {
+    const { place, part, etag } = await started('part-checksums', { ChecksumAlgorithm: 'CRC32' })
+    const right = `<ChecksumCRC32>${part.ChecksumCRC32}</ChecksumCRC32>`
+    for (const [more, code, message] of [
+      ['<ChecksumCRC32>AAAAAA==</ChecksumCRC32>', 'InvalidPart', 'One or more of the specified parts'],
+      [
+        '<ChecksumCRC32C>AAAAAA==</ChecksumCRC32C>',
+        'BadDigest',
+        'The crc32c you specified for part 1 did not match',
+      ],
+      [
+        `${right}<ChecksumCRC32C>AAAAAA==</ChecksumCRC32C>`,
+        'InvalidArgument',
+        'Invalid Base64 or multiple checksums',
+      ],
+      ['<ChecksumCRC32>nonsense</ChecksumCRC32>', 'InvalidArgument', 'Invalid Base64 or multiple checksums'],
+    ] as const) {
+      const answer = await finish(place, documentOf(partOf(1, etag, more)))
+      assert.deepEqual([answer.status, answer.code], [400, code])
+      assert.ok(answer.body.includes(message), answer.body)
+    }
+    assert.equal((await finish(place, documentOf(partOf(1, etag, right)))).status, 200)
+  })
+
+  test('a part’s checksum where the upload has none: InvalidPart', async () => {
+    const { place, etag } = await started('uncalled-for')
+    const document = documentOf(partOf(1, etag, '<ChecksumCRC32>AAAAAA==</ChecksumCRC32>'))
+    const answer = await finish(place, document)
+    assert.deepEqual([answer.status, answer.code], [400, 'InvalidPart'])
+  })
+})
+
+test('an upload of 10,000 parts', async () => {
+  const place = await begin(client, Bucket, 'many')
+  const numbers = Array.from({ length: 10_000 }, (_, i) => i + 1)
+  const crc = toBase64(checksumOf('CRC64NVME', new Uint8Array()))
+  const etag = md5Hex('')
+  for (let at = 0; at < numbers.length; at += 500) {
+    await Promise.all(
+      numbers.slice(at, at + 500).map((partNumber) =>
+        metadata.call('commitPart', {
+          bucket: Bucket,
+          key: 'many',
+          uploadId: place.UploadId,
+          part: {
+            format: 1,
+            partNumber,
+            // The records alone: the bytes are not what is counted here.
+            size: BigInt(PART_BYTES),
+            etag,
+            checksums: [{ algorithm: 'CRC64NVME', value: crc, type: 'FULL_OBJECT' }],
+          },
+        }),
+      ),
+    )
+  }
+  const answer = await finish(place, documentOf(numbers.map((number) => partOf(number, etag)).join('')))
+  assert.equal(answer.status, 200, answer.body)
+  assert.match(answer.body, /-10000&quot;<|-10000"</)
+  const head = await client.send(new HeadObjectCommand({ Bucket, Key: 'many' }))
+  assert.equal(head.ContentLength, 10_000 * PART_BYTES)
+})
+
+test('not built: a key of the client’s own', async () => {
+  const { place, etag } = await started('sse')
+  const headers = { 'x-amz-server-side-encryption-customer-algorithm': 'AES256' }
+  const answer = await finish(place, documentOf(partOf(1, etag)), headers)
+  assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'])
+})
+
+test('CompleteMultipartUpload without a document by the SDK', async () => {
+  const { place } = await started('sdk-none')
+  await assert.rejects(
+    client.send(new CompleteMultipartUploadCommand({ ...place, MultipartUpload: { Parts: [] } })),
+    s3Error('MalformedXML', 400),
+  )
+})
