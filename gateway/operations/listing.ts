@@ -10,6 +10,8 @@ import { listingEncoder } from '../rules/encoding-type.ts'
 import { requireListLimit } from './list-limit.ts'
 import { checksumTypeOf, isOneOf } from './object-members.ts'
 
+const storageClasses = new Set(Object.values(ObjectStorageClass))
+
 export interface ListingInput {
   readonly Bucket: string
   readonly Prefix?: string | undefined
@@ -93,7 +95,7 @@ function entry(object: ObjectSummary, encode: (name: string) => string, owners: 
     ...(algorithms.length === 0 ? {} : { ChecksumAlgorithm: algorithms }),
     ...(type === undefined ? {} : { ChecksumType: type }),
     Size: Number(object.size),
-    StorageClass: isOneOf(ObjectStorageClass, storageClass) ? storageClass : 'STANDARD',
+    StorageClass: isOneOf(storageClasses, storageClass) ? storageClass : 'STANDARD',
     ...(owners ? { Owner: { ID: object.owner } } : {}),
   }
 }

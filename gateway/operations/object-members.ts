@@ -1,6 +1,5 @@
 /** Members of outputs that come from an object's record. */
-import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
-import { StorageClass } from '@aws-sdk/client-s3'
+import { StorageClass, type GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import {
   checksumAlgorithmNamed,
   type ChecksumAlgorithm,
@@ -11,14 +10,15 @@ import type { Checksum, ObjectRecord } from '../../proto/gen/ashlar/v1/records_p
 /** S3's type of objects that were stored without one. */
 export const DEFAULT_CONTENT_TYPE = 'binary/octet-stream'
 
-type Described =
+const storageClasses = new Set(Object.values(StorageClass))
+
+type DescribedMember =
   | 'ETag'
   | 'LastModified'
   | 'AcceptRanges'
   | 'ContentType'
   | 'ContentEncoding'
   | 'ContentLanguage'
-type MoreDescribed =
   | 'ContentDisposition'
   | 'CacheControl'
   | 'ExpiresString'
@@ -30,9 +30,7 @@ type MoreDescribed =
  * The headers that GetObject and HeadObject answer with whatever part is asked for. The storage class is told only when
  * it is not STANDARD.
  */
-export function describeObject(
-  record: ObjectRecord,
-): Pick<GetObjectCommandOutput, Described | MoreDescribed> {
+export function describeObject(record: ObjectRecord): Pick<GetObjectCommandOutput, DescribedMember> {
   const { headers, storageClass } = record
   return {
     ETag: `"${record.etag}"`,
@@ -46,7 +44,7 @@ export function describeObject(
     ...(headers?.expires ? { ExpiresString: headers.expires } : {}),
     ...(headers?.websiteRedirectLocation ? { WebsiteRedirectLocation: headers.websiteRedirectLocation } : {}),
     ...(headers === undefined ? {} : { Metadata: headers.user }),
-    ...(isOneOf(StorageClass, storageClass) && storageClass !== 'STANDARD'
+    ...(isOneOf(storageClasses, storageClass) && storageClass !== 'STANDARD'
       ? { StorageClass: storageClass }
       : {}),
   }
@@ -74,9 +72,7 @@ export function checksumTypeOf(text: string): ChecksumType | undefined {
 }
 
 /** Whether a text of a record is one of the SDK's constants. */
-export function isOneOf<Value extends string>(
-  constants: Readonly<Record<string, Value>>,
-  text: string,
-): text is Value {
-  return Object.values<string>(constants).includes(text)
+export function isOneOf<Value extends string>(constants: ReadonlySet<Value>, text: string): text is Value {
+  const texts: ReadonlySet<string> = constants
+  return texts.has(text)
 }

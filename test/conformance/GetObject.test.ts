@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-s3'
 import fc from 'fast-check'
 import { patternOf } from './bodies.ts'
-import { s3Error, startConformance, statusOf } from './harness.ts'
+import { DOMAIN, s3Error, startConformance, statusOf } from './harness.ts'
 import { begin, complete, PART_BYTES, upload } from './uploads.ts'
 
 const { client, newBucket, raw, faults, heal, nodes } = await startConformance()
@@ -86,6 +86,12 @@ describe('whole objects', () => {
       await client.send(new PutObjectCommand({ Bucket, Key, Body: Key }))
       assert.equal(String(await bytesOf(await get({ Key }))), Key)
     }
+  })
+
+  test('virtual-host style', async () => {
+    const headers = { host: `${Bucket}.${DOMAIN}` }
+    const answer = await raw({ target: '/small', headers })
+    assert.deepEqual([answer.status, answer.body], [200, small.toString()])
   })
 
   test('checksums are told only to those who ask', async () => {
