@@ -11,8 +11,9 @@ export interface PlacementNode {
 /**
  * The nodes for the shards of a placement group, by weighted rendezvous hashing under the zone rule.
  *
- * - Shards are spread over the zones as evenly as can be: every zone gets ⌊shards / zones⌋ or one more, and which get
- *   one more follows the zones' weights.
+ * - Shards are spread over the zones as evenly as can be: every zone gets ⌊shards / zones⌋ or one more. Which get
+ *   one more follows the zones' weights, after those that have a node to spare: no node takes a second shard while
+ *   another zone's share could grow by an unused one.
  * - Slots rotate over the zones, so the first slots of every list lie in different zones.
  * - In a zone, nodes are taken in their rendezvous order, each once; only when a zone has fewer nodes than its share
  *   (a laptop) are they taken again, from the first.
@@ -34,10 +35,14 @@ export function chooseSlots(group: number, shards: number, nodes: readonly Place
     nodes: ranked(group, 'node', members),
   }))
   const order = ranked(group, 'zone', zones)
-  return Array.from({ length: shards }, (_, slot) => {
-    const zone = pick(order, slot)
-    return pick(zone.nodes, Math.floor(slot / order.length)).id
-  })
+  const slots: string[] = []
+  for (let round = 0; slots.length < shards; round++) {
+    const fresh = order.filter((zone) => zone.nodes.length > round)
+    const used = order.filter((zone) => zone.nodes.length <= round)
+    const left = shards - slots.length
+    for (const zone of [...fresh, ...used].slice(0, left)) slots.push(pick(zone.nodes, round).id)
+  }
+  return slots
 }
 
 interface Candidate {
