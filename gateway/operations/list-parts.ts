@@ -8,7 +8,12 @@ import type { S3Handler, S3Services } from './services.ts'
 import { onUpload, uploadChecksum } from './uploads.ts'
 
 /**
- * The parts of an upload, in order of number. S3's pages have `NextPartNumberMarker` even where there is no next one.
+ * The parts of an upload, in order of number.
+ *
+ * `NextPartNumberMarker` is there when there is a next page, as the API Reference has it. The service itself sends it
+ * always, "0" at the end, with which several SDKs' paginators begin again from the front, for ever
+ * (aws-sdk-go-v2 issue 1140, aws-sdk-rust issue 1143; that of the JavaScript SDK to this day).
+ *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
  */
 export function listParts({
@@ -28,7 +33,7 @@ export function listParts({
       Key: key,
       UploadId: uploadId,
       PartNumberMarker: String(after),
-      NextPartNumberMarker: String(parts.at(-1)?.partNumber ?? 0),
+      ...(truncated ? { NextPartNumberMarker: String(parts.at(-1)?.partNumber) } : {}),
       MaxParts: limit,
       IsTruncated: truncated,
       Parts: parts.map(partOf),

@@ -14,12 +14,11 @@ import { fromBase64, toBase64 } from '../../core/checksum/base64.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
 import { s3Error, startConformance } from './harness.ts'
-import { begin, complete, PART_BYTES, upload, uploadParts, type Place } from './uploads.ts'
+import { bare, begin, complete, PART_BYTES, upload, uploadParts, type Place } from './uploads.ts'
 
 const { client, raw, newBucket, address, region, credentials, metadata } = await startConformance()
 const Bucket = await newBucket()
 
-const bare = ({ PartNumber, ETag }: CompletedPart): CompletedPart => ({ PartNumber, ETag })
 const finish = (place: Place, document: string, headers: Record<string, string> = {}) =>
   raw({
     method: 'POST',

@@ -48,6 +48,9 @@ export function checksumsOf(answer: UploadPartCommandOutput): Omit<CompletedPart
   return Object.fromEntries(Object.entries(answer).filter(([name]) => name.startsWith('Checksum')))
 }
 
+/** A part by number and ETag alone, as an upload without a checksum of its own wants it. */
+export const bare = ({ PartNumber, ETag }: CompletedPart): CompletedPart => ({ PartNumber, ETag })
+
 export function complete(
   client: S3Client,
   place: Place,
@@ -75,7 +78,6 @@ export async function uploadParts(
   for (const [index, body] of [bytes.subarray(0, PART_BYTES), bytes.subarray(PART_BYTES)].entries()) {
     parts.push(await upload(client, place, index + 1, body, { ChecksumAlgorithm }))
   }
-  const named =
-    ChecksumAlgorithm === undefined ? parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag })) : parts
+  const named = ChecksumAlgorithm === undefined ? parts.map(bare) : parts
   return { Key, bytes, parts, completed: await complete(client, place, named) }
 }
