@@ -57,8 +57,8 @@ test('rs-4-2 over three zones: two a zone, on different nodes', () => {
 
 test('a zone with a node to spare takes the odd shard, before one that would have to use a node twice', () => {
   const nodes = ['a-1', 'b-1', 'b-2'].map((id) => ({ id, zone: id.slice(0, 1), weight: 1 }))
-  for (let group = 0; group < 64; group++) {
-    assert.deepEqual(chooseSlots(group, 3, nodes).toSorted(), ['a-1', 'b-1', 'b-2'])
+  for (let id = 0; id < 64; id++) {
+    assert.deepEqual(chooseSlots(id, 3, nodes).toSorted(), ['a-1', 'b-1', 'b-2'])
   }
 })
 
