@@ -21,7 +21,7 @@ export interface Store {
   putPart(request: PutPart, signal?: AbortSignal): Promise<PartRecord>
 
   /**
-   * The bytes `[start, end)` of an object, in pieces that stay valid until the next is asked for. Reconstructs what
+   * The bytes `[start, end)` of an object, in pieces that are the caller's to keep. Reconstructs what
    * is missing, corrupt or slow.
    * @throws {StoreError} `unreadable` if too few shards can be had
    */
