@@ -30,6 +30,8 @@ export interface TestCluster {
   readonly metadata: MetadataApi
   readonly nodes: readonly string[]
   readonly faults: Faults
+  /** Live shards on all storage nodes together. */
+  shardCount(): Promise<number>
   close(): Promise<void>
 }
 
@@ -95,6 +97,10 @@ export async function startTestCluster({
     metadata: metadata.api,
     nodes: nodes.map(({ id }) => id),
     faults,
+    async shardCount() {
+      const statuses = await Promise.all([...services.values()].map((service) => service.status()))
+      return statuses.reduce((sum, { shards }) => sum + shards, 0)
+    },
     async close() {
       await gateway.close(AbortSignal.abort())
       for (const close of closing) await close()

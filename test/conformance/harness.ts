@@ -5,7 +5,7 @@ import { CreateBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/clie
 import { startTestCluster, type TestCluster } from './cluster.ts'
 import { sendRaw, type RawRequest, type RawResponse } from './signed-request.ts'
 
-export interface Conformance extends Pick<TestCluster, 'faults' | 'metadata' | 'nodes'> {
+export interface Conformance extends Pick<TestCluster, 'faults' | 'metadata' | 'nodes' | 'shardCount'> {
   /** Path style; one attempt a request, so that errors are seen as they are. */
   readonly client: S3Client
   readonly region: string
@@ -50,6 +50,7 @@ export async function startConformance(region = 'us-east-1'): Promise<Conformanc
     faults,
     metadata,
     nodes,
+    shardCount: () => cluster.shardCount(),
     async newBucket() {
       const Bucket = `conformance-${(buckets += 1)}`
       await client.send(

@@ -73,7 +73,8 @@ export async function sendRaw(signer: Signer, raw: RawRequest): Promise<RawRespo
   })
 }
 
-function sign(
+/** The headers of a signed request: those given, which must name host, date and content hash, and the signature. */
+export function sign(
   { region, credentials }: Signer,
   method: string,
   target: string,

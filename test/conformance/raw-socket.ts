@@ -1,0 +1,45 @@
+/** Requests byte by byte, for clients that do not keep their word. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { formatAmzDate } from '../../core/signing/time.ts'
+import { sign, type Signer } from './signed-request.ts'
+
+export interface Head {
+  readonly method: string
+  readonly target: string
+  /** `x-amz-content-sha256` and the length among them. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Connects and sends the head of a signed request. */
+export async function openRequest(signer: Signer, { method, target, headers }: Head): Promise<Socket> {
+  const plain = { host: signer.address, 'x-amz-date': formatAmzDate(Date.now()), ...headers }
+  const signed = { ...sign(signer, method, target, plain), connection: 'close' }
+  const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`)
+  const [host = '', port] = signer.address.split(':')
+  const socket = connect({ host, port: Number(port), allowHalfOpen: true })
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  socket.write(`${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`)
+  return socket
+}
+
+export interface SocketAnswer {
+  readonly status: number
+  readonly code: string | undefined
+}
+
+/** All that comes back until the server closes; of several answers the first. */
+export async function answerOf(socket: Socket): Promise<SocketAnswer> {
+  let text = ''
+  socket.setEncoding('latin1')
+  socket.on('data', (piece: string) => {
+    text += piece
+  })
+  await once(socket, 'end')
+  socket.destroy()
+  return {
+    status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]),
+    code: /<Code>([^<]*)<\/Code>/.exec(text)?.[1],
+  }
+}
