@@ -62,9 +62,8 @@ export function copyObject({
 /** An object may be copied onto itself only to change something about it. */
 function refuseNoChange(input: Input, { bucket, key }: ObjectRecord): void {
   if (input.Bucket !== bucket || input.Key !== key) return
-  const { MetadataDirective, StorageClass, WebsiteRedirectLocation } = input
-  if (MetadataDirective === 'REPLACE' || StorageClass !== undefined || WebsiteRedirectLocation !== undefined)
-    return
+  if (input.MetadataDirective === 'REPLACE') return
+  if (input.StorageClass !== undefined || input.WebsiteRedirectLocation !== undefined) return
   throw new S3Error('InvalidRequest', {
     message:
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",

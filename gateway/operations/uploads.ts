@@ -92,7 +92,6 @@ export function uploadChecksum({
   checksumType,
 }: Pick<UploadRecord, 'checksumAlgorithm' | 'checksumType'>): UploadChecksum {
   const algorithm = checksumAlgorithmNamed(checksumAlgorithm)
-  if (algorithm === undefined)
-    return { algorithm: defaultChecksumAlgorithm, type: 'FULL_OBJECT', asked: false }
-  return { algorithm, type: checksumType === 'COMPOSITE' ? 'COMPOSITE' : 'FULL_OBJECT', asked: true }
+  const type = checksumType === 'COMPOSITE' ? 'COMPOSITE' : 'FULL_OBJECT'
+  return { algorithm: algorithm ?? defaultChecksumAlgorithm, type, asked: algorithm !== undefined }
 }

@@ -18,7 +18,7 @@ export interface NamedPart {
 }
 
 /** The members of an input that hold checksums. */
-export type GivenChecksums = { readonly [Member in `Checksum${ChecksumAlgorithm}`]?: string | undefined }
+export type GivenChecksums = { readonly [Name in `Checksum${ChecksumAlgorithm}`]?: string | undefined }
 
 /** The checksums that an input gives, in alphabetical order of algorithm. */
 export function givenChecksums(

@@ -66,7 +66,7 @@ export function completeParts(request: CompletionRequest, stored: readonly Store
     parts: parts.map(({ partNumber, etag, checksums }) => ({
       partNumber,
       etag,
-      checksums: checksums.map(({ algorithm, value: stored }) => ({ algorithm, value: stored })),
+      checksums: checksums.map((one) => ({ algorithm: one.algorithm, value: one.value })),
     })),
   }
 }

@@ -37,8 +37,9 @@ test('bytes of every size come back, under the MD5 as ETag', async () => {
 })
 
 test('an object written again is the new one', async () => {
-  for (const Body of ['first', 'second'])
+  for (const Body of ['first', 'second']) {
     await client.send(new PutObjectCommand({ Bucket, Key: 'again', Body }))
+  }
   assert.equal((await bodyOf('again')).toString(), 'second')
 })
 

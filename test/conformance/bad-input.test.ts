@@ -21,7 +21,7 @@ import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { answerOf, openRequest } from './raw-socket.ts'
-import { bare, begin, upload } from './uploads.ts'
+import { begin, upload } from './uploads.ts'
 
 const { client, raw, newBucket, address, region, credentials, shardCount, faults } = await startConformance()
 const signer = { address, region, credentials }
@@ -271,9 +271,8 @@ describe('documents', () => {
   }
 
   test('parts out of order', async () => {
-    const { ETag } = bare({ PartNumber: 1, ETag: md5Hex('part') })
     const parts = [2, 1].map(
-      (number) => `<Part><PartNumber>${number}</PartNumber><ETag>${ETag}</ETag></Part>`,
+      (number) => `<Part><PartNumber>${number}</PartNumber><ETag>${md5Hex('part')}</ETag></Part>`,
     )
     const answer = await raw({
       method: 'POST',
