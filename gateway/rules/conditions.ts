@@ -85,7 +85,7 @@ export function requireCopyConditions(
   throw preconditionFailed(`x-amz-copy-source-${held}`)
 }
 
-export function preconditionFailed(condition: string): S3Error {
+function preconditionFailed(condition: string): S3Error {
   return new S3Error('PreconditionFailed', { fields: { Condition: condition } })
 }
 

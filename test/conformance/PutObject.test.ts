@@ -4,11 +4,12 @@ import { describe, test } from 'node:test'
 import { HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { toBase64 } from '../../core/checksum/base64.ts'
 import { checksumAlgorithms } from '../../core/checksum/algorithms.ts'
+import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { checksumOf, supportedChecksums } from '../../runtime/crypto/checksum.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
 
-const { client, raw, newBucket, address, region, credentials } = await startConformance()
+const { client, raw, newBucket, address, region, credentials, nodes, faults, heal } = await startConformance()
 const Bucket = await newBucket()
 
 /** A client that sends no checksum of its own accord. */
@@ -269,5 +270,26 @@ describe('what is not built is refused by name', () => {
       assert.match(answer.body, new RegExp(`<Header>${name}</Header>`))
       assert.equal(await isThere('unbuilt'), false)
     })
+  }
+})
+
+test('too few nodes to be safe on: 503, nothing is kept, and it goes on when they are back', async () => {
+  for (const Body of [patternOf(1000), patternOf(100_000)]) {
+    for (const node of nodes.slice(1)) faults.unreachable.add(node)
+    const put = () => client.send(new PutObjectCommand({ Bucket, Key: `down-${Body.length}`, Body }))
+    await assert.rejects(put(), s3Error('ServiceUnavailable', 503))
+    assert.equal(await isThere(`down-${Body.length}`), false)
+    heal()
+    // The nodes that failed are left alone for a moment.
+    for (;;) {
+      try {
+        await put()
+        break
+      } catch (error) {
+        s3Error('ServiceUnavailable', 503)(error)
+        await systemClock.sleep(50)
+      }
+    }
+    assert.ok((await bodyOf(`down-${Body.length}`)).equals(Body))
   }
 })

@@ -44,7 +44,7 @@ export async function upload(
   return { PartNumber, ETag: sent.ETag, ...checksumsOf(sent) }
 }
 
-export function checksumsOf(answer: UploadPartCommandOutput): Omit<CompletedPart, 'PartNumber' | 'ETag'> {
+function checksumsOf(answer: UploadPartCommandOutput): Omit<CompletedPart, 'PartNumber' | 'ETag'> {
   return Object.fromEntries(Object.entries(answer).filter(([name]) => name.startsWith('Checksum')))
 }
 
