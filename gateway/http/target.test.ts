@@ -45,8 +45,20 @@ describe('targets', () => {
   })
 
   it('absolute form', () => {
-    assert.deepEqual(named('http://bucket.s3.example.com/key', 'elsewhere'), { bucket: 'bucket', key: 'key' })
-    assert.deepEqual(named('http://localhost?x'), { bucket: undefined, key: undefined })
+    const virtual = 'bucket.s3.example.com'
+    assert.deepEqual(named(`http://${virtual}/key`, virtual), { bucket: 'bucket', key: 'key' })
+    assert.deepEqual(named(`http://${virtual}/key`, virtual.toUpperCase()), { bucket: 'bucket', key: 'key' })
+    assert.deepEqual(named('http://localhost:9000?x'), { bucket: undefined, key: undefined })
+  })
+
+  it('absolute form cannot name another bucket than the signed Host', () => {
+    const refused = (target: string, host?: string): void => {
+      assert.throws(() => parseTarget(target, host, domains), { code: 'InvalidURI' })
+    }
+    refused('http://victim.s3.example.com/key', 'mine.s3.example.com')
+    refused('http://victim.s3.example.com/mine/key', 's3.example.com')
+    refused('http://s3.example.com/victim/key', 'mine.s3.example.com')
+    refused('http://victim.s3.example.com/key')
   })
 
   it('any key survives its encoding', () => {

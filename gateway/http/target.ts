@@ -22,17 +22,19 @@ export interface Target {
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * @param target request target as sent; origin form or absolute form
+ * @param target request target as sent; origin form or absolute form, whose authority must be the Host header's
+ *   (RFC 9112 §3.2.2): that is what the sender signed, and so the only name that may choose the bucket
  * @param host the Host header, undefined when absent
  * @param domains names this gateway serves virtual-host style under, lower case, longest first
  */
 export function parseTarget(target: string, host: string | undefined, domains: readonly string[]): Target {
   const [origin, authority] = splitAbsolute(target)
   if (!origin.startsWith('/')) throw invalidUri(target)
+  if (authority !== undefined && authority.toLowerCase() !== host?.toLowerCase()) throw invalidUri(target)
   const question = origin.indexOf('?')
   const rawPath = question < 0 ? origin : origin.slice(0, question)
   const rawQuery = question < 0 ? '' : origin.slice(question + 1)
-  const { rawBucket, rawKey } = cut(rawPath, bucketOfHost(authority ?? host, domains))
+  const { rawBucket, rawKey } = cut(rawPath, bucketOfHost(host, domains))
   const bucket = rawBucket === undefined ? undefined : decode(rawBucket, target)
   const key = rawKey === undefined || rawKey === '' ? undefined : decode(rawKey, target)
   if (bucket !== undefined && !isAddressableBucketName(bucket) && bucket !== functionPath) {
