@@ -39,6 +39,9 @@ export const NODE_LEASE_MS = 6000
 /** Time between a storage node's heartbeats: three may be lost before the lease ends. */
 export const NODE_HEARTBEAT_MS = 1500
 
+/** Nodes and gateways are heard every second or so: when nobody is for this long, it was metadata that stood still. */
+export const NODE_SILENCE_MS = 3000
+
 /** Version of every persistent record; a record with a higher one was written by a newer program. */
 export const RECORD_FORMAT = 1
 
@@ -330,6 +333,9 @@ export const HEDGE_TOKENS_PER_READ = 0.2
 
 /** Pauses between the questions whether a commit, whose answer was lost, took effect. */
 export const COMMIT_INQUIRY_PAUSES_MS: readonly number[] = [50, 200, 500, 1000, 2000]
+
+/** Time for all of these questions together: clients give a request up after a minute, and would rather be told. */
+export const COMMIT_INQUIRY_MS_MAX = 10_000
 
 // Gateway: what one HTTP request may be
 

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { clusterMapKey } from '../../core/keyspace/keys.ts'
-import { NODE_LEASE_MS } from '../../core/limits.ts'
+import { NODE_LEASE_MS, NODE_SILENCE_MS } from '../../core/limits.ts'
 import {
   type ClusterMap,
   NodeCondition,
@@ -39,17 +39,25 @@ interface Heard {
 /**
  * The cluster map and who is alive. The map is durable. Liveness is not: it is a lease that each node renews by its
  * heartbeat, so after a restart of this service it is known again within one heartbeat's time.
+ *
+ * Until a whole lease has passed since this service began to listen, silence is its own and not the nodes': it says that it
+ * is unsure. It begins anew when it heard nothing from anybody for so long that it must have stood still itself.
  */
 export class Cluster {
   readonly #map: ClusterMap
   readonly #clock: Clock
   readonly #backlog: () => Readonly<Backlog>
   readonly #heard = new Map<string, Heard>()
+  /** Since when it has listened without a break, and when it last heard from anybody, on the monotonic clock. */
+  #listeningSince: number
+  #lastHeard: number
 
   private constructor(map: ClusterMap, clock: Clock, backlog: () => Readonly<Backlog>) {
     this.#map = freeze(map)
     this.#clock = clock
     this.#backlog = backlog
+    this.#listeningSince = clock.monotonicMs()
+    this.#lastHeard = this.#listeningSince
   }
 
   /**
@@ -73,6 +81,7 @@ export class Cluster {
   }
 
   getCluster({ knownEpoch }: GetClusterRequest): GetClusterReply {
+    this.#listen()
     const { garbage, repair } = this.#backlog()
     return create(GetClusterReplySchema, {
       ...(knownEpoch === this.#map.epoch ? {} : { map: this.#map }),
@@ -84,6 +93,7 @@ export class Cluster {
 
   /** Renews a node's lease. @throws {MetadataError} UNKNOWN_NODE */
   heartbeat(request: HeartbeatRequest): HeartbeatReply {
+    this.#listen()
     const liveness = required(request.node, 'node')
     const node = this.#map.nodes.find(({ id }) => id === liveness.node)
     if (node === undefined) {
@@ -107,17 +117,24 @@ export class Cluster {
     })
   }
 
+  #listen(): void {
+    const now = this.#clock.monotonicMs()
+    if (now - this.#lastHeard > NODE_SILENCE_MS) this.#listeningSince = now
+    this.#lastHeard = now
+  }
+
   #livenessOf(node: string): NodeLiveness {
     const heard = this.#heard.get(node)
+    const unsure = this.#clock.monotonicMs() - this.#listeningSince < NODE_LEASE_MS
     if (heard === undefined) {
-      return create(NodeLivenessSchema, { node, up: false, reason: 'not heard from yet' })
+      return create(NodeLivenessSchema, { node, up: false, unsure, reason: 'not heard from yet' })
     }
     const { $typeName: _, ...last } = heard.liveness
     if (this.#clock.monotonicMs() < heard.leaseEnds) {
       const condition = last.condition === NodeCondition.UNSPECIFIED ? NodeCondition.WRITABLE : last.condition
-      return create(NodeLivenessSchema, { ...last, up: true, condition })
+      return create(NodeLivenessSchema, { ...last, up: true, unsure: false, condition })
     }
-    return create(NodeLivenessSchema, { ...last, up: false, reason: 'its lease has ended' })
+    return create(NodeLivenessSchema, { ...last, up: false, unsure, reason: 'its lease has ended' })
   }
 }
 

@@ -49,7 +49,7 @@ export class ClusterSnapshot {
   constructor(map: ClusterMap, liveness: readonly NodeLiveness[], previous?: ClusterSnapshot) {
     this.map = map
     this.epoch = Number(map.epoch)
-    this.nodes = viewNodes(map, liveness)
+    this.nodes = viewNodes(map, liveness, previous)
     // Liveness is looked at every second, the map changes by the month: its views are carried over.
     if (previous?.map === map) {
       this.pools = previous.pools
@@ -76,12 +76,19 @@ export class ClusterSnapshot {
   }
 }
 
-function viewNodes(map: ClusterMap, liveness: readonly NodeLiveness[]): Map<string, NodeView> {
+/** A node that metadata is unsure of is what it was before; one that nobody knew is up until it fails a request. */
+function viewNodes(
+  map: ClusterMap,
+  liveness: readonly NodeLiveness[],
+  previous: ClusterSnapshot | undefined,
+): Map<string, NodeView> {
   const leases = new Map(liveness.map((lease) => [lease.node, lease]))
   return new Map(
     map.nodes.map(({ id, zone }) => {
       const lease = leases.get(id)
-      const up = lease?.up ?? false
+      const known = lease?.unsure === true ? previous?.nodes.get(id) : undefined
+      if (known?.zone === zone) return [id, known]
+      const up = lease !== undefined && (lease.up || lease.unsure)
       const writable = up && lease?.condition !== NodeCondition.READ_ONLY
       const reason = writable ? '' : up ? (lease?.reason ?? '') : 'no lease'
       return [id, { id, zone, up, writable, reason }]

@@ -46,6 +46,8 @@ export class FakeMetadata implements MetadataApi {
   /** Nodes whose lease has ended. */
   readonly down = new Set<string>()
   readonly readOnly = new Set<string>()
+  /** Says of those that are down that it is not sure. */
+  unsure = false
   readonly objects = new Map<string, ObjectRecord>()
   readonly parts = new Map<string, PartRecord>()
   readonly pages = new Map<string, readonly ManifestPage[]>()
@@ -103,6 +105,7 @@ export class FakeMetadata implements MetadataApi {
       create(NodeLivenessSchema, {
         node: id,
         up: !this.down.has(id),
+        unsure: this.unsure && this.down.has(id),
         condition: this.readOnly.has(id) ? NodeCondition.READ_ONLY : NodeCondition.WRITABLE,
       }),
     )

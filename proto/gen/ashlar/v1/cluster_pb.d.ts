@@ -238,6 +238,14 @@ export declare type NodeLiveness = Message<"ashlar.v1.NodeLiveness"> & {
    * @generated from field: uint64 free_bytes = 7;
    */
   freeBytes: bigint;
+
+  /**
+   * The metadata service itself was away (just started, or stood still) and has not listened for a whole lease since:
+   * that it did not hear from the node says nothing of the node. Whoever knew more before keeps it.
+   *
+   * @generated from field: bool unsure = 8;
+   */
+  unsure: boolean;
 };
 
 /**
