@@ -121,3 +121,25 @@ test('when the engine fails, all that is pending fails, and nothing is accepted 
     assert.equal(engine.batches.length, 1)
   }
 })
+
+test('a change that is durable is never answered as one that another owner fenced out, though a later one was', async () => {
+  const engine = new HeldEngine()
+  const commits = new GroupCommit(engine, FENCE, nextTurn, () => undefined)
+  const failsAs = (code: FailureCode) => (failure: unknown) =>
+    failure instanceof MetadataError && failure.code === code
+  const before = commits.position
+  commits.enqueue(put('a', '1'))
+  while (engine.batches.length === 0) await nextTurn()
+  // The first change is on its way when its caller comes to wait, and a second is behind it.
+  const between = commits.position
+  commits.enqueue(put('b', '1'))
+  const first = assert.rejects(commits.settled(before), failsAs(FailureCode.UNAVAILABLE))
+  const second = assert.rejects(commits.settled(between), failsAs(FailureCode.NOT_MINE))
+  await engine.let(0)
+  await engine.let(1, new FencedError())
+  await Promise.all([first, second])
+  await assert.rejects(commits.settled(before), failsAs(FailureCode.UNAVAILABLE))
+  await assert.rejects(commits.settled(), failsAs(FailureCode.NOT_MINE))
+  assert.deepEqual(await engine.get(bytes('a')), bytes('1'))
+  assert.equal(await engine.get(bytes('b')), undefined)
+})

@@ -53,6 +53,8 @@ export class GroupCommit {
   /** In order; the first may be on its way to the disk, the last takes more changes. */
   #batches: Batch[] = []
   #running = false
+  /** Batches that take no more changes, since the start. */
+  #sealed = 0
   #failure: MetadataError | undefined
 
   constructor(engine: Engine, fence: Fence, nextTurn: NextTurn, publish: Publish) {
@@ -104,13 +106,27 @@ export class GroupCommit {
     if (!this.#running) void this.#run()
   }
 
+  /** Number of the batch that the next change goes into, unless it goes into a later one. */
+  get position(): number {
+    return this.#sealed
+  }
+
   /**
    * Resolves when everything enqueued so far is durable.
-   * @throws {MetadataError} NOT_MINE when another owner has taken over, UNAVAILABLE when the engine failed
+   * @param since the {@link position} before the first change that the caller enqueued, if it did
+   * @throws {MetadataError} NOT_MINE when another owner has taken over and none of the caller's changes was written,
+   *   UNAVAILABLE when they may have been, or the engine failed
    */
-  async settled(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure
-    await this.#batches.at(-1)?.durable.promise
+  async settled(since = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.#failure === undefined) {
+      try {
+        await this.#batches.at(-1)?.durable.promise
+        return
+      } catch {
+        // As every wait from now on.
+      }
+    }
+    throw this.#failureSince(since)
   }
 
   async #run(): Promise<void> {
@@ -119,6 +135,7 @@ export class GroupCommit {
       // The requests that the last batch's answers set off arrive in this turn: let them all in.
       await this.#nextTurn()
       batch.sealed = true
+      this.#sealed++
       try {
         await this.#engine.commit({ fence: this.#fence, ...split(batch) })
       } catch (error) {
@@ -131,6 +148,19 @@ export class GroupCommit {
       batch.durable.resolve(undefined)
     }
     this.#running = false
+  }
+
+  /** The batch that was refused is the last one sealed: what came in before it is durable. */
+  #failureSince(since: number): MetadataError {
+    const failure =
+      this.#failure ?? new MetadataError(FailureCode.INTERNAL, 'a batch failed that nothing was said of')
+    if (failure.code !== FailureCode.NOT_MINE || since >= this.#sealed - 1) return failure
+    return new MetadataError(
+      FailureCode.UNAVAILABLE,
+      'another owner took this partition over meanwhile: the outcome is unknown',
+      {},
+      { cause: failure },
+    )
   }
 
   #fail(error: unknown): void {

@@ -159,6 +159,7 @@ export class Partition {
 
   async #decide<T>(decide: () => Promise<T>, releases: readonly Release[]): Promise<T> {
     let answer: Promise<T>
+    const since = this.#commits.position
     try {
       answer = Promise.resolve(await decide())
     } catch (error) {
@@ -168,7 +169,7 @@ export class Partition {
       for (const release of releases) release()
     }
     // What it was based on may be pending, and a refusal must not tell of it earlier than it is durable.
-    await this.settled()
+    await this.#commits.settled(since)
     return answer
   }
 
