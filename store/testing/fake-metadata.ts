@@ -53,8 +53,10 @@ export class FakeMetadata implements MetadataApi {
   readonly pages = new Map<string, readonly ManifestPage[]>()
   readonly repairs: RepairTask[] = []
   commitFault: CommitFault | undefined
-  /** Nothing is answered at all while set. */
+  /** Every call fails at once while set. */
   unreachable = false
+  /** Operations that are never answered. */
+  readonly silent = new Set<MetadataOperation>()
   /** Called with every blob at the moment its commit arrives. */
   onCommit: (blob: BlobRecord | undefined, repairs: readonly RepairTask[]) => void = () => undefined
   readonly asked: string[] = []
@@ -72,6 +74,7 @@ export class FakeMetadata implements MetadataApi {
     signal?.throwIfAborted()
     this.asked.push(operation)
     if (this.unreachable) throw new MetadataError(FailureCode.UNAVAILABLE, 'not reached')
+    if (this.silent.has(operation)) return await untilAborted(signal)
     const answer: Handlers[K] = this.#handlers[operation]
     if (answer === undefined) {
       throw new MetadataError(FailureCode.INVALID_REQUEST, `the fake knows no ${operation}`)
@@ -134,4 +137,12 @@ export class FakeMetadata implements MetadataApi {
     this.repairs.push(...repairs)
     if (fault?.kind === 'answer-lost') throw new MetadataError(FailureCode.UNAVAILABLE, 'the answer was lost')
   }
+}
+
+function untilAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => {
+      reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+    })
+  })
 }

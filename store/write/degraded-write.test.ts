@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import {
+  COMMIT_INQUIRY_MS_MAX,
   COMMIT_INQUIRY_PAUSES_MS,
   SHARD_PUT_TIMEOUT_MS,
   SHARD_PUT_TIMEOUT_MS_MAX,
@@ -260,6 +261,26 @@ test('a commit of unknown outcome is said to be unknown, is not sent twice, and 
     )
     await harness.assertIdle()
     assert.equal(harness.shards.shardCount, 3, 'they may have been acknowledged')
+    await harness.store.close()
+  }
+})
+
+test('metadata that stands still does not keep a write asking for ever', async () => {
+  for (const operation of ['putObject', 'putPart'] as const) {
+    const harness = createHarness()
+    harness.metadata.commitFault = { kind: 'lost' }
+    harness.metadata.silent.add('getObject').add('listParts')
+    const began = harness.clock.monotonicMs()
+    const content = contentOf(SMALL)
+    const part = { bucket: 'bucket', key: 'key', uploadId: 'upload', partNumber: 3, storageClass: 'STANDARD' }
+    const writing: Promise<unknown> =
+      operation === 'putObject'
+        ? harness.store.putObject(putRequest('key', content))
+        : harness.store.putPart({ ...part, content })
+    await assert.rejects(harness.clock.drive(writing), { code: 'unknown' })
+    assert.ok(harness.clock.monotonicMs() - began <= COMMIT_INQUIRY_MS_MAX + 1000)
+    await harness.assertIdle()
+    assert.equal(harness.shards.shardCount, 3)
     await harness.store.close()
   }
 })

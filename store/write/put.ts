@@ -67,8 +67,8 @@ export async function putObject(
       })
       return present(reply.object)
     },
-    find: async () => {
-      const { object } = await metadata.call('getObject', { bucket, key })
+    find: async (inquiry) => {
+      const { object } = await metadata.call('getObject', { bucket, key }, inquiry)
       return object?.version === version ? object : undefined
     },
   }))
@@ -101,9 +101,9 @@ export async function putPart(
       })
       return present(reply.part)
     },
-    find: async () => {
-      const after = partNumber - 1
-      const { parts } = await metadata.call('listParts', { bucket, key, uploadId, after, limit: 1 })
+    find: async (inquiry) => {
+      const asked = { bucket, key, uploadId, after: partNumber - 1, limit: 1 }
+      const { parts } = await metadata.call('listParts', asked, inquiry)
       const [part] = parts
       if (part?.partNumber !== partNumber) return undefined
       // An empty part has no blob to be known by, but then any empty part is as good.
