@@ -1,3 +1,4 @@
+import './engine.ts'
 import { createActions } from './actions.ts'
 import { explain } from './failure.ts'
 import { runProgram } from './program.ts'
