@@ -1,6 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { Reply, Request, RequestSchema } from './gen/ashlar/v1/metadata_pb.js'
-import type { FailureCode } from './gen/ashlar/v1/metadata_pb.js'
+import type { FailureCode, Reply, Request, RequestSchema } from './gen/ashlar/v1/metadata_pb.js'
 
 /**
  * What the metadata service answers, whether it runs in this process or behind gRPC. An operation is one case of
@@ -11,9 +10,6 @@ import type { FailureCode } from './gen/ashlar/v1/metadata_pb.js'
 export type MetadataOperation = NonNullable<Request['operation']['case']>
 
 export type MetadataReply<K extends MetadataOperation> = Extract<Reply['result'], { case: K }>['value']
-
-/** The full message of an operation, as a server receives it. */
-export type MetadataRequest<K extends MetadataOperation> = Extract<Request['operation'], { case: K }>['value']
 
 /** What a caller gives: the message or a plain object of its shape; absent fields take protobuf's defaults. */
 export type MetadataRequestInit<K extends MetadataOperation> = Extract<

@@ -48,7 +48,7 @@ export function parseTarget(target: string, host: string | undefined, domains: r
 const functionPath = 'WriteGetObjectResponse'
 
 /** Throws `KeyTooLongError` when the key has more than 1,024 bytes of UTF-8. */
-export function checkKey(key: string): void {
+function checkKey(key: string): void {
   const size = Buffer.byteLength(key)
   if (size > OBJECT_KEY_BYTES_MAX) {
     throw new S3Error('KeyTooLongError', {

@@ -102,7 +102,7 @@ const dateTime =
 const dateOnly = /^(\d{4})-(\d{2})-(\d{2})(?:Z)?$/
 
 /** RFC 3339 date-time, or a date alone as midnight UTC, which S3 accepts in lifecycle rules. */
-export function parseDateTime(text: string): Date | undefined {
+function parseDateTime(text: string): Date | undefined {
   const day = dateOnly.exec(text)
   if (day) return exactDate(Number(day[1]), Number(day[2]) - 1, Number(day[3]), [0, 0, 0])
   const match = dateTime.exec(text)
