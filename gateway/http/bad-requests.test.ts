@@ -45,6 +45,11 @@ const cases: Readonly<Record<string, readonly [request: string, status: number, 
     400,
     'InvalidArgument',
   ],
+  'max-keys of 33 bits': [
+    requestText('GET', '/bucket?list-type=2&max-keys=2147483648'),
+    400,
+    'InvalidArgument',
+  ],
   'bad encoding-type': [requestText('GET', '/bucket?list-type=2&encoding-type=x'), 400, 'InvalidArgument'],
   'bad storage class': [
     requestText('PUT', '/bucket/key', { 'x-amz-storage-class': 'GOLD' }),

@@ -80,7 +80,9 @@ function compileHeadStep(member: Member): HeadStep | undefined {
   }
   if (traits.httpQuery !== undefined) {
     const key = traits.httpQuery
-    const read = compileValue(shape, key, 'date-time')
+    // What S3 takes in the query are 32-bit integers; its long ones are sizes, and stand in headers.
+    const read =
+      shape.kind === 'integer' ? compileInteger(key, INT32_MAX) : compileValue(shape, key, 'date-time')
     return (request, input) => {
       const text = request.query.get(key)
       if (text !== undefined) assign(input, name, read(text))
@@ -144,6 +146,19 @@ const integerMessages: ReadonlyMap<string, string> = new Map([
   ['partNumber', 'Part number must be an integer between 1 and 10000, inclusive'],
 ])
 
+const INT32_MAX = 2 ** 31 - 1
+
+/** @param max largest magnitude that the type on the wire holds */
+function compileInteger(wireName: string, max: number): (text: string) => number {
+  const message =
+    integerMessages.get(wireName) ?? `Provided ${wireName} not an integer or within integer range`
+  return (text) => {
+    const value = parseInteger(text)
+    if (value === undefined || Math.abs(value) > max) throw invalidArgument(wireName, text, message)
+    return value
+  }
+}
+
 function compileValue(
   shape: Shape,
   wireName: string,
@@ -159,15 +174,8 @@ function compileValue(
         return text
       }
     }
-    case 'integer': {
-      const message =
-        integerMessages.get(wireName) ?? `Provided ${wireName} not an integer or within integer range`
-      return (text) => {
-        const value = parseInteger(text)
-        if (value === undefined) throw invalidArgument(wireName, text, message)
-        return value
-      }
-    }
+    case 'integer':
+      return compileInteger(wireName, Number.MAX_SAFE_INTEGER)
     case 'boolean':
       return (text) => {
         const value = parseBoolean(text)

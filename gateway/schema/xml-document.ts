@@ -65,8 +65,10 @@ class TreeBuilder {
     parser.on('xmldecl', ({ encoding }) => {
       if (encoding !== undefined && encoding.toLowerCase() !== 'utf-8') refuse()
     })
+    // Attributes are counted as they come: one tag may hold megabytes of them.
+    parser.on('attribute', () => this.#count())
     parser.on('opentag', ({ local, attributes }) => {
-      this.#count(1 + Object.keys(attributes).length)
+      this.#count()
       if (this.#open.length >= this.#limits.depthMax) refuse()
       const element: OpenElement = { name: local, attributes: new Map(), children: [], text: '' }
       for (const attribute of Object.values(attributes)) {
@@ -91,8 +93,8 @@ class TreeBuilder {
     if (element) element.text += characters
   }
 
-  #count(nodes: number): void {
-    this.#nodes += nodes
+  #count(): void {
+    this.#nodes += 1
     if (this.#nodes > this.#limits.nodesMax) refuse()
   }
 }
