@@ -13,7 +13,7 @@ import {
   type ShardService,
   type StorageStatus,
 } from '../proto/shard-transport.ts'
-import { errnoOf } from '../runtime/disk/errno.ts'
+import { errnoOf, isDiskFull } from '../runtime/disk/errno.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
 import type { Log } from '../runtime/ports/log.ts'
@@ -136,7 +136,7 @@ export class StorageNode implements ShardService {
     // Twice the reserve to begin again, so that a node does not flutter at the edge.
     this.#full = freeBytes < (this.#full ? 2 * reserve : reserve)
     const failure = this.#log.failure
-    if (failure === undefined || this.#full || errnoOf(failure.error) !== 'ENOSPC') return
+    if (failure === undefined || this.#full || !isDiskFull(failure.error)) return
     if (clock.monotonicMs() - this.#probedAt < READ_ONLY_PROBE_MS) return
     this.#probedAt = clock.monotonicMs()
     try {

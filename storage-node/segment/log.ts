@@ -76,7 +76,8 @@ export class SegmentLog {
   #writing: Promise<void> | undefined
   #syncing: Promise<void> | undefined
   #committing: Promise<void> = Promise.resolve()
-  #commitFailed = false
+  /** Durable records that the index refused: it must have no holes before a checkpoint. */
+  #uncommitted: LogRecord[] = []
   #failing: Promise<void> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
 
@@ -140,10 +141,15 @@ export class SegmentLog {
     await this.#failing
   }
 
-  /** Begins a new segment after a failure. Throws what the disk throws if it still fails. */
+  /**
+   * Begins a new segment after a failure, once the index has what is durable already, though its callers were refused.
+   * Throws what the disk throws if it still fails.
+   */
   async reopen(): Promise<void> {
     if (this.#failure === undefined) return
     await this.idle()
+    if (this.#uncommitted.length > 0) await this.#ports.commit(this.#uncommitted)
+    this.#uncommitted = []
     await this.#roll()
     this.#failure = undefined
   }
@@ -269,19 +275,20 @@ export class SegmentLog {
   }
 
   async #commit(group: readonly Written[]): Promise<void> {
-    if (this.#commitFailed) {
-      // The index must have no holes before a checkpoint.
+    const records = group.map(({ record }) => record)
+    if (this.#uncommitted.length > 0) {
+      this.#uncommitted.push(...records)
       this.#refuseAll(group, this.#failure?.error)
       return
     }
     try {
-      const removed = await this.#ports.commit(group.map(({ record }) => record))
+      const removed = await this.#ports.commit(records)
       for (const [i, { entry }] of group.entries()) {
         this.#queuedBytes -= entry.bytes
         entry.resolve(removed[i] ?? 0)
       }
     } catch (error) {
-      this.#commitFailed = true
+      this.#uncommitted.push(...records)
       this.#refuseAll(group, error)
       this.#fail(error)
     }
