@@ -3,7 +3,8 @@ import type { Log, LogFields } from '../ports/log.ts'
 
 /** @param level pino's level names: `debug`, `info`, `warn`, `error`, `silent` */
 export function createLog(level: string, destination: NodeJS.WritableStream = process.stderr): Log {
-  return wrap(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination))
+  const root = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+  return wrap(() => root)
 }
 
 /** Says nothing. */
@@ -15,20 +16,23 @@ export const silentLog: Log = {
   child: () => silentLog,
 }
 
-function wrap(logger: pino.Logger): Log {
+/** @param make makes the logger at its first line: every request has one, and few say anything */
+function wrap(make: () => pino.Logger): Log {
+  let made: pino.Logger | undefined
+  const logger = (): pino.Logger => (made ??= make())
   return {
     debug: (message, fields) => {
-      logger.debug(fields ?? {}, message)
+      logger().debug(fields ?? {}, message)
     },
     info: (message, fields) => {
-      logger.info(fields ?? {}, message)
+      logger().info(fields ?? {}, message)
     },
     warn: (message, fields) => {
-      logger.warn(fields ?? {}, message)
+      logger().warn(fields ?? {}, message)
     },
     error: (message, fields) => {
-      logger.error(fields ?? {}, message)
+      logger().error(fields ?? {}, message)
     },
-    child: (fields: LogFields) => wrap(logger.child(fields)),
+    child: (fields: LogFields) => wrap(() => logger().child(fields)),
   }
 }
