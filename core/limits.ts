@@ -205,6 +205,12 @@ export const SHARD_CLOSE_GRACE_MS = 5000
 
 // Metadata
 
+/** Free bytes below which metadata takes nothing new: LevelDB's log and two tables, and room for deletes. Half of what nodes keep free. */
+export const METADATA_RESERVE_BYTES = 64 * 1024 * 1024
+
+/** Time between two looks at the free bytes: less than the reserve is written meanwhile. */
+export const METADATA_SPACE_LOOK_MS = 250
+
 /** Operations that every engine must take in one batch: etcd's default --max-txn-ops, and the most that one request needs. */
 export const ENGINE_BATCH_OPERATIONS_MIN = 128
 
@@ -282,6 +288,9 @@ export const WRITE_MEMORY_BYTES = 256 * 1024 * 1024
 
 /** Memory for the stripes of all reads that reconstruct; each holds its part for a millisecond. */
 export const READ_MEMORY_BYTES = 64 * 1024 * 1024
+
+/** Stripes that all reads of a process hold for their consumers: 256 slow readers (rs-4-2); without it, RAM is the bound. */
+export const READ_BUFFER_BYTES = 1024 * 1024 * 1024
 
 /** How long a request waits for stripe memory before it is told to come again: less than a client's own patience. */
 export const STRIPE_MEMORY_WAIT_MS = 10_000

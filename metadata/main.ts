@@ -1,7 +1,9 @@
 import { nextTurn } from '../runtime/clock/next-turn.ts'
 import { inProcessMetadata } from '../runtime/metadata-client/in-process.ts'
 import type { MetadataApi } from '../proto/metadata-api.ts'
+import { createNodeDisk } from '../runtime/disk/node-disk.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
+import type { Disk } from '../runtime/ports/disk.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { NextTurn } from '../runtime/ports/next-turn.ts'
 import type { Random } from '../runtime/ports/random.ts'
@@ -14,6 +16,7 @@ import { LevelEngine } from './engine/level.ts'
 import { MemoryEngine } from './engine/memory.ts'
 import { Partition } from './partition/partition.ts'
 import { Purger } from './partition/purge.ts'
+import { Room } from './room.ts'
 import { serveMetadata } from './server/server.ts'
 import { MetadataService } from './service.ts'
 
@@ -63,18 +66,20 @@ export async function startMetadata(config: MetadataConfig, ports: MetadataPorts
   const engine =
     config.engine === 'memory' ? new MemoryEngine() : await LevelEngine.open(config.dataDirectory)
   try {
-    return await startOn(engine, config, ports)
+    const disk = config.engine === 'memory' ? undefined : createNodeDisk(config.dataDirectory)
+    return await startOn(engine, config, ports, disk)
   } catch (error) {
     await engine.close()
     throw error
   }
 }
 
-/** The same on an engine that is open already; it is closed with the service. */
+/** The same on an engine that is open already, and the disk that it fills; it is closed with the service. */
 export async function startOn(
   engine: Engine,
   config: MetadataConfig,
   ports: MetadataPorts,
+  disk?: Pick<Disk, 'space'>,
 ): Promise<RunningMetadata> {
   const { clock, random, log } = ports
   const turn = ports.nextTurn ?? nextTurn
@@ -88,7 +93,8 @@ export async function startOn(
   const backlog = () => partition.outbox.backlog
   const cluster = await Cluster.open(engine, config.clusterId, config.bootstrap, clock, backlog)
   const purger = new Purger(partition)
-  const service = new MetadataService({ partition, purger, cluster, random, log })
+  const room = disk === undefined ? undefined : new Room(disk, clock)
+  const service = new MetadataService({ partition, purger, cluster, room, random, log })
   const { secret, host, port } = config
   const server = config.listen
     ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })

@@ -14,6 +14,7 @@ import { commitObject, deleteObject, getManifest, getObject, listObjects } from 
 import { acknowledgeOutbox, readOutbox } from './partition/outbox-requests.ts'
 import type { Partition } from './partition/partition.ts'
 import type { Purger } from './partition/purge.ts'
+import type { Room } from './room.ts'
 import {
   abortUpload,
   commitPart,
@@ -27,6 +28,8 @@ export interface MetadataServiceParts {
   readonly partition: Partition
   readonly purger: Purger
   readonly cluster: Cluster
+  /** Undefined where there is no disk to fill. */
+  readonly room: Room | undefined
   readonly random: Random
   readonly log: Log
 }
@@ -52,6 +55,7 @@ export class MetadataService {
       if (this.#closed) {
         throw new MetadataError(FailureCode.UNAVAILABLE, 'the metadata service is shutting down')
       }
+      await this.#parts.room?.require(request.operation.case)
       result = await this.#answer(request.operation)
     } catch (error) {
       const { code, message, fields } = this.#errorOf(error)

@@ -18,6 +18,7 @@ const ofMetadata: Readonly<Record<FailureCode, S3ErrorCode>> = {
   [FailureCode.INTERNAL]: 'InternalError',
   [FailureCode.UNAVAILABLE]: 'ServiceUnavailable',
   [FailureCode.NOT_MINE]: 'ServiceUnavailable',
+  [FailureCode.READ_ONLY]: 'ServiceUnavailable',
   // Handlers send what they have checked: a request that metadata finds wrong is their fault.
   [FailureCode.INVALID_REQUEST]: 'InternalError',
   [FailureCode.UNKNOWN_NODE]: 'InternalError',

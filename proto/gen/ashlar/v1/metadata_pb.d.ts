@@ -1458,6 +1458,13 @@ export enum FailureCode {
   INVALID_REQUEST = 4,
 
   /**
+   * its disk is nearly full; nothing was changed
+   *
+   * @generated from enum value: FAILURE_CODE_READ_ONLY = 5;
+   */
+  READ_ONLY = 5,
+
+  /**
    * @generated from enum value: FAILURE_CODE_NO_SUCH_BUCKET = 10;
    */
   NO_SUCH_BUCKET = 10,

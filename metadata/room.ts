@@ -1,0 +1,51 @@
+import { METADATA_RESERVE_BYTES, METADATA_SPACE_LOOK_MS } from '../core/limits.ts'
+import { FailureCode, type Request } from '../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../proto/metadata-api.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import type { Disk } from '../runtime/ports/disk.ts'
+
+/** Operations that add records. Those that take some away are let through on a full disk, for they are the way out. */
+const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
+  'createBucket',
+  'commitObject',
+  'createUpload',
+  'commitPart',
+  'completeUpload',
+] as const)
+
+/**
+ * Refuses what the disk may have no room for. An engine that once failed to write can only be started again, for what it
+ * left in its log is not known; so it must not come to that merely because a disk was full.
+ */
+export class Room {
+  readonly #disk: Pick<Disk, 'space'>
+  readonly #clock: Clock
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #looking: Promise<void> | undefined
+  #freeBytes = Number.POSITIVE_INFINITY
+
+  constructor(disk: Pick<Disk, 'space'>, clock: Clock) {
+    this.#disk = disk
+    this.#clock = clock
+  }
+
+  /** @throws {MetadataError} READ_ONLY when the operation adds records and the disk is nearly full */
+  async require(operation: Request['operation']['case']): Promise<void> {
+    if (!ADDING.has(operation)) return
+    if (this.#clock.monotonicMs() - this.#lookedAt >= METADATA_SPACE_LOOK_MS) {
+      this.#looking ??= this.#look()
+      await this.#looking
+    }
+    if (this.#freeBytes >= METADATA_RESERVE_BYTES) return
+    throw new MetadataError(FailureCode.READ_ONLY, 'the disk of the metadata service is nearly full')
+  }
+
+  async #look(): Promise<void> {
+    try {
+      this.#freeBytes = (await this.#disk.space()).freeBytes
+      this.#lookedAt = this.#clock.monotonicMs()
+    } finally {
+      this.#looking = undefined
+    }
+  }
+}
