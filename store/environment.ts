@@ -22,6 +22,8 @@ export interface Environment {
   readonly suspicion: Suspicion
   readonly writeMemory: StripeMemory
   readonly readMemory: StripeMemory
+  /** Counts the data that all reads hold for their consumers; the bytes themselves lie wherever they were received. */
+  readonly readBuffers: StripeMemory
   readonly hedging: HedgePolicy
   readonly background: Background
 }

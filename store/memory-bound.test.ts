@@ -115,3 +115,37 @@ test('a read fetches one stripe ahead and no more, also around a lost node', asy
   await harness.assertIdle()
   await harness.store.close()
 })
+
+test('readers that stall hold their share; others are told to come again, and none that began is cut off', async () => {
+  const stripe = 4 * MIB
+  const harness = createHarness({}, { readBufferBytes: 4 * stripe })
+  const bytes = bytesOf(16 * MIB)
+  const record = await harness.put('key', bytes)
+  const fetched = (): number =>
+    [...harness.shards.nodes.values()].reduce((sum, node) => sum + node.bytesRead, 0)
+  const open = (): AsyncIterator<Uint8Array, unknown> =>
+    harness.store.readObject(record, { start: 0, end: bytes.length })[Symbol.asyncIterator]()
+  const stalled: AsyncIterator<Uint8Array, unknown>[] = []
+  for (let i = 0; i < 3; i++) {
+    const reader = open()
+    await harness.clock.drive(reader.next())
+    stalled.push(reader)
+  }
+  await harness.clock.pass(1000)
+  // The first reads ahead, since half is free; the others do not.
+  assert.equal(fetched(), 4 * stripe)
+  assert.equal(harness.store.cluster().memory.readBufferBytesUsed, 4 * stripe)
+  await assert.rejects(harness.clock.drive(open().next()), { code: 'overloaded' })
+  for (const reader of stalled) {
+    let rest = 0
+    for (;;) {
+      const piece = await harness.clock.drive(reader.next())
+      if (piece.done === true) break
+      rest += piece.value.length
+    }
+    assert.equal(rest, 15 * MIB)
+  }
+  assert.deepEqual(await harness.read(record), Buffer.from(bytes))
+  await harness.assertIdle()
+  await harness.store.close()
+})

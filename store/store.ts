@@ -1,6 +1,6 @@
 /** The cluster's client, assembled. */
 
-import { READ_MEMORY_BYTES, WRITE_MEMORY_BYTES } from '../core/limits.ts'
+import { READ_BUFFER_BYTES, READ_MEMORY_BYTES, WRITE_MEMORY_BYTES } from '../core/limits.ts'
 import type { ClusterMap } from '../proto/gen/ashlar/v1/cluster_pb.js'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import type { ShardTransport } from '../proto/shard-transport.ts'
@@ -34,6 +34,8 @@ export interface StoreSettings {
   readonly writeMemoryBytes?: number
   /** Bytes for reconstruction by all reads; READ_MEMORY_BYTES by default. */
   readonly readMemoryBytes?: number
+  /** Bytes that all reads together hold for their consumers; READ_BUFFER_BYTES by default. */
+  readonly readBufferBytes?: number
 }
 
 /** The cluster as this store sees it, for `status` and for tests. */
@@ -52,6 +54,8 @@ export interface StoreView {
     readonly readBytes: number
     readonly readBytesUsed: number
     readonly readsWaiting: number
+    readonly readBufferBytes: number
+    readonly readBufferBytesUsed: number
   }
 }
 
@@ -91,6 +95,7 @@ export function createStore(options: StoreOptions): ClosableStore {
     suspicion,
     writeMemory: new StripeMemory(clock, 0, writeBytes),
     readMemory: new StripeMemory(clock, writeBytes, readBytes),
+    readBuffers: new StripeMemory(clock, 0, settings.readBufferBytes ?? READ_BUFFER_BYTES),
     hedging: new HedgePolicy(),
     background: new Background(),
   }
@@ -108,7 +113,7 @@ export function createStore(options: StoreOptions): ClosableStore {
   }
 }
 
-function viewOf({ cluster, suspicion, writeMemory, readMemory }: Environment): StoreView {
+function viewOf({ cluster, suspicion, writeMemory, readMemory, readBuffers }: Environment): StoreView {
   const snapshot = cluster.current
   const nodes = [...(snapshot?.nodes.values() ?? [])]
   return {
@@ -125,6 +130,8 @@ function viewOf({ cluster, suspicion, writeMemory, readMemory }: Environment): S
       readBytes: readMemory.bytes,
       readBytesUsed: readMemory.usedBytes,
       readsWaiting: readMemory.waiting,
+      readBufferBytes: readBuffers.bytes,
+      readBufferBytesUsed: readBuffers.usedBytes,
     },
   }
 }

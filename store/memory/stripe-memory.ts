@@ -75,6 +75,13 @@ export class StripeMemory {
     return this.#wait(bytes, scope)
   }
 
+  /** Part of what nobody needs for now: undefined when half of all is taken, or would be. */
+  acquireSpare(wanted: number): MemoryLease | undefined {
+    const bytes = Math.ceil(wanted / SHARD_ALIGN) * SHARD_ALIGN
+    if (this.#waiters.size > 0 || (this.#used + bytes) * 2 > this.#bytes) return undefined
+    return this.#take(bytes)
+  }
+
   #wait(bytes: number, scope: Scope): Promise<MemoryLease> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {

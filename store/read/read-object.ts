@@ -2,14 +2,18 @@
  * An object's bytes in order, one stripe ahead of the consumer.
  *
  * Memory: at most READ_STRIPES_MAX stripes of (k + m) shards of up to 1 MiB each: the stripe being consumed and the next.
+ * All reads together share READ_BUFFER_BYTES of stripes, counted by their data. A read takes its share of one stripe
+ * before it begins, so that one that has begun is never cut short for want of memory, and keeps it to its end, however
+ * slow its consumer is; the stripe ahead is a luxury, had while half the buffers are free.
  * Reconstruction borrows from the memory of all reads (READ_MEMORY_BYTES) for as long as it computes.
  */
 
-import { locateRange, type ShardRange } from '../../core/erasure/layout.ts'
+import { locateRange, stripeDataBytes, type ShardRange } from '../../core/erasure/layout.ts'
 import { READ_STRIPES_MAX } from '../../core/limits.ts'
 import type { ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { StoreError, type ByteRange } from '../api.ts'
 import type { Environment } from '../environment.ts'
+import type { MemoryLease, StripeMemory } from '../memory/stripe-memory.ts'
 import { Scope } from '../scope.ts'
 import type { Blob } from './blob-location.ts'
 import { blobRanges } from './blob-ranges.ts'
@@ -23,25 +27,67 @@ export async function* readObject(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const scope = new Scope(signal)
   const plan = stripeRuns(environment, record, range)
+  const buffers = new ReadBuffers(environment.readBuffers)
   const reads: StripeRead[] = []
-  let planned = false
   try {
+    let next = await plan.next()
+    if (next.done === true) return
+    const stripeBytes = Math.min(range.end - range.start, stripeDataBytes(next.value.blob.code))
+    await buffers.begin(stripeBytes, scope)
     for (;;) {
-      while (!planned && reads.length < READ_STRIPES_MAX) {
+      while (next.done !== true && buffers.room(reads.length)) {
         scope.throwIfAborted()
-        const next = await plan.next()
-        if (next.done === true) planned = true
-        else reads.push(await startRead(environment, scope, next.value))
+        reads.push(await startRead(environment, scope, next.value))
+        next = await plan.next()
       }
       const read = reads[0]
       if (read === undefined) return
       yield* deliver(environment, scope, read)
       reads.shift()
+      buffers.consumed()
     }
   } finally {
     scope.abort(new Error('the read is over'))
     for (const read of reads) read.cancel()
     scope.end()
+    buffers.end()
+  }
+}
+
+/** One read's share of the buffers of all. */
+class ReadBuffers {
+  readonly #shared: StripeMemory
+  #stripeBytes = 0
+  #begun: MemoryLease | undefined
+  #ahead: MemoryLease | undefined
+
+  constructor(shared: StripeMemory) {
+    this.#shared = shared
+  }
+
+  /** Waits for the share of one stripe. @throws as `StripeMemory.acquire` */
+  async begin(stripeBytes: number, scope: Scope): Promise<void> {
+    this.#stripeBytes = stripeBytes
+    this.#begun = await this.#shared.acquire(stripeBytes, scope)
+  }
+
+  /** Whether another stripe may be held beside these. */
+  room(stripes: number): boolean {
+    if (stripes === 0) return true
+    if (stripes >= READ_STRIPES_MAX) return false
+    this.#ahead ??= this.#shared.acquireSpare(this.#stripeBytes)
+    return this.#ahead !== undefined
+  }
+
+  /** A stripe was let go of. */
+  consumed(): void {
+    this.#ahead?.release()
+    this.#ahead = undefined
+  }
+
+  end(): void {
+    this.consumed()
+    this.#begun?.release()
   }
 }
 
