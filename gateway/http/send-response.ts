@@ -14,15 +14,18 @@ export async function sendResponse(
   options: { readonly head: boolean; readonly close: boolean },
 ): Promise<Delivery> {
   const size = body === undefined ? 0 : body instanceof Uint8Array ? body.byteLength : body.size
-  for (const [name, value] of headers) res.setHeader(name, value)
+  for (const [name, value] of headers) if (name !== 'content-length') res.setHeader(name, value)
   if (options.close) res.setHeader('connection', 'close')
   const bodiless = options.head || status === 204 || status === 304
   // A HEAD answer describes the object: its length, if the handler gave one, stays.
-  if (!bodiless) res.setHeader('content-length', size)
+  const length = bodiless ? headers.get('content-length') : size
+  // Last: Node decodes a Content-Disposition that comes after Content-Length as UTF-8, and then cuts it to Latin-1.
+  if (length !== undefined) res.setHeader('content-length', length)
   res.writeHead(status)
   if (bodiless || body === undefined || size === 0) {
     if (!(body === undefined || body instanceof Uint8Array) && !bodiless) await assertEmpty(res, body)
-    res.flushHeaders()
+    // Node flushes a head as UTF-8, and with anything else as Latin-1, which is what holds our bytes.
+    if (isAscii(headers)) res.flushHeaders()
     return { bytesSent: 0, complete: !res.destroyed }
   }
   if (body instanceof Uint8Array) {
@@ -30,6 +33,10 @@ export async function sendResponse(
     return { bytesSent: size, complete: !res.destroyed }
   }
   return await sendStream(res, body)
+}
+
+function isAscii(headers: ReadonlyMap<string, string>): boolean {
+  return headers.values().every((value) => !/[\u0080-\u00ff]/.test(value))
 }
 
 async function sendStream(res: ServerResponse, { size, stream }: BodyStream): Promise<Delivery> {

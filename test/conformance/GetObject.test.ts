@@ -109,6 +109,24 @@ describe('whole objects', () => {
   })
 })
 
+// č and Ċ are U+010D and U+010A: a head cut to one byte a character would end its line there.
+test('headers that are not ASCII come back as the bytes that were sent, and split nothing', async () => {
+  const bytes = (text: string): string => Buffer.from(text).toString('latin1')
+  const headers = {
+    'content-disposition': bytes('attachment; filename="ü日😀.txt"; čĊX-Injected: yes'),
+    'cache-control': bytes('ü日😀'),
+  }
+  for (const body of ['hello', '']) {
+    const target = `/${Bucket}/${body}-in-utf-8`
+    assert.equal((await raw({ method: 'PUT', target, headers, body })).status, 200)
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await raw({ method, target })
+      assert.deepEqual([answer.status, answer.headers['content-length']], [200, String(body.length)])
+      assert.partialDeepStrictEqual(answer.headers, headers, `${method} of '${body}'`)
+    }
+  }
+})
+
 describe('ranges', () => {
   const rows: readonly (readonly [string, number, string, string | undefined])[] = [
     ['bytes=0-3', 206, '0123', 'bytes 0-3/10'],

@@ -69,7 +69,9 @@ export async function sendRaw(signer: Signer, raw: RawRequest): Promise<RawRespo
       },
     )
     sent.on('error', reject)
-    sent.end(body)
+    // Not `end(body)`: knowing the length before the head is written, Node would recode a Content-Disposition.
+    if (body.length > 0) sent.write(body)
+    sent.end()
   })
 }
 
