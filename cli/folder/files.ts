@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { CONFIG_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { CommandError, systemCode } from '../failure.ts'
 
@@ -17,10 +17,20 @@ export async function makePrivateFolder(path: string): Promise<void> {
   try {
     const made = await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER })
     await chmod(path, PRIVATE_FOLDER)
-    if (made !== undefined) await syncFolder(dirname(made))
+    if (made !== undefined) await syncNames(path, made)
   } catch (error) {
     throw fileFailure(error, path, 'be written to')
   }
+}
+
+/** Makes the names of new folders durable: of `path`, and of its parents up to `first`, the first that was not there. */
+async function syncNames(path: string, first: string): Promise<void> {
+  const top = dirname(resolve(first))
+  let folder = resolve(path)
+  do {
+    folder = dirname(folder)
+    await syncFolder(folder)
+  } while (folder !== top && folder !== dirname(folder))
 }
 
 /**
