@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +23,7 @@ import { openLevelIndex } from '../../storage-node/index/level-index.ts'
 import { StorageNode } from '../../storage-node/node.ts'
 import { addressOf, blobOf, bytesOf, putOf } from '../contract/shard-requests.ts'
 import { positiveInteger } from './options.ts'
+import { cpuSecondsOf } from './proc.ts'
 import { markdownTable } from './table.ts'
 
 const world = { clock: systemClock, random: systemRandom, log: silentLog }
@@ -195,18 +196,11 @@ async function overNetwork(folder: string): Promise<Target> {
   return {
     name: 'network',
     ...overService(transport.node('n1')),
-    cpu: async () => (await ownCpu()) + (await cpuOf(child.pid ?? 0)),
+    cpu: async () => (await ownCpu()) + (await cpuSecondsOf(child.pid ?? 0)),
     async close() {
       transport.close()
       child.kill('SIGKILL')
       await exited
     },
   }
-}
-
-/** CPU seconds of another process by Linux's /proc/<pid>/stat (ticks of 10 ms); 0 where there is none. */
-async function cpuOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
 }
