@@ -5,7 +5,7 @@ import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
 import { createLog } from '../../runtime/log/pino-log.ts'
 import { createShutdown } from '../../runtime/shutdown/shutdown.ts'
-import { CommandError, EXIT_FAILURE } from '../failure.ts'
+import { CommandError, EXIT_FAILURE, explain } from '../failure.ts'
 import { openDataFolder, type DataFolder } from '../folder/data-folder.ts'
 import { dataPaths } from '../folder/paths.ts'
 import { findFreePorts, isFree, keepFreePorts } from '../folder/ports.ts'
@@ -18,7 +18,7 @@ import type { World } from '../world.ts'
 import { banner, endpointOf } from './banner.ts'
 import { DEFAULT_TOPOLOGY, wantedTopology, type StartConfig } from './config.ts'
 import { LOOPBACK, planCluster, planProcesses, type ClusterPlan } from './plan.ts'
-import { gatewayAnswers, nodesUp, type Wait } from './ready.ts'
+import { gatewayAnswers, nodesUp, type OnMissing, type Wait } from './ready.ts'
 import { startSeparate } from './separate.ts'
 
 const LINGER_POLL_MS = 50
@@ -87,7 +87,7 @@ interface StartedCluster {
 
 async function startHere(plan: ClusterPlan, folder: DataFolder, starting: Starting): Promise<StartedCluster> {
   const { startAllInOne } = await import('./all-in-one.ts')
-  return await startAllInOne(plan, folder, starting)
+  return await startAllInOne(plan, folder, starting, tellMissing(starting))
 }
 
 async function startProcesses(
@@ -109,12 +109,23 @@ async function startProcesses(
     paths,
     environment,
     onEnded,
-    nodesUp: () => nodesUp(metadata, clock, starting),
+    onMissing: tellMissing(starting),
+    nodesUp: (nodes) => nodesUp(metadata, clock, nodes, starting),
     shutdown,
     signal,
     waitFor,
   })
   return { addresses, metadata }
+}
+
+/** What failed is for the log and the eye; the cluster goes on without that node. */
+function tellMissing({ err, environment }: World): OnMissing {
+  return (node, reason) => {
+    const { text } = explain(reason, (environment['ASHLAR_DEBUG'] ?? '') !== '')
+    err(
+      `${text}        The cluster starts without ${node}: what it holds is reconstructed from the others.\n`,
+    )
+  }
 }
 
 async function openFolder(config: StartConfig, { environment, clock, random }: World): Promise<DataFolder> {

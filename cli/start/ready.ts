@@ -1,4 +1,3 @@
-import type { GetClusterReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { CommandError } from '../failure.ts'
@@ -13,22 +12,26 @@ export interface Wait {
   readonly waitFor: (what: string) => void
 }
 
+/** Told of a storage node that did not start while others did. */
+export type OnMissing = (node: string, reason: unknown) => void
+
 /**
- * Waits until every node of the cluster map is up: a gateway that starts then sees a whole cluster at its first look, and
- * need not write around nodes that are only about to come.
- * @returns what metadata says of the cluster by then
+ * Waits until these nodes are up: a gateway that starts then sees all there is of the cluster at its first look, and need
+ * not write around nodes that are only about to come.
+ * @param nodes ids; looked at anew each time, so that a node that ends meanwhile can be taken out
  */
 export async function nodesUp(
   metadata: MetadataApi,
   clock: Clock,
+  nodes: ReadonlySet<string>,
   { signal, waitFor }: Wait,
-): Promise<GetClusterReply> {
+): Promise<void> {
   for (;;) {
     const cluster = await metadata.call('getCluster', {}, signal)
     const up = new Set(cluster.nodes.filter((node) => node.up).map(({ node }) => node))
-    const down = cluster.map?.nodes.map(({ id }) => id).filter((id) => !up.has(id)) ?? ['a cluster map']
-    if (down.length === 0) return cluster
-    waitFor(down.join(', '))
+    const missing = [...nodes].filter((id) => !up.has(id))
+    if (missing.length === 0) return
+    waitFor(missing.join(', '))
     await clock.sleep(POLL_MS, signal)
   }
 }

@@ -6,7 +6,7 @@ import type { DataPaths } from '../folder/paths.ts'
 import { startChild, type Child } from '../processes/child.ts'
 import { ACCESS_KEY_VARIABLE, SECRET_KEY_VARIABLE } from '../folder/credentials.ts'
 import type { ServicePlan } from './plan.ts'
-import type { Wait } from './ready.ts'
+import type { OnMissing, Wait } from './ready.ts'
 
 const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url))
 
@@ -19,14 +19,15 @@ export interface StartSeparate extends Wait {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Told of a service that ended while nobody asked it to, with the command that starts it again. */
   readonly onEnded: (service: string, how: string, command: string) => void
-  /** Awaited before the gateways are started. */
-  readonly nodesUp: () => Promise<unknown>
+  readonly onMissing: OnMissing
+  /** Awaited before the gateways are started, with the ids of the nodes that run. */
+  readonly nodesUp: (nodes: ReadonlySet<string>) => Promise<void>
   readonly shutdown: Shutdown
 }
 
 /**
  * Starts every service as a process of its own: metadata, then the storage nodes together, then, once they have joined, the
- * gateways together.
+ * gateways together. A storage node that cannot start is left out: the cluster is there to lose some.
  * They are stopped in the reverse order by `shutdown`.
  * @returns addresses of the gateways
  * @throws {CommandError} one did not come up
@@ -35,36 +36,52 @@ export async function startSeparate(request: StartSeparate): Promise<string[]> {
   const { plans, shutdown } = request
   let stopping = false
   const addresses: string[] = []
+  const nodes = new Set<string>()
   for (const kind of ['metadata', 'storage-node', 'gateway'] as const) {
-    if (kind === 'gateway') await request.nodesUp()
+    if (kind === 'gateway') await request.nodesUp(nodes)
     const children: Child[] = []
     shutdown.add(kind, async () => {
       stopping = true
       await Promise.all(children.map((child) => child.stop(KILL_AFTER_MS)))
     })
-    const coming = new Set(plans.filter((plan) => plan.kind === kind))
+    const wave = plans.filter((plan) => plan.kind === kind)
+    const coming = new Set(wave)
     const tell = () => {
       request.waitFor([...coming].map(({ name }) => name).join(', '))
     }
     tell()
-    const starting = [...coming].map(async (plan) => {
+    const starting = wave.map(async (plan) => {
       const child = await startService(plan, request)
       coming.delete(plan)
       tell()
       children.push(child)
+      const node = nodeOf(plan)
+      if (node !== undefined) nodes.add(node)
       void child.ended.then((how) => {
+        if (node !== undefined) nodes.delete(node)
         if (!stopping) request.onEnded(plan.name, how, `ashlar ${kind} --config ${plan.configFile}`)
       })
       return child
     })
     // All of them, so that none is left behind by another's failure.
     const results = await Promise.allSettled(starting)
-    for (const result of results) {
-      if (result.status === 'rejected') throw result.reason
-      if (kind === 'gateway') addresses.push(result.value.address)
+    for (const [index, result] of results.entries()) {
+      if (result.status === 'fulfilled') {
+        if (kind === 'gateway') addresses.push(result.value.address)
+        continue
+      }
+      const plan = wave[index]
+      const node = plan && nodeOf(plan)
+      if (node === undefined || children.length === 0 || request.signal.aborted) throw result.reason
+      request.onMissing(node, result.reason)
     }
   }
   return addresses
+}
+
+/** The id of the storage node that a service is; undefined for other services. */
+function nodeOf({ config }: ServicePlan): string | undefined {
+  return 'node' in config ? config.node : undefined
 }
 
 async function startService(

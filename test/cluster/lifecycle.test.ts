@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CreateBucketCommand, ListBucketsCommand } from '@aws-sdk/client-s3'
 import { isAlive, runAshlar } from './processes.ts'
 import { freePort, startCluster, temporaryFolder } from './harness.ts'
-import { get, put } from './load.ts'
+import { contentOf, get, put } from './load.ts'
 
 test('a first start serves, shows its credentials once, and ends cleanly; the next serves the same data', async (t) => {
   const cluster = await startCluster(t)
@@ -39,6 +39,35 @@ test('a second start on the same folder is refused, and the first goes on', asyn
   )
   await cluster.client().send(new ListBucketsCommand({}))
 })
+
+for (const separate of [false, true]) {
+  const kind = separate ? 'services of their own' : 'one process'
+  test(`a cluster starts without a node whose disk is gone, and serves what it held: ${kind}`, async (t) => {
+    const cluster = await startCluster(t, { separate })
+    const versions = [100, 5_000_000].map((size) => ({ name: `of ${size}`, size }))
+    await cluster.client().send(new CreateBucketCommand({ Bucket: 'first' }))
+    for (const version of versions) await put(cluster.client(), 'first', version.name, version)
+    assert.deepEqual(await cluster.stop(), { code: 0, signal: null })
+    const folder = cluster.paths.node('zone-a-1')
+    await rm(folder, { recursive: true })
+    await writeFile(folder, 'what is left of a disk')
+
+    await cluster.startAgain()
+    assert.match(cluster.main().stderr(), /The cluster starts without zone-a-1/)
+    for (const version of versions) {
+      const back = await get(cluster.client(), 'first', version.name)
+      assert.ok(contentOf(version).equals(back ?? new Uint8Array()), version.name)
+    }
+    await put(cluster.client(), 'first', 'later', { name: 'later', size: 5_000_000 })
+    const { health, zones } = await cluster.status()
+    assert.equal(health, 'degraded')
+    const states = zones.flatMap(({ nodes }) => nodes.map(({ node, state }) => `${node} ${state}`))
+    assert.deepEqual(
+      states.filter((state) => !state.endsWith(' up')),
+      ['zone-a-1 down'],
+    )
+  })
+}
 
 test('status says what the loss of each zone would do, and what is wrong', async (t) => {
   const cluster = await startCluster(t, { separate: true })
