@@ -10,7 +10,7 @@ import { planCluster, planProcesses } from './plan.ts'
 import { childEnvironment } from './separate.ts'
 
 function options(flags: Record<string, string> = {}, environment: Record<string, string> = {}): StartConfig {
-  return resolveConfig(startConfig, { flags, environment, workingDirectory: '/work' })
+  return resolveConfig(startConfig, { flags, environment, workingDirectory: '/srv' })
 }
 
 const cluster: ClusterFile = {
@@ -28,7 +28,7 @@ test('only what was asked for is wanted of an existing cluster', () => {
     zones: 4,
     code: 'rs-6-2',
   })
-  assert.equal(options().data, '/work/data')
+  assert.equal(options().data, '/srv/data')
 })
 
 test('options that do not go together are refused', () => {

@@ -8,7 +8,7 @@ import { ConfigError, fieldsOf, resolveConfig, type Layers } from './layers.ts'
 import { loadConfig } from './load.ts'
 import { gatewayConfig, metadataConfig, serviceConfigs, storageNodeConfig } from './services.ts'
 
-const nothing: Layers = { environment: {}, flags: {}, workingDirectory: '/work' }
+const nothing: Layers = { environment: {}, flags: {}, workingDirectory: '/srv' }
 
 function faultsOf(run: () => unknown): readonly string[] {
   try {
@@ -41,7 +41,7 @@ test('relative paths: in the file from its folder, elsewhere from the working di
   const flags = { node: 'n-1', zone: 'z', metadata: 'm:1', secretFile: 'my/secret' }
   const file = { path: '/etc/ashlar/node.json', value: { data: 'shards' } }
   const config = resolveConfig(storageNodeConfig, { ...nothing, file, flags })
-  assert.equal(config.secretFile, '/work/my/secret')
+  assert.equal(config.secretFile, '/srv/my/secret')
   assert.equal(config.data, '/etc/ashlar/shards')
 })
 
