@@ -131,6 +131,15 @@ export const APPEND_BATCH_RECORDS_MAX = 512
 /** Log written between two checkpoints of the index, which is what a start after a crash reads again. */
 export const INDEX_CHECKPOINT_BYTES = 64 * 1024 * 1024
 
+/** Durable puts wait at most so long in memory for the index: at a few hundred a second dozens share one batch. */
+export const INDEX_DELAY_MS = 200
+
+/** Durable puts that wait in memory for the index: under a MiB, and a batch of a few milliseconds. */
+export const INDEX_PENDING_RECORDS_MAX = 2048
+
+/** Locations of shards that a node keeps in memory beside its index, a quarter of a KiB each: 4 MiB. */
+export const INDEX_LOCATIONS_MAX = 16 * 1024
+
 /** Index entries that are read and checked at every start: about a second. Beyond, that is left to the scrub. */
 export const INDEX_VERIFY_SHARDS_MAX = 1_000_000
 

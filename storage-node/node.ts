@@ -19,6 +19,7 @@ import type { Disk } from '../runtime/ports/disk.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
+import { LiveIndex } from './index/live-index.ts'
 import { blobName, deadSegments, type LogRecord } from './index/plan.ts'
 import { IndexDamage, type ShardIndex } from './index/shard-index.ts'
 import type { IndexWriter } from './index/writer.ts'
@@ -57,9 +58,10 @@ export class StorageNode implements ShardService {
   readonly #ports: StorageNodePorts
   readonly #files: SegmentFiles
   readonly #writer: IndexWriter
+  readonly #live: LiveIndex
   readonly #log: SegmentLog
   readonly #running = new Set<Promise<unknown>>()
-  /** Puts of a blob that are not in the index yet. */
+  /** Puts of a blob that are not in the log yet. */
   readonly #pendingPuts = new Map<string, number>()
   #epoch = 0
   #freeBytes = 0
@@ -101,6 +103,11 @@ export class StorageNode implements ShardService {
     this.#ports = ports
     this.#files = files
     this.#writer = writer
+    this.#live = new LiveIndex({
+      clock: ports.clock,
+      apply: (records) => this.#indexed(() => writer.apply(records)),
+      get: (address) => ports.index.get(address),
+    })
     const { nodeId, clusterId = '', segmentBytes } = options
     this.#log = new SegmentLog(
       {
@@ -177,7 +184,7 @@ export class StorageNode implements ShardService {
       checkEpoch(epoch)
       this.#checkEpoch(epoch)
       for (let attempt = 0; ; attempt++) {
-        const location = await this.#ports.index.get(address)
+        const location = await this.#live.get(address)
         if (location === undefined) throw new ShardError('not-found', 'no such shard')
         const blocks = coveringBlocks(range, location.dataBytes)
         try {
@@ -197,9 +204,9 @@ export class StorageNode implements ShardService {
     return this.#run(signal, async () => {
       checkBlob(group, blob)
       const address = { group, blob, stripe: 0, shard: 0 }
-      const known = await this.#ports.index.ofBlob(group, blob)
+      const isComing = this.#pendingPuts.has(blobName(address)) || this.#live.isBehind(group, blob)
       // Nothing to bury: a tombstone would only cost a sync.
-      if (known.length === 0 && !this.#pendingPuts.has(blobName(address))) return 0
+      if (!isComing && (await this.#ports.index.ofBlob(group, blob)).length === 0) return 0
       return await this.#log.append(
         { kind: 'tombstone', address, owner: NOTHING, checksums: NO_CHECKSUMS, data: NOTHING },
         signal,
@@ -210,6 +217,7 @@ export class StorageNode implements ShardService {
   list(request: ListShards, signal?: AbortSignal): Promise<ShardList> {
     return this.#run(signal, async () => {
       const limit = checkList(request)
+      await this.#live.flush()
       const entries = await this.#ports.index.list(request.group, request.after, limit + 1)
       const shards = entries
         .slice(0, limit)
@@ -223,6 +231,8 @@ export class StorageNode implements ShardService {
       const { nodeId: node, zone } = this.#options
       const { freeBytes } = await this.#ports.disk.space()
       const reason = this.#reason()
+      // When the index takes nothing, what it counted last is the best there is.
+      await this.#live.flush().catch(() => undefined)
       const segments = this.#writer.uses.size
       return { node, zone, writable: reason === '', reason, ...this.#writer.totals(), freeBytes, segments }
     })
@@ -262,7 +272,7 @@ export class StorageNode implements ShardService {
   }
 
   async #commit(records: readonly LogRecord[]): Promise<readonly number[]> {
-    const removed = await this.#indexed(() => this.#writer.apply(records))
+    const removed = await this.#live.commit(records)
     this.#lastRecord = records.at(-1)
     for (const { location, end } of records) this.#sinceCheckpoint += end - location.offset
     if (this.#sinceCheckpoint >= (this.#options.checkpointBytes ?? INDEX_CHECKPOINT_BYTES)) {
@@ -280,6 +290,7 @@ export class StorageNode implements ShardService {
     const { segment, sequence } = last.location
     this.#sinceCheckpoint = 0
     try {
+      await this.#live.flush()
       await this.#ports.index.checkpoint({ segment, offset: last.end, sequence })
       for (const dead of deadSegments(this.#writer.uses.values(), segment)) {
         await this.#files.remove(dead)

@@ -82,7 +82,7 @@ test('however the log is cut into groups, the index and its accounts come out th
         const removed: number[] = []
         for (let at = 0, i = 0; at < log.length; i++) {
           const size = groups[i % groups.length] ?? 1
-          removed.push(...(await writer.apply(log.slice(at, at + size))))
+          removed.push(...(await writer.apply(log.slice(at, at + size))).removed)
           at += size
         }
         const living = expected(log)

@@ -1,4 +1,4 @@
-import { blobName, type LogRecord, planIndex, shardName } from './plan.ts'
+import { blobName, type IndexPlan, type LogRecord, planIndex, shardName } from './plan.ts'
 import type { IndexEntry, Location, SegmentUse, ShardIndex } from './shard-index.ts'
 
 /** Brings records of the log into the index, one call at a time, and keeps account of the segments. */
@@ -15,8 +15,8 @@ export class IndexWriter {
     return this.#uses
   }
 
-  /** Resolves, once reads see the change, to how many shards each record removed. */
-  async apply(records: readonly LogRecord[]): Promise<readonly number[]> {
+  /** Resolves, once reads see the change, to what it was. */
+  async apply(records: readonly LogRecord[]): Promise<IndexPlan> {
     const puts = records.filter(({ kind }) => kind === 'put').map(({ address }) => address)
     const tombs = records.filter(({ kind }) => kind === 'tombstone').map(({ address }) => address)
     const [locations, ...ofBlobs] = await Promise.all([
@@ -30,10 +30,10 @@ export class IndexWriter {
     }
     const blobs = new Map<string, IndexEntry[]>()
     for (const [i, address] of tombs.entries()) blobs.set(blobName(address), ofBlobs[i] ?? [])
-    const { changes, removed } = planIndex(records, { shards, blobs, uses: this.#uses })
-    await this.#index.write(changes)
-    for (const use of changes.uses) this.#uses.set(use.segment, use)
-    return removed
+    const plan = planIndex(records, { shards, blobs, uses: this.#uses })
+    await this.#index.write(plan.changes)
+    for (const use of plan.changes.uses) this.#uses.set(use.segment, use)
+    return plan
   }
 
   async forgetSegment(segment: number): Promise<void> {

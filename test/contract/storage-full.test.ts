@@ -51,6 +51,9 @@ for (const first of ['the index', 'the segment']) {
     const putBlob = (blob: number) =>
       node.put(putOf(addressOf(1, blobOf(blob)), bytesOf(sizes.get(blob) ?? 0, blob)))
     await putBlob(1)
+    // The put waits in memory for the index, which a list needs whole: from now on every put waits for it.
+    index.full = Promise.resolve()
+    await rejectsWith(node.list({ group: 1, limit: 10 }), 'unavailable')
 
     const synced = Promise.withResolvers<undefined>()
     const refusedBySegment = Promise.withResolvers<undefined>()
