@@ -171,7 +171,9 @@ function readComponents(text: string): Components | SigningFailure {
 function readTime({ headers }: SignableRequest): { timestamp: string; timeMs: number } | undefined {
   const text = headerValue(headers, 'x-amz-date') ?? headerValue(headers, 'date')
   if (text === undefined) return undefined
-  const timeMs = parseAmzDate(text) ?? parseHttpDate(text)
+  const basicMs = parseAmzDate(text)
+  if (basicMs !== undefined) return { timestamp: text, timeMs: basicMs }
+  const timeMs = parseHttpDate(text)
   return timeMs === undefined ? undefined : { timestamp: formatAmzDate(timeMs), timeMs }
 }
 

@@ -19,6 +19,9 @@ import type { Blob } from './blob-location.ts'
 import { blobRanges } from './blob-ranges.ts'
 import { StripeRead } from './stripe-read.ts'
 
+/** Made once: an error with its stack costs more than reading a small object from memory. */
+const OVER = new Error('the read is over')
+
 export async function* readObject(
   environment: Environment,
   record: ObjectRecord,
@@ -47,7 +50,7 @@ export async function* readObject(
       buffers.consumed()
     }
   } finally {
-    scope.abort(new Error('the read is over'))
+    scope.abort(OVER)
     for (const read of reads) read.cancel()
     scope.end()
     buffers.end()
