@@ -1,0 +1,95 @@
+import type { CopyObjectCommandInput, CopyObjectCommandOutput } from '@aws-sdk/client-s3'
+import {
+  checksumAlgorithmNamed,
+  defaultChecksumAlgorithm,
+  type ChecksumAlgorithm,
+} from '../../../core/checksum/algorithms.ts'
+import type { ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
+import { S3Error } from '../../errors/s3-error.ts'
+import { readWriteConditions } from '../../rules/write-conditions.ts'
+import { requireSupported } from './content.ts'
+import { copiedContent, findCopySource, requireCopyableSize } from './copy-source.ts'
+import { findBucket } from '../buckets/find-bucket.ts'
+import { objectHeaders, redirectLocation, type RecordedHeaders } from './object-headers.ts'
+import { checksumMembers, DEFAULT_CONTENT_TYPE } from './object-members.ts'
+import type { OperationInput } from '../operation.ts'
+import type { S3Handler, S3Services } from '../services.ts'
+
+type Input = OperationInput<CopyObjectCommandInput>
+
+/**
+ * Copies an object of up to 5 GiB: its bytes stream from the source's shards into new ones, so the copy is one blob with
+ * the MD5 of its bytes as ETag, whatever parts the source was made of.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+ */
+export function copyObject({
+  store,
+}: S3Services): S3Handler<CopyObjectCommandInput, CopyObjectCommandOutput> {
+  return async (input, { signal }) => {
+    const { Bucket, Key } = input
+    const conditions = readWriteConditions(input)
+    const replaced = input.MetadataDirective === 'REPLACE' ? objectHeaders(input) : undefined
+    const redirect = redirectLocation(input.WebsiteRedirectLocation)
+    const { owner } = await findBucket(store.metadata, Bucket, signal)
+    const source = await findCopySource(store.metadata, input, signal)
+    refuseNoChange(input, source)
+    const size = Number(source.size)
+    requireCopyableSize(size)
+    const kept = { algorithm: keptAlgorithm(input, source), type: 'FULL_OBJECT' } as const
+    const object = await store.putObject(
+      {
+        bucket: Bucket,
+        key: Key,
+        owner,
+        headers: replaced ?? { ...headersOf(source), websiteRedirectLocation: redirect },
+        storageClass: 'STANDARD',
+        conditions,
+        content: copiedContent(store, source, { start: 0, end: size }, kept, signal),
+      },
+      signal,
+    )
+    return {
+      CopyObjectResult: {
+        ETag: `"${object.etag}"`,
+        LastModified: new Date(Number(object.lastModifiedMs)),
+        ...checksumMembers(object.checksums),
+      },
+    }
+  }
+}
+
+/** An object may be copied onto itself only to change something about it. */
+function refuseNoChange(input: Input, { bucket, key }: ObjectRecord): void {
+  if (input.Bucket !== bucket || input.Key !== key) return
+  if (input.MetadataDirective === 'REPLACE') return
+  if (input.StorageClass !== undefined || input.WebsiteRedirectLocation !== undefined) return
+  throw new S3Error('InvalidRequest', {
+    message:
+      "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+  })
+}
+
+/**
+ * The checksum asked for; else of the algorithm that the source has, computed over the whole even where the source's was
+ * made of its parts'; else the default.
+ * @throws {S3Error} NotImplemented
+ */
+function keptAlgorithm({ ChecksumAlgorithm: asked }: Input, { checksums }: ObjectRecord): ChecksumAlgorithm {
+  if (asked !== undefined) return requireSupported(asked)
+  return checksumAlgorithmNamed(checksums[0]?.algorithm ?? '') ?? defaultChecksumAlgorithm
+}
+
+/** All that the source keeps; its redirect is the one thing that a copy does not take over. */
+function headersOf({ headers }: ObjectRecord): RecordedHeaders {
+  return {
+    contentType: headers?.contentType ?? DEFAULT_CONTENT_TYPE,
+    contentEncoding: headers?.contentEncoding ?? '',
+    contentDisposition: headers?.contentDisposition ?? '',
+    contentLanguage: headers?.contentLanguage ?? '',
+    cacheControl: headers?.cacheControl ?? '',
+    expires: headers?.expires ?? '',
+    websiteRedirectLocation: '',
+    user: { ...headers?.user },
+  }
+}
