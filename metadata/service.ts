@@ -117,7 +117,7 @@ export class MetadataService {
         return { case: 'readOutbox', value: await readOutbox(partition, operation.value) }
       case 'acknowledgeOutbox':
         return { case: 'acknowledgeOutbox', value: await acknowledgeOutbox(partition, operation.value) }
-      case undefined:
+      default:
         throw invalidRequest('this service does not know the operation')
     }
   }

@@ -32,6 +32,11 @@ const ofMetadata: Readonly<Record<FailureCode, S3ErrorCode>> = {
   [FailureCode.NO_SUCH_UPLOAD]: 'NoSuchUpload',
   [FailureCode.INVALID_PART]: 'InvalidPart',
   [FailureCode.ENTITY_TOO_SMALL]: 'EntityTooSmall',
+  [FailureCode.NO_SUCH_VERSION]: 'NoSuchVersion',
+  [FailureCode.CONDITIONAL_CONFLICT]: 'ConditionalRequestConflict',
+  [FailureCode.NO_SUCH_ANNOTATION]: 'NoSuchAnnotation',
+  [FailureCode.TOO_MANY_ANNOTATIONS]: 'AnnotationLimitExceeded',
+  [FailureCode.METHOD_NOT_ALLOWED]: 'MethodNotAllowed',
 }
 
 const ofStore: Readonly<Record<StoreErrorCode, S3ErrorCode>> = {

@@ -7,7 +7,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BucketRecord, Checksum, ManifestPage, ObjectRecord, OutboxRecord, PartRecord, RepairTask, UploadRecord } from "./records_pb.js";
+import type { AccessControlList, AnnotationRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, TagSet, UploadRecord } from "./records_pb.js";
 import type { ClusterMap, NodeLiveness } from "./cluster_pb.js";
 
 /**
@@ -181,6 +181,66 @@ export declare type Request = Message<"ashlar.v1.Request"> & {
      */
     value: AcknowledgeOutboxRequest;
     case: "acknowledgeOutbox";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ListVersionsRequest list_versions = 22;
+     */
+    value: ListVersionsRequest;
+    case: "listVersions";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.UpdateObjectRequest update_object = 23;
+     */
+    value: UpdateObjectRequest;
+    case: "updateObject";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.UpdateBucketRequest update_bucket = 24;
+     */
+    value: UpdateBucketRequest;
+    case: "updateBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.PutBucketSettingRequest put_bucket_setting = 25;
+     */
+    value: PutBucketSettingRequest;
+    case: "putBucketSetting";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetBucketSettingRequest get_bucket_setting = 26;
+     */
+    value: GetBucketSettingRequest;
+    case: "getBucketSetting";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.DeleteBucketSettingRequest delete_bucket_setting = 27;
+     */
+    value: DeleteBucketSettingRequest;
+    case: "deleteBucketSetting";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.PutAnnotationRequest put_annotation = 28;
+     */
+    value: PutAnnotationRequest;
+    case: "putAnnotation";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetAnnotationRequest get_annotation = 29;
+     */
+    value: GetAnnotationRequest;
+    case: "getAnnotation";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.DeleteAnnotationRequest delete_annotation = 30;
+     */
+    value: DeleteAnnotationRequest;
+    case: "deleteAnnotation";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ListAnnotationsRequest list_annotations = 31;
+     */
+    value: ListAnnotationsRequest;
+    case: "listAnnotations";
   } | { case: undefined; value?: undefined };
 };
 
@@ -328,6 +388,66 @@ export declare type Reply = Message<"ashlar.v1.Reply"> & {
      */
     value: AcknowledgeOutboxReply;
     case: "acknowledgeOutbox";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ListVersionsReply list_versions = 22;
+     */
+    value: ListVersionsReply;
+    case: "listVersions";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.UpdateObjectReply update_object = 23;
+     */
+    value: UpdateObjectReply;
+    case: "updateObject";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.UpdateBucketReply update_bucket = 24;
+     */
+    value: UpdateBucketReply;
+    case: "updateBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.PutBucketSettingReply put_bucket_setting = 25;
+     */
+    value: PutBucketSettingReply;
+    case: "putBucketSetting";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetBucketSettingReply get_bucket_setting = 26;
+     */
+    value: GetBucketSettingReply;
+    case: "getBucketSetting";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.DeleteBucketSettingReply delete_bucket_setting = 27;
+     */
+    value: DeleteBucketSettingReply;
+    case: "deleteBucketSetting";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.PutAnnotationReply put_annotation = 28;
+     */
+    value: PutAnnotationReply;
+    case: "putAnnotation";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetAnnotationReply get_annotation = 29;
+     */
+    value: GetAnnotationReply;
+    case: "getAnnotation";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.DeleteAnnotationReply delete_annotation = 30;
+     */
+    value: DeleteAnnotationReply;
+    case: "deleteAnnotation";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ListAnnotationsReply list_annotations = 31;
+     */
+    value: ListAnnotationsReply;
+    case: "listAnnotations";
   } | { case: undefined; value?: undefined };
 };
 
@@ -384,6 +504,28 @@ export declare type WriteConditions = Message<"ashlar.v1.WriteConditions"> & {
    * @generated from field: bool if_none_match_any = 2;
    */
   ifNoneMatchAny: boolean;
+
+  /**
+   * bytes
+   *
+   * @generated from field: optional uint64 if_match_size = 3;
+   */
+  ifMatchSize?: bigint | undefined;
+
+  /**
+   * compared in whole seconds
+   *
+   * @generated from field: optional uint64 if_match_last_modified_ms = 4;
+   */
+  ifMatchLastModifiedMs?: bigint | undefined;
+
+  /**
+   * The version that the caller saw when the write began, as a version id; absent: it did not look, empty: there was
+   * none. If that object is deleted by the time of the commit, If-Match is a conflict.
+   *
+   * @generated from field: optional string observed_version = 5;
+   */
+  observedVersion?: string | undefined;
 };
 
 /**
@@ -407,6 +549,13 @@ export declare type CreateBucketRequest = Message<"ashlar.v1.CreateBucketRequest
    * @generated from field: uint32 limit_per_owner = 2;
    */
   limitPerOwner: number;
+
+  /**
+   * what the bucket has from its first moment
+   *
+   * @generated from field: repeated ashlar.v1.BucketSetting settings = 3;
+   */
+  settings: BucketSetting[];
 };
 
 /**
@@ -599,6 +748,9 @@ export declare type CommitObjectReply = Message<"ashlar.v1.CommitObjectReply"> &
 export declare const CommitObjectReplySchema: GenMessage<CommitObjectReply>;
 
 /**
+ * Without a version id, a key whose current version is a delete marker is NO_SUCH_KEY with the fields DeleteMarker and
+ * VersionId. With one, the delete marker itself is the reply.
+ *
  * @generated from message ashlar.v1.GetObjectRequest
  */
 export declare type GetObjectRequest = Message<"ashlar.v1.GetObjectRequest"> & {
@@ -611,6 +763,11 @@ export declare type GetObjectRequest = Message<"ashlar.v1.GetObjectRequest"> & {
    * @generated from field: string key = 2;
    */
   key: string;
+
+  /**
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
 };
 
 /**
@@ -653,6 +810,27 @@ export declare type DeleteObjectRequest = Message<"ashlar.v1.DeleteObjectRequest
    * @generated from field: ashlar.v1.WriteConditions conditions = 3;
    */
   conditions?: WriteConditions | undefined;
+
+  /**
+   * that version for good; empty: what the bucket's versioning makes of a delete
+   *
+   * @generated from field: string version_id = 4;
+   */
+  versionId: string;
+
+  /**
+   * 32 hex digits: the version of the delete marker, should there be one
+   *
+   * @generated from field: string marker_version = 5;
+   */
+  markerVersion: string;
+
+  /**
+   * of the delete marker
+   *
+   * @generated from field: string owner = 6;
+   */
+  owner: string;
 };
 
 /**
@@ -669,6 +847,20 @@ export declare type DeleteObjectReply = Message<"ashlar.v1.DeleteObjectReply"> &
    * @generated from field: bool existed = 1;
    */
   existed: boolean;
+
+  /**
+   * a delete marker was made, or the version deleted was one
+   *
+   * @generated from field: bool delete_marker = 2;
+   */
+  deleteMarker: boolean;
+
+  /**
+   * of the delete marker made, or of the version deleted; empty where the bucket has no versions
+   *
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
 };
 
 /**
@@ -800,6 +992,189 @@ export declare type ObjectSummary = Message<"ashlar.v1.ObjectSummary"> & {
  * Use `create(ObjectSummarySchema)` to create a new message.
  */
 export declare const ObjectSummarySchema: GenMessage<ObjectSummary>;
+
+/**
+ * @generated from message ashlar.v1.ListVersionsRequest
+ */
+export declare type ListVersionsRequest = Message<"ashlar.v1.ListVersionsRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+
+  /**
+   * @generated from field: string delimiter = 3;
+   */
+  delimiter: string;
+
+  /**
+   * exclusive without version_id_marker
+   *
+   * @generated from field: string key_marker = 4;
+   */
+  keyMarker: string;
+
+  /**
+   * exclusive; "null" or a version id
+   *
+   * @generated from field: string version_id_marker = 5;
+   */
+  versionIdMarker: string;
+
+  /**
+   * of versions and common prefixes together
+   *
+   * @generated from field: uint32 limit = 6;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message ashlar.v1.ListVersionsRequest.
+ * Use `create(ListVersionsRequestSchema)` to create a new message.
+ */
+export declare const ListVersionsRequestSchema: GenMessage<ListVersionsRequest>;
+
+/**
+ * @generated from message ashlar.v1.ListVersionsReply
+ */
+export declare type ListVersionsReply = Message<"ashlar.v1.ListVersionsReply"> & {
+  /**
+   * by key, the newest of a key first
+   *
+   * @generated from field: repeated ashlar.v1.VersionSummary versions = 1;
+   */
+  versions: VersionSummary[];
+
+  /**
+   * @generated from field: repeated string common_prefixes = 2;
+   */
+  commonPrefixes: string[];
+
+  /**
+   * @generated from field: bool truncated = 3;
+   */
+  truncated: boolean;
+
+  /**
+   * @generated from field: string next_key_marker = 4;
+   */
+  nextKeyMarker: string;
+
+  /**
+   * empty after a common prefix
+   *
+   * @generated from field: string next_version_id_marker = 5;
+   */
+  nextVersionIdMarker: string;
+};
+
+/**
+ * Describes the message ashlar.v1.ListVersionsReply.
+ * Use `create(ListVersionsReplySchema)` to create a new message.
+ */
+export declare const ListVersionsReplySchema: GenMessage<ListVersionsReply>;
+
+/**
+ * @generated from message ashlar.v1.VersionSummary
+ */
+export declare type VersionSummary = Message<"ashlar.v1.VersionSummary"> & {
+  /**
+   * @generated from field: ashlar.v1.ObjectSummary object = 1;
+   */
+  object?: ObjectSummary | undefined;
+
+  /**
+   * @generated from field: string version_id = 2;
+   */
+  versionId: string;
+
+  /**
+   * @generated from field: bool latest = 3;
+   */
+  latest: boolean;
+
+  /**
+   * @generated from field: bool delete_marker = 4;
+   */
+  deleteMarker: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.VersionSummary.
+ * Use `create(VersionSummarySchema)` to create a new message.
+ */
+export declare const VersionSummarySchema: GenMessage<VersionSummary>;
+
+/**
+ * Changes what may change of a version without making another.
+ *
+ * @generated from message ashlar.v1.UpdateObjectRequest
+ */
+export declare type UpdateObjectRequest = Message<"ashlar.v1.UpdateObjectRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
+
+  /**
+   * replaces them all; absent: as they are
+   *
+   * @generated from field: ashlar.v1.TagSet tags = 4;
+   */
+  tags?: TagSet | undefined;
+
+  /**
+   * likewise
+   *
+   * @generated from field: ashlar.v1.AccessControlList acl = 5;
+   */
+  acl?: AccessControlList | undefined;
+
+  /**
+   * ETag without quotes, or *
+   *
+   * @generated from field: optional string if_match = 6;
+   */
+  ifMatch?: string | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.UpdateObjectRequest.
+ * Use `create(UpdateObjectRequestSchema)` to create a new message.
+ */
+export declare const UpdateObjectRequestSchema: GenMessage<UpdateObjectRequest>;
+
+/**
+ * @generated from message ashlar.v1.UpdateObjectReply
+ */
+export declare type UpdateObjectReply = Message<"ashlar.v1.UpdateObjectReply"> & {
+  /**
+   * @generated from field: ashlar.v1.ObjectRecord object = 1;
+   */
+  object?: ObjectRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.UpdateObjectReply.
+ * Use `create(UpdateObjectReplySchema)` to create a new message.
+ */
+export declare const UpdateObjectReplySchema: GenMessage<UpdateObjectReply>;
 
 /**
  * @generated from message ashlar.v1.GetManifestRequest
@@ -1264,6 +1639,421 @@ export declare type ListUploadsReply = Message<"ashlar.v1.ListUploadsReply"> & {
 export declare const ListUploadsReplySchema: GenMessage<ListUploadsReply>;
 
 /**
+ * @generated from message ashlar.v1.UpdateBucketRequest
+ */
+export declare type UpdateBucketRequest = Message<"ashlar.v1.UpdateBucketRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * never back to NEVER
+   *
+   * @generated from field: optional ashlar.v1.BucketVersioning versioning = 2;
+   */
+  versioning?: BucketVersioning | undefined;
+
+  /**
+   * @generated from field: optional ashlar.v1.ObjectOwnership object_ownership = 3;
+   */
+  objectOwnership?: ObjectOwnership | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.UpdateBucketRequest.
+ * Use `create(UpdateBucketRequestSchema)` to create a new message.
+ */
+export declare const UpdateBucketRequestSchema: GenMessage<UpdateBucketRequest>;
+
+/**
+ * @generated from message ashlar.v1.UpdateBucketReply
+ */
+export declare type UpdateBucketReply = Message<"ashlar.v1.UpdateBucketReply"> & {
+  /**
+   * @generated from field: ashlar.v1.BucketRecord bucket = 1;
+   */
+  bucket?: BucketRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.UpdateBucketReply.
+ * Use `create(UpdateBucketReplySchema)` to create a new message.
+ */
+export declare const UpdateBucketReplySchema: GenMessage<UpdateBucketReply>;
+
+/**
+ * @generated from message ashlar.v1.PutBucketSettingRequest
+ */
+export declare type PutBucketSettingRequest = Message<"ashlar.v1.PutBucketSettingRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * replaces the one of its kind
+   *
+   * @generated from field: ashlar.v1.BucketSetting setting = 2;
+   */
+  setting?: BucketSetting | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.PutBucketSettingRequest.
+ * Use `create(PutBucketSettingRequestSchema)` to create a new message.
+ */
+export declare const PutBucketSettingRequestSchema: GenMessage<PutBucketSettingRequest>;
+
+/**
+ * @generated from message ashlar.v1.PutBucketSettingReply
+ */
+export declare type PutBucketSettingReply = Message<"ashlar.v1.PutBucketSettingReply"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.PutBucketSettingReply.
+ * Use `create(PutBucketSettingReplySchema)` to create a new message.
+ */
+export declare const PutBucketSettingReplySchema: GenMessage<PutBucketSettingReply>;
+
+/**
+ * Settings are named by their field in BucketSetting: "tagging", "cors" …
+ *
+ * @generated from message ashlar.v1.GetBucketSettingRequest
+ */
+export declare type GetBucketSettingRequest = Message<"ashlar.v1.GetBucketSettingRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated string kinds = 2;
+   */
+  kinds: string[];
+};
+
+/**
+ * Describes the message ashlar.v1.GetBucketSettingRequest.
+ * Use `create(GetBucketSettingRequestSchema)` to create a new message.
+ */
+export declare const GetBucketSettingRequestSchema: GenMessage<GetBucketSettingRequest>;
+
+/**
+ * @generated from message ashlar.v1.GetBucketSettingReply
+ */
+export declare type GetBucketSettingReply = Message<"ashlar.v1.GetBucketSettingReply"> & {
+  /**
+   * @generated from field: ashlar.v1.BucketRecord bucket = 1;
+   */
+  bucket?: BucketRecord | undefined;
+
+  /**
+   * those of the kinds that are there
+   *
+   * @generated from field: repeated ashlar.v1.BucketSetting settings = 2;
+   */
+  settings: BucketSetting[];
+};
+
+/**
+ * Describes the message ashlar.v1.GetBucketSettingReply.
+ * Use `create(GetBucketSettingReplySchema)` to create a new message.
+ */
+export declare const GetBucketSettingReplySchema: GenMessage<GetBucketSettingReply>;
+
+/**
+ * @generated from message ashlar.v1.DeleteBucketSettingRequest
+ */
+export declare type DeleteBucketSettingRequest = Message<"ashlar.v1.DeleteBucketSettingRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+};
+
+/**
+ * Describes the message ashlar.v1.DeleteBucketSettingRequest.
+ * Use `create(DeleteBucketSettingRequestSchema)` to create a new message.
+ */
+export declare const DeleteBucketSettingRequestSchema: GenMessage<DeleteBucketSettingRequest>;
+
+/**
+ * @generated from message ashlar.v1.DeleteBucketSettingReply
+ */
+export declare type DeleteBucketSettingReply = Message<"ashlar.v1.DeleteBucketSettingReply"> & {
+  /**
+   * @generated from field: bool existed = 1;
+   */
+  existed: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.DeleteBucketSettingReply.
+ * Use `create(DeleteBucketSettingReplySchema)` to create a new message.
+ */
+export declare const DeleteBucketSettingReplySchema: GenMessage<DeleteBucketSettingReply>;
+
+/**
+ * @generated from message ashlar.v1.PutAnnotationRequest
+ */
+export declare type PutAnnotationRequest = Message<"ashlar.v1.PutAnnotationRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
+
+  /**
+   * last_modified_ms is set by the service; replaces the one of its name
+   *
+   * @generated from field: ashlar.v1.AnnotationRecord annotation = 4;
+   */
+  annotation?: AnnotationRecord | undefined;
+
+  /**
+   * the object's ETag
+   *
+   * @generated from field: optional string if_match = 5;
+   */
+  ifMatch?: string | undefined;
+
+  /**
+   * @generated from field: uint32 limit_per_object = 6;
+   */
+  limitPerObject: number;
+
+  /**
+   * @generated from field: repeated ashlar.v1.RepairTask repairs = 7;
+   */
+  repairs: RepairTask[];
+};
+
+/**
+ * Describes the message ashlar.v1.PutAnnotationRequest.
+ * Use `create(PutAnnotationRequestSchema)` to create a new message.
+ */
+export declare const PutAnnotationRequestSchema: GenMessage<PutAnnotationRequest>;
+
+/**
+ * @generated from message ashlar.v1.PutAnnotationReply
+ */
+export declare type PutAnnotationReply = Message<"ashlar.v1.PutAnnotationReply"> & {
+  /**
+   * @generated from field: ashlar.v1.AnnotationRecord annotation = 1;
+   */
+  annotation?: AnnotationRecord | undefined;
+
+  /**
+   * @generated from field: ashlar.v1.ObjectRecord object = 2;
+   */
+  object?: ObjectRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.PutAnnotationReply.
+ * Use `create(PutAnnotationReplySchema)` to create a new message.
+ */
+export declare const PutAnnotationReplySchema: GenMessage<PutAnnotationReply>;
+
+/**
+ * @generated from message ashlar.v1.GetAnnotationRequest
+ */
+export declare type GetAnnotationRequest = Message<"ashlar.v1.GetAnnotationRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
+
+  /**
+   * @generated from field: string name = 4;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message ashlar.v1.GetAnnotationRequest.
+ * Use `create(GetAnnotationRequestSchema)` to create a new message.
+ */
+export declare const GetAnnotationRequestSchema: GenMessage<GetAnnotationRequest>;
+
+/**
+ * @generated from message ashlar.v1.GetAnnotationReply
+ */
+export declare type GetAnnotationReply = Message<"ashlar.v1.GetAnnotationReply"> & {
+  /**
+   * @generated from field: ashlar.v1.AnnotationRecord annotation = 1;
+   */
+  annotation?: AnnotationRecord | undefined;
+
+  /**
+   * @generated from field: ashlar.v1.ObjectRecord object = 2;
+   */
+  object?: ObjectRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.GetAnnotationReply.
+ * Use `create(GetAnnotationReplySchema)` to create a new message.
+ */
+export declare const GetAnnotationReplySchema: GenMessage<GetAnnotationReply>;
+
+/**
+ * @generated from message ashlar.v1.DeleteAnnotationRequest
+ */
+export declare type DeleteAnnotationRequest = Message<"ashlar.v1.DeleteAnnotationRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
+
+  /**
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * the object's ETag
+   *
+   * @generated from field: optional string if_match = 5;
+   */
+  ifMatch?: string | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.DeleteAnnotationRequest.
+ * Use `create(DeleteAnnotationRequestSchema)` to create a new message.
+ */
+export declare const DeleteAnnotationRequestSchema: GenMessage<DeleteAnnotationRequest>;
+
+/**
+ * @generated from message ashlar.v1.DeleteAnnotationReply
+ */
+export declare type DeleteAnnotationReply = Message<"ashlar.v1.DeleteAnnotationReply"> & {
+  /**
+   * @generated from field: bool existed = 1;
+   */
+  existed: boolean;
+
+  /**
+   * @generated from field: ashlar.v1.ObjectRecord object = 2;
+   */
+  object?: ObjectRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.DeleteAnnotationReply.
+ * Use `create(DeleteAnnotationReplySchema)` to create a new message.
+ */
+export declare const DeleteAnnotationReplySchema: GenMessage<DeleteAnnotationReply>;
+
+/**
+ * @generated from message ashlar.v1.ListAnnotationsRequest
+ */
+export declare type ListAnnotationsRequest = Message<"ashlar.v1.ListAnnotationsRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
+
+  /**
+   * @generated from field: string prefix = 4;
+   */
+  prefix: string;
+
+  /**
+   * exclusive
+   *
+   * @generated from field: string after = 5;
+   */
+  after: string;
+
+  /**
+   * @generated from field: uint32 limit = 6;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message ashlar.v1.ListAnnotationsRequest.
+ * Use `create(ListAnnotationsRequestSchema)` to create a new message.
+ */
+export declare const ListAnnotationsRequestSchema: GenMessage<ListAnnotationsRequest>;
+
+/**
+ * @generated from message ashlar.v1.ListAnnotationsReply
+ */
+export declare type ListAnnotationsReply = Message<"ashlar.v1.ListAnnotationsReply"> & {
+  /**
+   * in order of name
+   *
+   * @generated from field: repeated ashlar.v1.AnnotationRecord annotations = 1;
+   */
+  annotations: AnnotationRecord[];
+
+  /**
+   * @generated from field: bool truncated = 2;
+   */
+  truncated: boolean;
+
+  /**
+   * @generated from field: ashlar.v1.ObjectRecord object = 3;
+   */
+  object?: ObjectRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.ListAnnotationsReply.
+ * Use `create(ListAnnotationsReplySchema)` to create a new message.
+ */
+export declare const ListAnnotationsReplySchema: GenMessage<ListAnnotationsReply>;
+
+/**
  * @generated from message ashlar.v1.GetClusterRequest
  */
 export declare type GetClusterRequest = Message<"ashlar.v1.GetClusterRequest"> & {
@@ -1518,6 +2308,35 @@ export enum FailureCode {
    * @generated from enum value: FAILURE_CODE_UNKNOWN_NODE = 20;
    */
   UNKNOWN_NODE = 20,
+
+  /**
+   * @generated from enum value: FAILURE_CODE_NO_SUCH_VERSION = 21;
+   */
+  NO_SUCH_VERSION = 21,
+
+  /**
+   * what the condition spoke of was deleted while the write was on its way
+   *
+   * @generated from enum value: FAILURE_CODE_CONDITIONAL_CONFLICT = 22;
+   */
+  CONDITIONAL_CONFLICT = 22,
+
+  /**
+   * @generated from enum value: FAILURE_CODE_NO_SUCH_ANNOTATION = 23;
+   */
+  NO_SUCH_ANNOTATION = 23,
+
+  /**
+   * @generated from enum value: FAILURE_CODE_TOO_MANY_ANNOTATIONS = 24;
+   */
+  TOO_MANY_ANNOTATIONS = 24,
+
+  /**
+   * the version is a delete marker
+   *
+   * @generated from enum value: FAILURE_CODE_METHOD_NOT_ALLOWED = 25;
+   */
+  METHOD_NOT_ALLOWED = 25,
 }
 
 /**

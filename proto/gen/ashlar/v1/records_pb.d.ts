@@ -5,7 +5,7 @@
 // @generated from file ashlar/v1/records.proto (package ashlar.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
@@ -54,6 +54,16 @@ export declare type BucketRecord = Message<"ashlar.v1.BucketRecord"> & {
    * @generated from field: bytes incarnation = 6;
    */
   incarnation: Uint8Array;
+
+  /**
+   * @generated from field: ashlar.v1.BucketVersioning versioning = 7;
+   */
+  versioning: BucketVersioning;
+
+  /**
+   * @generated from field: ashlar.v1.ObjectOwnership object_ownership = 8;
+   */
+  objectOwnership: ObjectOwnership;
 };
 
 /**
@@ -61,6 +71,191 @@ export declare type BucketRecord = Message<"ashlar.v1.BucketRecord"> & {
  * Use `create(BucketRecordSchema)` to create a new message.
  */
 export declare const BucketRecordSchema: GenMessage<BucketRecord>;
+
+/**
+ * One document that belongs to a bucket, kept beside its record; the field's number is its kind.
+ *
+ * @generated from message ashlar.v1.BucketSetting
+ */
+export declare type BucketSetting = Message<"ashlar.v1.BucketSetting"> & {
+  /**
+   * @generated from field: uint32 format = 1;
+   */
+  format: number;
+
+  /**
+   * @generated from oneof ashlar.v1.BucketSetting.setting
+   */
+  setting: {
+    /**
+     * @generated from field: ashlar.v1.TagSet tagging = 2;
+     */
+    value: TagSet;
+    case: "tagging";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.CorsConfiguration cors = 3;
+     */
+    value: CorsConfiguration;
+    case: "cors";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.AccessControlList acl = 4;
+     */
+    value: AccessControlList;
+    case: "acl";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ashlar.v1.BucketSetting.
+ * Use `create(BucketSettingSchema)` to create a new message.
+ */
+export declare const BucketSettingSchema: GenMessage<BucketSetting>;
+
+/**
+ * @generated from message ashlar.v1.TagSet
+ */
+export declare type TagSet = Message<"ashlar.v1.TagSet"> & {
+  /**
+   * @generated from field: repeated ashlar.v1.Tag tags = 1;
+   */
+  tags: Tag[];
+};
+
+/**
+ * Describes the message ashlar.v1.TagSet.
+ * Use `create(TagSetSchema)` to create a new message.
+ */
+export declare const TagSetSchema: GenMessage<TagSet>;
+
+/**
+ * @generated from message ashlar.v1.Tag
+ */
+export declare type Tag = Message<"ashlar.v1.Tag"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message ashlar.v1.Tag.
+ * Use `create(TagSchema)` to create a new message.
+ */
+export declare const TagSchema: GenMessage<Tag>;
+
+/**
+ * @generated from message ashlar.v1.CorsConfiguration
+ */
+export declare type CorsConfiguration = Message<"ashlar.v1.CorsConfiguration"> & {
+  /**
+   * @generated from field: repeated ashlar.v1.CorsRule rules = 1;
+   */
+  rules: CorsRule[];
+};
+
+/**
+ * Describes the message ashlar.v1.CorsConfiguration.
+ * Use `create(CorsConfigurationSchema)` to create a new message.
+ */
+export declare const CorsConfigurationSchema: GenMessage<CorsConfiguration>;
+
+/**
+ * @generated from message ashlar.v1.CorsRule
+ */
+export declare type CorsRule = Message<"ashlar.v1.CorsRule"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: repeated string allowed_methods = 2;
+   */
+  allowedMethods: string[];
+
+  /**
+   * each with at most one *
+   *
+   * @generated from field: repeated string allowed_origins = 3;
+   */
+  allowedOrigins: string[];
+
+  /**
+   * each with at most one *
+   *
+   * @generated from field: repeated string allowed_headers = 4;
+   */
+  allowedHeaders: string[];
+
+  /**
+   * @generated from field: repeated string expose_headers = 5;
+   */
+  exposeHeaders: string[];
+
+  /**
+   * @generated from field: optional uint32 max_age_seconds = 6;
+   */
+  maxAgeSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.CorsRule.
+ * Use `create(CorsRuleSchema)` to create a new message.
+ */
+export declare const CorsRuleSchema: GenMessage<CorsRule>;
+
+/**
+ * @generated from message ashlar.v1.AccessControlList
+ */
+export declare type AccessControlList = Message<"ashlar.v1.AccessControlList"> & {
+  /**
+   * @generated from field: repeated ashlar.v1.Grant grants = 1;
+   */
+  grants: Grant[];
+};
+
+/**
+ * Describes the message ashlar.v1.AccessControlList.
+ * Use `create(AccessControlListSchema)` to create a new message.
+ */
+export declare const AccessControlListSchema: GenMessage<AccessControlList>;
+
+/**
+ * @generated from message ashlar.v1.Grant
+ */
+export declare type Grant = Message<"ashlar.v1.Grant"> & {
+  /**
+   * Either an account's canonical id or a group's URI.
+   *
+   * @generated from field: string account = 1;
+   */
+  account: string;
+
+  /**
+   * @generated from field: string group = 2;
+   */
+  group: string;
+
+  /**
+   * FULL_CONTROL, READ, WRITE, READ_ACP, WRITE_ACP
+   *
+   * @generated from field: string permission = 3;
+   */
+  permission: string;
+};
+
+/**
+ * Describes the message ashlar.v1.Grant.
+ * Use `create(GrantSchema)` to create a new message.
+ */
+export declare const GrantSchema: GenMessage<Grant>;
 
 /**
  * One immutable run of bytes, stored as stripes of shards on the nodes of one placement group.
@@ -314,6 +509,43 @@ export declare type ObjectRecord = Message<"ashlar.v1.ObjectRecord"> & {
    * @generated from field: ashlar.v1.Manifest manifest = 13;
    */
   manifest?: Manifest | undefined;
+
+  /**
+   * Where it stands among the versions of its key: larger is newer. 0 for an object of a bucket that never had
+   * versioning, which is older than every version that came after.
+   *
+   * @generated from field: uint64 order = 14;
+   */
+  order: bigint;
+
+  /**
+   * has a version id of its own; otherwise it is the null version, of which a key has at most one
+   *
+   * @generated from field: bool versioned = 15;
+   */
+  versioned: boolean;
+
+  /**
+   * @generated from field: bool delete_marker = 16;
+   */
+  deleteMarker: boolean;
+
+  /**
+   * @generated from field: repeated ashlar.v1.Tag tags = 17;
+   */
+  tags: Tag[];
+
+  /**
+   * absent: nobody but the owner
+   *
+   * @generated from field: ashlar.v1.AccessControlList acl = 18;
+   */
+  acl?: AccessControlList | undefined;
+
+  /**
+   * @generated from field: uint32 annotation_count = 19;
+   */
+  annotationCount: number;
 };
 
 /**
@@ -321,6 +553,54 @@ export declare type ObjectRecord = Message<"ashlar.v1.ObjectRecord"> & {
  * Use `create(ObjectRecordSchema)` to create a new message.
  */
 export declare const ObjectRecordSchema: GenMessage<ObjectRecord>;
+
+/**
+ * A named text of up to 1 MiB that belongs to one version of an object.
+ *
+ * @generated from message ashlar.v1.AnnotationRecord
+ */
+export declare type AnnotationRecord = Message<"ashlar.v1.AnnotationRecord"> & {
+  /**
+   * @generated from field: uint32 format = 1;
+   */
+  format: number;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 size = 3;
+   */
+  size: bigint;
+
+  /**
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+
+  /**
+   * @generated from field: uint64 last_modified_ms = 5;
+   */
+  lastModifiedMs: bigint;
+
+  /**
+   * @generated from field: repeated ashlar.v1.Checksum checksums = 6;
+   */
+  checksums: Checksum[];
+
+  /**
+   * @generated from field: ashlar.v1.BlobRecord blob = 7;
+   */
+  blob?: BlobRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.AnnotationRecord.
+ * Use `create(AnnotationRecordSchema)` to create a new message.
+ */
+export declare const AnnotationRecordSchema: GenMessage<AnnotationRecord>;
 
 /**
  * A many-part object's record stays small: the parts lie in pages of their own beside it.
@@ -427,6 +707,16 @@ export declare type UploadRecord = Message<"ashlar.v1.UploadRecord"> & {
    * @generated from field: string checksum_type = 10;
    */
   checksumType: string;
+
+  /**
+   * @generated from field: repeated ashlar.v1.Tag tags = 11;
+   */
+  tags: Tag[];
+
+  /**
+   * @generated from field: ashlar.v1.AccessControlList acl = 12;
+   */
+  acl?: AccessControlList | undefined;
 };
 
 /**
@@ -613,4 +903,65 @@ export declare type RepairTask = Message<"ashlar.v1.RepairTask"> & {
  * Use `create(RepairTaskSchema)` to create a new message.
  */
 export declare const RepairTaskSchema: GenMessage<RepairTask>;
+
+/**
+ * @generated from enum ashlar.v1.BucketVersioning
+ */
+export enum BucketVersioning {
+  /**
+   * and never was: every object is the null version
+   *
+   * @generated from enum value: BUCKET_VERSIONING_NEVER = 0;
+   */
+  NEVER = 0,
+
+  /**
+   * @generated from enum value: BUCKET_VERSIONING_ENABLED = 1;
+   */
+  ENABLED = 1,
+
+  /**
+   * @generated from enum value: BUCKET_VERSIONING_SUSPENDED = 2;
+   */
+  SUSPENDED = 2,
+}
+
+/**
+ * Describes the enum ashlar.v1.BucketVersioning.
+ */
+export declare const BucketVersioningSchema: GenEnum<BucketVersioning>;
+
+/**
+ * @generated from enum ashlar.v1.ObjectOwnership
+ */
+export enum ObjectOwnership {
+  /**
+   * S3's default: no access control lists
+   *
+   * @generated from enum value: OBJECT_OWNERSHIP_BUCKET_OWNER_ENFORCED = 0;
+   */
+  BUCKET_OWNER_ENFORCED = 0,
+
+  /**
+   * @generated from enum value: OBJECT_OWNERSHIP_BUCKET_OWNER_PREFERRED = 1;
+   */
+  BUCKET_OWNER_PREFERRED = 1,
+
+  /**
+   * @generated from enum value: OBJECT_OWNERSHIP_OBJECT_WRITER = 2;
+   */
+  OBJECT_WRITER = 2,
+
+  /**
+   * as OBJECT_WRITER, but there are no ownership controls to be read
+   *
+   * @generated from enum value: OBJECT_OWNERSHIP_REMOVED = 3;
+   */
+  REMOVED = 3,
+}
+
+/**
+ * Describes the enum ashlar.v1.ObjectOwnership.
+ */
+export declare const ObjectOwnershipSchema: GenEnum<ObjectOwnership>;
 

@@ -5,13 +5,13 @@
 // @generated from file ashlar/v1/records.proto (package ashlar.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file ashlar/v1/records.proto.
  */
 export const file_ashlar_v1_records = /*@__PURE__*/
-  fileDesc("Chdhc2hsYXIvdjEvcmVjb3Jkcy5wcm90bxIJYXNobGFyLnYxInQKDEJ1Y2tldFJlY29yZBIOCgZmb3JtYXQYASABKA0SDAoEbmFtZRgCIAEoCRINCgVvd25lchgDIAEoCRIOCgZyZWdpb24YBCABKAkSEgoKY3JlYXRlZF9tcxgFIAEoBBITCgtpbmNhcm5hdGlvbhgGIAEoDCJ0CgpCbG9iUmVjb3JkEgoKAmlkGAEgASgJEgwKBHNpemUYAiABKAQSDAoEY29kZRgDIAEoCRINCgVncm91cBgEIAEoDRIvCgtyZWxvY2F0aW9ucxgFIAMoCzIaLmFzaGxhci52MS5TaGFyZFJlbG9jYXRpb24iWgoPU2hhcmRSZWxvY2F0aW9uEg0KBXNoYXJkGAEgASgNEhQKDGZpcnN0X3N0cmlwZRgCIAEoDRIUCgxzdHJpcGVfY291bnQYAyABKA0SDAoEbm9kZRgEIAEoCSI6CghDaGVja3N1bRIRCglhbGdvcml0aG0YASABKAkSDQoFdmFsdWUYAiABKAkSDAoEdHlwZRgDIAEoCSKgAgoNT2JqZWN0SGVhZGVycxIUCgxjb250ZW50X3R5cGUYASABKAkSGAoQY29udGVudF9lbmNvZGluZxgCIAEoCRIbChNjb250ZW50X2Rpc3Bvc2l0aW9uGAMgASgJEhgKEGNvbnRlbnRfbGFuZ3VhZ2UYBCABKAkSFQoNY2FjaGVfY29udHJvbBgFIAEoCRIPCgdleHBpcmVzGAYgASgJEiEKGXdlYnNpdGVfcmVkaXJlY3RfbG9jYXRpb24YByABKAkSMAoEdXNlchgIIAMoCzIiLmFzaGxhci52MS5PYmplY3RIZWFkZXJzLlVzZXJFbnRyeRorCglVc2VyRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLHAgoMT2JqZWN0UmVjb3JkEg4KBmZvcm1hdBgBIAEoDRIOCgZidWNrZXQYAiABKAkSCwoDa2V5GAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDAoEc2l6ZRgFIAEoBBIMCgRldGFnGAYgASgJEhgKEGxhc3RfbW9kaWZpZWRfbXMYByABKAQSKQoHaGVhZGVycxgIIAEoCzIYLmFzaGxhci52MS5PYmplY3RIZWFkZXJzEiYKCWNoZWNrc3VtcxgJIAMoCzITLmFzaGxhci52MS5DaGVja3N1bRIVCg1zdG9yYWdlX2NsYXNzGAogASgJEg0KBW93bmVyGAsgASgJEiMKBGJsb2IYDCABKAsyFS5hc2hsYXIudjEuQmxvYlJlY29yZBIlCghtYW5pZmVzdBgNIAEoCzITLmFzaGxhci52MS5NYW5pZmVzdCI0CghNYW5pZmVzdBISCgpwYXJ0X2NvdW50GAEgASgNEhQKDHBhZ2Vfb2Zmc2V0cxgCIAMoBCJECgxNYW5pZmVzdFBhZ2USDgoGZm9ybWF0GAEgASgNEiQKBXBhcnRzGAIgAygLMhUuYXNobGFyLnYxLlBhcnRSZWNvcmQi6AEKDFVwbG9hZFJlY29yZBIOCgZmb3JtYXQYASABKA0SDgoGYnVja2V0GAIgASgJEgsKA2tleRgDIAEoCRIRCgl1cGxvYWRfaWQYBCABKAkSFAoMaW5pdGlhdGVkX21zGAUgASgEEikKB2hlYWRlcnMYBiABKAsyGC5hc2hsYXIudjEuT2JqZWN0SGVhZGVycxIVCg1zdG9yYWdlX2NsYXNzGAcgASgJEg0KBW93bmVyGAggASgJEhoKEmNoZWNrc3VtX2FsZ29yaXRobRgJIAEoCRIVCg1jaGVja3N1bV90eXBlGAogASgJIrQBCgpQYXJ0UmVjb3JkEg4KBmZvcm1hdBgBIAEoDRITCgtwYXJ0X251bWJlchgCIAEoDRIMCgRzaXplGAMgASgEEgwKBGV0YWcYBCABKAkSGAoQbGFzdF9tb2RpZmllZF9tcxgFIAEoBBImCgljaGVja3N1bXMYBiADKAsyEy5hc2hsYXIudjEuQ2hlY2tzdW0SIwoEYmxvYhgHIAEoCzIVLmFzaGxhci52MS5CbG9iUmVjb3JkIqABCgxPdXRib3hSZWNvcmQSDgoGZm9ybWF0GAEgASgNEhAKCHNlcXVlbmNlGAIgASgEEhIKCmNyZWF0ZWRfbXMYAyABKAQSKQoHZ2FyYmFnZRgEIAEoCzIWLmFzaGxhci52MS5HYXJiYWdlVGFza0gAEicKBnJlcGFpchgFIAEoCzIVLmFzaGxhci52MS5SZXBhaXJUYXNrSABCBgoEdGFzayKJAQoLR2FyYmFnZVRhc2sSDgoGYnVja2V0GAEgASgJEgsKA2tleRgCIAEoCRIkCgVibG9icxgDIAMoCzIVLmFzaGxhci52MS5CbG9iUmVjb3JkEjcKDW1hbmlmZXN0X3BhZ2UYBCABKAsyIC5hc2hsYXIudjEuTWFuaWZlc3RQYWdlUmVmZXJlbmNlIjYKFU1hbmlmZXN0UGFnZVJlZmVyZW5jZRIPCgd2ZXJzaW9uGAEgASgJEgwKBHBhZ2UYAiABKA0iXwoKUmVwYWlyVGFzaxIOCgZidWNrZXQYASABKAkSCwoDa2V5GAIgASgJEg8KB3ZlcnNpb24YAyABKAkSIwoEYmxvYhgEIAEoCzIVLmFzaGxhci52MS5CbG9iUmVjb3JkYgZwcm90bzM");
+  fileDesc("Chdhc2hsYXIvdjEvcmVjb3Jkcy5wcm90bxIJYXNobGFyLnYxItsBCgxCdWNrZXRSZWNvcmQSDgoGZm9ybWF0GAEgASgNEgwKBG5hbWUYAiABKAkSDQoFb3duZXIYAyABKAkSDgoGcmVnaW9uGAQgASgJEhIKCmNyZWF0ZWRfbXMYBSABKAQSEwoLaW5jYXJuYXRpb24YBiABKAwSLwoKdmVyc2lvbmluZxgHIAEoDjIbLmFzaGxhci52MS5CdWNrZXRWZXJzaW9uaW5nEjQKEG9iamVjdF9vd25lcnNoaXAYCCABKA4yGi5hc2hsYXIudjEuT2JqZWN0T3duZXJzaGlwIqsBCg1CdWNrZXRTZXR0aW5nEg4KBmZvcm1hdBgBIAEoDRIkCgd0YWdnaW5nGAIgASgLMhEuYXNobGFyLnYxLlRhZ1NldEgAEiwKBGNvcnMYAyABKAsyHC5hc2hsYXIudjEuQ29yc0NvbmZpZ3VyYXRpb25IABIrCgNhY2wYBCABKAsyHC5hc2hsYXIudjEuQWNjZXNzQ29udHJvbExpc3RIAEIJCgdzZXR0aW5nIiYKBlRhZ1NldBIcCgR0YWdzGAEgAygLMg4uYXNobGFyLnYxLlRhZyIhCgNUYWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIjcKEUNvcnNDb25maWd1cmF0aW9uEiIKBXJ1bGVzGAEgAygLMhMuYXNobGFyLnYxLkNvcnNSdWxlIqsBCghDb3JzUnVsZRIKCgJpZBgBIAEoCRIXCg9hbGxvd2VkX21ldGhvZHMYAiADKAkSFwoPYWxsb3dlZF9vcmlnaW5zGAMgAygJEhcKD2FsbG93ZWRfaGVhZGVycxgEIAMoCRIWCg5leHBvc2VfaGVhZGVycxgFIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBiABKA1IAIgBAUISChBfbWF4X2FnZV9zZWNvbmRzIjUKEUFjY2Vzc0NvbnRyb2xMaXN0EiAKBmdyYW50cxgBIAMoCzIQLmFzaGxhci52MS5HcmFudCI7CgVHcmFudBIPCgdhY2NvdW50GAEgASgJEg0KBWdyb3VwGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkidAoKQmxvYlJlY29yZBIKCgJpZBgBIAEoCRIMCgRzaXplGAIgASgEEgwKBGNvZGUYAyABKAkSDQoFZ3JvdXAYBCABKA0SLwoLcmVsb2NhdGlvbnMYBSADKAsyGi5hc2hsYXIudjEuU2hhcmRSZWxvY2F0aW9uIloKD1NoYXJkUmVsb2NhdGlvbhINCgVzaGFyZBgBIAEoDRIUCgxmaXJzdF9zdHJpcGUYAiABKA0SFAoMc3RyaXBlX2NvdW50GAMgASgNEgwKBG5vZGUYBCABKAkiOgoIQ2hlY2tzdW0SEQoJYWxnb3JpdGhtGAEgASgJEg0KBXZhbHVlGAIgASgJEgwKBHR5cGUYAyABKAkioAIKDU9iamVjdEhlYWRlcnMSFAoMY29udGVudF90eXBlGAEgASgJEhgKEGNvbnRlbnRfZW5jb2RpbmcYAiABKAkSGwoTY29udGVudF9kaXNwb3NpdGlvbhgDIAEoCRIYChBjb250ZW50X2xhbmd1YWdlGAQgASgJEhUKDWNhY2hlX2NvbnRyb2wYBSABKAkSDwoHZXhwaXJlcxgGIAEoCRIhChl3ZWJzaXRlX3JlZGlyZWN0X2xvY2F0aW9uGAcgASgJEjAKBHVzZXIYCCADKAsyIi5hc2hsYXIudjEuT2JqZWN0SGVhZGVycy5Vc2VyRW50cnkaKwoJVXNlckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi4wMKDE9iamVjdFJlY29yZBIOCgZmb3JtYXQYASABKA0SDgoGYnVja2V0GAIgASgJEgsKA2tleRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEgwKBHNpemUYBSABKAQSDAoEZXRhZxgGIAEoCRIYChBsYXN0X21vZGlmaWVkX21zGAcgASgEEikKB2hlYWRlcnMYCCABKAsyGC5hc2hsYXIudjEuT2JqZWN0SGVhZGVycxImCgljaGVja3N1bXMYCSADKAsyEy5hc2hsYXIudjEuQ2hlY2tzdW0SFQoNc3RvcmFnZV9jbGFzcxgKIAEoCRINCgVvd25lchgLIAEoCRIjCgRibG9iGAwgASgLMhUuYXNobGFyLnYxLkJsb2JSZWNvcmQSJQoIbWFuaWZlc3QYDSABKAsyEy5hc2hsYXIudjEuTWFuaWZlc3QSDQoFb3JkZXIYDiABKAQSEQoJdmVyc2lvbmVkGA8gASgIEhUKDWRlbGV0ZV9tYXJrZXIYECABKAgSHAoEdGFncxgRIAMoCzIOLmFzaGxhci52MS5UYWcSKQoDYWNsGBIgASgLMhwuYXNobGFyLnYxLkFjY2Vzc0NvbnRyb2xMaXN0EhgKEGFubm90YXRpb25fY291bnQYEyABKA0iswEKEEFubm90YXRpb25SZWNvcmQSDgoGZm9ybWF0GAEgASgNEgwKBG5hbWUYAiABKAkSDAoEc2l6ZRgDIAEoBBIMCgRldGFnGAQgASgJEhgKEGxhc3RfbW9kaWZpZWRfbXMYBSABKAQSJgoJY2hlY2tzdW1zGAYgAygLMhMuYXNobGFyLnYxLkNoZWNrc3VtEiMKBGJsb2IYByABKAsyFS5hc2hsYXIudjEuQmxvYlJlY29yZCI0CghNYW5pZmVzdBISCgpwYXJ0X2NvdW50GAEgASgNEhQKDHBhZ2Vfb2Zmc2V0cxgCIAMoBCJECgxNYW5pZmVzdFBhZ2USDgoGZm9ybWF0GAEgASgNEiQKBXBhcnRzGAIgAygLMhUuYXNobGFyLnYxLlBhcnRSZWNvcmQisQIKDFVwbG9hZFJlY29yZBIOCgZmb3JtYXQYASABKA0SDgoGYnVja2V0GAIgASgJEgsKA2tleRgDIAEoCRIRCgl1cGxvYWRfaWQYBCABKAkSFAoMaW5pdGlhdGVkX21zGAUgASgEEikKB2hlYWRlcnMYBiABKAsyGC5hc2hsYXIudjEuT2JqZWN0SGVhZGVycxIVCg1zdG9yYWdlX2NsYXNzGAcgASgJEg0KBW93bmVyGAggASgJEhoKEmNoZWNrc3VtX2FsZ29yaXRobRgJIAEoCRIVCg1jaGVja3N1bV90eXBlGAogASgJEhwKBHRhZ3MYCyADKAsyDi5hc2hsYXIudjEuVGFnEikKA2FjbBgMIAEoCzIcLmFzaGxhci52MS5BY2Nlc3NDb250cm9sTGlzdCK0AQoKUGFydFJlY29yZBIOCgZmb3JtYXQYASABKA0SEwoLcGFydF9udW1iZXIYAiABKA0SDAoEc2l6ZRgDIAEoBBIMCgRldGFnGAQgASgJEhgKEGxhc3RfbW9kaWZpZWRfbXMYBSABKAQSJgoJY2hlY2tzdW1zGAYgAygLMhMuYXNobGFyLnYxLkNoZWNrc3VtEiMKBGJsb2IYByABKAsyFS5hc2hsYXIudjEuQmxvYlJlY29yZCKgAQoMT3V0Ym94UmVjb3JkEg4KBmZvcm1hdBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBBISCgpjcmVhdGVkX21zGAMgASgEEikKB2dhcmJhZ2UYBCABKAsyFi5hc2hsYXIudjEuR2FyYmFnZVRhc2tIABInCgZyZXBhaXIYBSABKAsyFS5hc2hsYXIudjEuUmVwYWlyVGFza0gAQgYKBHRhc2siiQEKC0dhcmJhZ2VUYXNrEg4KBmJ1Y2tldBgBIAEoCRILCgNrZXkYAiABKAkSJAoFYmxvYnMYAyADKAsyFS5hc2hsYXIudjEuQmxvYlJlY29yZBI3Cg1tYW5pZmVzdF9wYWdlGAQgASgLMiAuYXNobGFyLnYxLk1hbmlmZXN0UGFnZVJlZmVyZW5jZSI2ChVNYW5pZmVzdFBhZ2VSZWZlcmVuY2USDwoHdmVyc2lvbhgBIAEoCRIMCgRwYWdlGAIgASgNIl8KClJlcGFpclRhc2sSDgoGYnVja2V0GAEgASgJEgsKA2tleRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEiMKBGJsb2IYBCABKAsyFS5hc2hsYXIudjEuQmxvYlJlY29yZCpvChBCdWNrZXRWZXJzaW9uaW5nEhsKF0JVQ0tFVF9WRVJTSU9OSU5HX05FVkVSEAASHQoZQlVDS0VUX1ZFUlNJT05JTkdfRU5BQkxFRBABEh8KG0JVQ0tFVF9WRVJTSU9OSU5HX1NVU1BFTkRFRBACKqwBCg9PYmplY3RPd25lcnNoaXASKgomT0JKRUNUX09XTkVSU0hJUF9CVUNLRVRfT1dORVJfRU5GT1JDRUQQABIrCidPQkpFQ1RfT1dORVJTSElQX0JVQ0tFVF9PV05FUl9QUkVGRVJSRUQQARIiCh5PQkpFQ1RfT1dORVJTSElQX09CSkVDVF9XUklURVIQAhIcChhPQkpFQ1RfT1dORVJTSElQX1JFTU9WRUQQA2IGcHJvdG8z");
 
 /**
  * Describes the message ashlar.v1.BucketRecord.
@@ -21,93 +21,173 @@ export const BucketRecordSchema = /*@__PURE__*/
   messageDesc(file_ashlar_v1_records, 0);
 
 /**
+ * Describes the message ashlar.v1.BucketSetting.
+ * Use `create(BucketSettingSchema)` to create a new message.
+ */
+export const BucketSettingSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 1);
+
+/**
+ * Describes the message ashlar.v1.TagSet.
+ * Use `create(TagSetSchema)` to create a new message.
+ */
+export const TagSetSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 2);
+
+/**
+ * Describes the message ashlar.v1.Tag.
+ * Use `create(TagSchema)` to create a new message.
+ */
+export const TagSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 3);
+
+/**
+ * Describes the message ashlar.v1.CorsConfiguration.
+ * Use `create(CorsConfigurationSchema)` to create a new message.
+ */
+export const CorsConfigurationSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 4);
+
+/**
+ * Describes the message ashlar.v1.CorsRule.
+ * Use `create(CorsRuleSchema)` to create a new message.
+ */
+export const CorsRuleSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 5);
+
+/**
+ * Describes the message ashlar.v1.AccessControlList.
+ * Use `create(AccessControlListSchema)` to create a new message.
+ */
+export const AccessControlListSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 6);
+
+/**
+ * Describes the message ashlar.v1.Grant.
+ * Use `create(GrantSchema)` to create a new message.
+ */
+export const GrantSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 7);
+
+/**
  * Describes the message ashlar.v1.BlobRecord.
  * Use `create(BlobRecordSchema)` to create a new message.
  */
 export const BlobRecordSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 1);
+  messageDesc(file_ashlar_v1_records, 8);
 
 /**
  * Describes the message ashlar.v1.ShardRelocation.
  * Use `create(ShardRelocationSchema)` to create a new message.
  */
 export const ShardRelocationSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 2);
+  messageDesc(file_ashlar_v1_records, 9);
 
 /**
  * Describes the message ashlar.v1.Checksum.
  * Use `create(ChecksumSchema)` to create a new message.
  */
 export const ChecksumSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 3);
+  messageDesc(file_ashlar_v1_records, 10);
 
 /**
  * Describes the message ashlar.v1.ObjectHeaders.
  * Use `create(ObjectHeadersSchema)` to create a new message.
  */
 export const ObjectHeadersSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 4);
+  messageDesc(file_ashlar_v1_records, 11);
 
 /**
  * Describes the message ashlar.v1.ObjectRecord.
  * Use `create(ObjectRecordSchema)` to create a new message.
  */
 export const ObjectRecordSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 5);
+  messageDesc(file_ashlar_v1_records, 12);
+
+/**
+ * Describes the message ashlar.v1.AnnotationRecord.
+ * Use `create(AnnotationRecordSchema)` to create a new message.
+ */
+export const AnnotationRecordSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_records, 13);
 
 /**
  * Describes the message ashlar.v1.Manifest.
  * Use `create(ManifestSchema)` to create a new message.
  */
 export const ManifestSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 6);
+  messageDesc(file_ashlar_v1_records, 14);
 
 /**
  * Describes the message ashlar.v1.ManifestPage.
  * Use `create(ManifestPageSchema)` to create a new message.
  */
 export const ManifestPageSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 7);
+  messageDesc(file_ashlar_v1_records, 15);
 
 /**
  * Describes the message ashlar.v1.UploadRecord.
  * Use `create(UploadRecordSchema)` to create a new message.
  */
 export const UploadRecordSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 8);
+  messageDesc(file_ashlar_v1_records, 16);
 
 /**
  * Describes the message ashlar.v1.PartRecord.
  * Use `create(PartRecordSchema)` to create a new message.
  */
 export const PartRecordSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 9);
+  messageDesc(file_ashlar_v1_records, 17);
 
 /**
  * Describes the message ashlar.v1.OutboxRecord.
  * Use `create(OutboxRecordSchema)` to create a new message.
  */
 export const OutboxRecordSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 10);
+  messageDesc(file_ashlar_v1_records, 18);
 
 /**
  * Describes the message ashlar.v1.GarbageTask.
  * Use `create(GarbageTaskSchema)` to create a new message.
  */
 export const GarbageTaskSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 11);
+  messageDesc(file_ashlar_v1_records, 19);
 
 /**
  * Describes the message ashlar.v1.ManifestPageReference.
  * Use `create(ManifestPageReferenceSchema)` to create a new message.
  */
 export const ManifestPageReferenceSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 12);
+  messageDesc(file_ashlar_v1_records, 20);
 
 /**
  * Describes the message ashlar.v1.RepairTask.
  * Use `create(RepairTaskSchema)` to create a new message.
  */
 export const RepairTaskSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_records, 13);
+  messageDesc(file_ashlar_v1_records, 21);
+
+/**
+ * Describes the enum ashlar.v1.BucketVersioning.
+ */
+export const BucketVersioningSchema = /*@__PURE__*/
+  enumDesc(file_ashlar_v1_records, 0);
+
+/**
+ * @generated from enum ashlar.v1.BucketVersioning
+ */
+export const BucketVersioning = /*@__PURE__*/
+  tsEnum(BucketVersioningSchema);
+
+/**
+ * Describes the enum ashlar.v1.ObjectOwnership.
+ */
+export const ObjectOwnershipSchema = /*@__PURE__*/
+  enumDesc(file_ashlar_v1_records, 1);
+
+/**
+ * @generated from enum ashlar.v1.ObjectOwnership
+ */
+export const ObjectOwnership = /*@__PURE__*/
+  tsEnum(ObjectOwnershipSchema);
 
