@@ -57,14 +57,19 @@ export interface AcceptedContent {
 export type DigestName = ChecksumAlgorithm
 
 type CommitObject = MetadataRequestInit<'commitObject'>
+type ObjectInit = NonNullable<CommitObject['object']>
 
 export interface PutObject {
   readonly bucket: string
   readonly key: string
   /** Account id. */
   readonly owner: string
-  readonly headers: NonNullable<NonNullable<CommitObject['object']>['headers']>
+  readonly headers: NonNullable<ObjectInit['headers']>
   readonly storageClass: string
+  /** None when absent. */
+  readonly tags?: NonNullable<ObjectInit['tags']>
+  /** Absent: nobody but the owner. */
+  readonly acl?: NonNullable<ObjectInit['acl']>
   readonly conditions: NonNullable<CommitObject['conditions']>
   readonly content: Content
 }

@@ -75,6 +75,25 @@ test('every range of a small and of a striped object', async () => {
   await store.close()
 })
 
+test('tags and an access control list are kept with the object, and are absent where none were given', async () => {
+  const { store, metadata } = createHarness()
+  const bytes = bytesOf(10)
+  const tags = [{ key: 'colour', value: 'blue' }]
+  const acl = { grants: [{ group: 'everyone', permission: 'READ' }] }
+  const tagged = await store.putObject({ ...putRequest('tagged', contentOf(bytes)), tags, acl })
+  const plain = await store.putObject(putRequest('plain', contentOf(bytes)))
+  const kept = tagged.tags.map(({ key, value }) => ({ key, value }))
+  assert.deepEqual(kept, tags)
+  assert.deepEqual(
+    tagged.acl?.grants.map(({ group, permission }) => ({ group, permission })),
+    acl.grants,
+  )
+  assert.deepEqual(plain.tags, [])
+  assert.equal(plain.acl, undefined)
+  assert.equal(metadata.objects.size, 2)
+  await store.close()
+})
+
 test('an overwrite is a blob of its own', async () => {
   const { put, read, store, metadata } = createHarness()
   const first = await put('key', bytesOf(100_000, 1))

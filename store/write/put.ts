@@ -42,7 +42,7 @@ export async function putObject(
   signal?: AbortSignal,
 ): Promise<ObjectRecord> {
   const { metadata, clock, random } = environment
-  const { bucket, key, owner, headers, storageClass, conditions, content } = request
+  const { bucket, key, owner, headers, storageClass, tags, acl, conditions, content } = request
   const version = newIdentifier(clock, random)
   const ownership = { bucket, key, version, part: 0 }
   return write(environment, content, storageClass, ownership, signal, ({ accepted, blob }) => ({
@@ -58,6 +58,8 @@ export async function putObject(
         checksums: [...accepted.checksums],
         storageClass,
         owner,
+        ...(tags === undefined ? {} : { tags }),
+        ...(acl === undefined ? {} : { acl }),
         ...(blob === undefined ? {} : { blob: copy(blob) }),
       }
       const reply = await metadata.call('commitObject', {
