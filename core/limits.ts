@@ -241,6 +241,9 @@ export const PART_NUMBER_MAX = 10_000
 /** S3's own: a listing has at most 1,000 entries. */
 export const LIST_ENTRIES_MAX = 1000
 
+/** One setting of a bucket as it is kept: S3's largest, a CORS document of 64 KiB, fits; all of them are read with requests. */
+export const BUCKET_SETTING_BYTES_MAX = 64 * 1024
+
 /** Outbox records read or acknowledged by one request: a reply of some hundred KiB. */
 export const OUTBOX_PAGE_MAX = 1000
 
@@ -407,3 +410,17 @@ export const DELETE_OBJECTS_KEYS_MAX = 1000
 
 /** Of them in flight at once: enough to fill a group commit, few enough that other requests get between. */
 export const DELETE_OBJECTS_IN_FLIGHT_MAX = 64
+
+// Tags. Source: S3 User Guide, "Categorizing your objects using tags"
+
+/** Tags of one object. */
+export const OBJECT_TAGS_MAX = 10
+
+/** Tags of one bucket. Source: S3 User Guide, "Using cost allocation S3 bucket tags". */
+export const BUCKET_TAGS_MAX = 50
+
+/** A tag's key, in UTF-16 code units. */
+export const TAG_KEY_LENGTH_MAX = 128
+
+/** A tag's value, in UTF-16 code units. */
+export const TAG_VALUE_LENGTH_MAX = 256
