@@ -6,6 +6,7 @@ import { assertKnownFormat } from '../core/records/format.ts'
 import { ClusterMapSchema } from '../proto/gen/ashlar/v1/cluster_pb.js'
 import {
   BucketRecordSchema,
+  BucketSettingSchema,
   ChecksumSchema,
   ManifestPageSchema,
   ObjectRecordSchema,
@@ -21,6 +22,7 @@ export interface RecordKind<T extends Message & { format: number }> {
 }
 
 export const bucketKind = { what: 'the bucket record', schema: BucketRecordSchema }
+export const settingKind = { what: 'the bucket setting', schema: BucketSettingSchema }
 export const objectKind = { what: 'the object record', schema: ObjectRecordSchema }
 export const manifestKind = { what: 'the manifest page', schema: ManifestPageSchema }
 export const uploadKind = { what: 'the upload record', schema: UploadRecordSchema }

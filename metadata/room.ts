@@ -7,6 +7,7 @@ import type { Disk } from '../runtime/ports/disk.ts'
 /** Operations that add records. Those that take some away are let through on a full disk, for they are the way out. */
 const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
   'createBucket',
+  'putBucketSetting',
   'commitObject',
   'createUpload',
   'commitPart',

@@ -14,6 +14,12 @@ import { commitObject, deleteObject, getManifest, getObject, listObjects } from 
 import { acknowledgeOutbox, readOutbox } from './partition/outbox-requests.ts'
 import type { Partition } from './partition/partition.ts'
 import type { Purger } from './partition/purge.ts'
+import {
+  deleteBucketSetting,
+  getBucketSetting,
+  putBucketSetting,
+  updateBucket,
+} from './partition/settings.ts'
 import type { Room } from './room.ts'
 import {
   abortUpload,
@@ -83,6 +89,14 @@ export class MetadataService {
         return { case: 'getBucket', value: await getBucket(partition, operation.value) }
       case 'deleteBucket':
         return { case: 'deleteBucket', value: await deleteBucket(partition, purger, operation.value) }
+      case 'updateBucket':
+        return { case: 'updateBucket', value: await updateBucket(partition, operation.value) }
+      case 'putBucketSetting':
+        return { case: 'putBucketSetting', value: await putBucketSetting(partition, operation.value) }
+      case 'getBucketSetting':
+        return { case: 'getBucketSetting', value: await getBucketSetting(partition, operation.value) }
+      case 'deleteBucketSetting':
+        return { case: 'deleteBucketSetting', value: await deleteBucketSetting(partition, operation.value) }
       case 'listBuckets':
         return { case: 'listBuckets', value: await listBuckets(partition, operation.value) }
       case 'commitObject':

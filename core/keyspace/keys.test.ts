@@ -4,6 +4,8 @@ import fc from 'fast-check'
 import { compareBytes, type KeyRange, next, successor } from './bytes.ts'
 import {
   bucketPurgeKey,
+  bucketSettingKey,
+  bucketSettingRange,
   manifestPageKey,
   objectKey,
   objectRange,
@@ -52,6 +54,15 @@ test('uploads sort by bucket, key and upload id, and read back', () => {
         compareUtf8(a.bucket, b.bucket) || compareUtf8(a.key, b.key) || compareUtf8(a.uploadId, b.uploadId)
       assert.equal(order, Math.sign(wanted))
       assert.deepEqual(readUploadKey(uploadKey(a)), { ...a })
+    }),
+  )
+})
+
+test('the range of a bucket holds exactly its settings', () => {
+  const kind = fc.integer({ min: 1, max: 65_535 })
+  fc.assert(
+    fc.property(text, text, kind, (bucket, other, number) => {
+      assert.equal(within(bucketSettingRange(bucket), bucketSettingKey(other, number)), bucket === other)
     }),
   )
 })

@@ -10,6 +10,7 @@ import { decodeUtf8 } from './utf8.ts'
  *     04 partition                    outbox sequences up to here may have been given out
  *     10 name                         bucket
  *     11 owner · name                 buckets of an account (empty value)
+ *     12 name · kind                  setting of a bucket
  *     20 bucket · key                 object
  *     21 bucket · key · version, page manifest page
  *     22 bucket · key · upload        multipart upload
@@ -31,6 +32,7 @@ const SPACE = {
   outboxReserve: 0x04,
   bucket: 0x10,
   ownedBucket: 0x11,
+  bucketSetting: 0x12,
   object: 0x20,
   manifest: 0x21,
   upload: 0x22,
@@ -40,10 +42,15 @@ const SPACE = {
   outbox: 0x30,
 } as const
 
-/** Whether records of this kind are read again and again: buckets, objects and uploads. */
+/** Whether records of this kind are read again and again: buckets and their settings, objects and uploads. */
 export function isHotKey(key: Uint8Array): boolean {
   const space = key[0]
-  return space === SPACE.bucket || space === SPACE.object || space === SPACE.upload
+  return (
+    space === SPACE.object ||
+    space === SPACE.bucket ||
+    space === SPACE.bucketSetting ||
+    space === SPACE.upload
+  )
 }
 
 /** One multipart upload. */
@@ -81,6 +88,16 @@ export function readOwnedBucketKey(key: Uint8Array): { owner: string; name: stri
   const reader = new KeyReader(key)
   const owner = decodeUtf8(reader.text())
   return { owner, name: decodeUtf8(reader.rest()) }
+}
+
+/** @param kind the setting's field number in its message */
+export function bucketSettingKey(name: string, kind: number): Uint8Array {
+  return new KeyWriter(SPACE.bucketSetting).text(name).number(kind, 2).bytes()
+}
+
+/** All settings of one bucket. */
+export function bucketSettingRange(name: string): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.bucketSetting).text(name).bytes())
 }
 
 export function objectKey(bucket: string, key: string): Uint8Array {

@@ -32,6 +32,7 @@ import { invalidRequest, noSuchBucket, required } from '../failure.ts'
 import { bucketKind, encodeRecord } from '../records.ts'
 import type { Partition } from './partition.ts'
 import { abortUploadsOf, type Purger } from './purge.ts'
+import { firstSettings, settingKeys } from './setting-records.ts'
 
 const INCARNATION_BYTES = 16
 
@@ -49,14 +50,18 @@ export async function readBucket(partition: Partition, name: string): Promise<Bu
   return bucket
 }
 
-/** @throws {MetadataError} BUCKET_ALREADY_OWNED_BY_YOU, BUCKET_ALREADY_EXISTS, TOO_MANY_BUCKETS */
+/**
+ * The record gives name, owner, region, versioning and object ownership; the settings come into being with it.
+ * @throws {MetadataError} BUCKET_ALREADY_OWNED_BY_YOU, BUCKET_ALREADY_EXISTS, TOO_MANY_BUCKETS
+ */
 export async function createBucket(
   partition: Partition,
   random: Random,
   request: CreateBucketRequest,
 ): Promise<CreateBucketReply> {
-  const { name, owner, region } = required(request.bucket, 'bucket')
+  const { name, owner, region, versioning, objectOwnership } = required(request.bucket, 'bucket')
   if (name === '') throw invalidRequest('a bucket needs a name')
+  const settings = firstSettings(name, request.settings)
   partition.assertMine(name, '')
   return partition.onBucket(name, () =>
     // Buckets of one owner are created one after the other, so that each sees how many there are.
@@ -76,6 +81,8 @@ export async function createBucket(
         name,
         owner,
         region,
+        versioning,
+        objectOwnership,
         createdMs: BigInt(partition.clock.nowMs()),
         incarnation: random.bytes(INCARNATION_BYTES),
       })
@@ -83,6 +90,7 @@ export async function createBucket(
         puts: [
           { key: bucketKey(name), value: encodeRecord(bucketKind, bucket) },
           { key: ownedBucketKey(owner, name), value: new Uint8Array() },
+          ...settings,
         ],
       })
       return create(CreateBucketReplySchema, { bucket })
@@ -119,7 +127,8 @@ export async function deleteBucket(
     const [upload] = await partition.scan({ ...uploadRange(name, ''), limit: 1 })
     purge = upload !== undefined
     partition.enqueue({
-      deletes: [bucketKey(name), ownedBucketKey(bucket.owner, name)],
+      // The settings go in the same batch: a later bucket of this name must never have one of them.
+      deletes: [bucketKey(name), ownedBucketKey(bucket.owner, name), ...(await settingKeys(partition, name))],
       puts: purge ? [{ key: bucketPurgeKey(name), value: new Uint8Array() }] : [],
     })
   })

@@ -4,6 +4,7 @@ import { bucketCases } from './metadata-api-buckets.ts'
 import { clusterCases } from './metadata-api-cluster.ts'
 import { listingCases } from './metadata-api-listing.ts'
 import { objectCases } from './metadata-api-objects.ts'
+import { settingCases } from './metadata-api-settings.ts'
 import { uploadCases } from './metadata-api-uploads.ts'
 
 /** A metadata service of its own, with nothing in it, and its end. */
@@ -17,6 +18,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
   describe(`metadata: ${name}`, () => {
     for (const [what, run] of [
       ...bucketCases,
+      ...settingCases,
       ...objectCases,
       ...listingCases,
       ...uploadCases,
