@@ -424,3 +424,57 @@ export const TAG_KEY_LENGTH_MAX = 128
 
 /** A tag's value, in UTF-16 code units. */
 export const TAG_VALUE_LENGTH_MAX = 256
+
+// Browser uploads and the conduct of one HTTP exchange
+
+/** All of a browser's form but the file. Source: S3 API Reference, "Creating an HTML Form": 20 KB, boundaries included. */
+export const POST_FORM_BYTES_MAX = 20 * 1024
+
+/** A multipart boundary. Source: RFC 2046 §5.1.1. */
+export const FORM_BOUNDARY_BYTES_MAX = 70
+
+/** Conditions of one POST policy: each costs a comparison, and the form's bound leaves room for more than are sane. */
+export const POST_POLICY_CONDITIONS_MAX = 256
+
+/** A policy's signature ends with its signing key, which S3 lets live for seven days, as a presigned URL's. */
+export const POST_SIGNATURE_MS_MAX = PRESIGNED_SECONDS_MAX * 1000
+
+/** Silence after which a long operation commits to 200 and sends blanks: below the 10 s at which the first proxies give up. */
+export const KEEP_ALIVE_AFTER_MS = 5000
+
+/** Time between two blanks of such an answer. */
+export const KEEP_ALIVE_INTERVAL_MS = 5000
+
+/** Window over which the rate of a request body is judged: a phone in a tunnel stands still for as long. */
+export const BODY_RATE_WINDOW_MS = 60_000
+
+/** Bytes a client must send in each such window, 1 KiB/s: a body holds stripe memory, and trickled bytes would pin it all. */
+export const BODY_RATE_WINDOW_BYTES_MIN = 60 * 1024
+
+// Accounts and access
+
+/** Accounts of one file: until they lie in metadata, every gateway holds them all in memory. */
+export const ACCOUNTS_MAX = 1000
+
+/** Key pairs of one account: the old and the new while clients change over. Source: IAM User Guide, quotas, has two a user. */
+export const ACCESS_KEYS_PER_ACCOUNT_MAX = 16
+
+/** Characters of an account's display name: as IAM's longest names. */
+export const DISPLAY_NAME_LENGTH_MAX = 64
+
+/** Grants of one access control list. Source: S3 User Guide, "Access control list (ACL) overview". */
+export const ACL_GRANTS_MAX = 100
+
+// Cross-origin resource sharing. Source: S3 API Reference, PutBucketCors and CORSRule
+
+/** A CORS configuration as it is sent. */
+export const CORS_DOCUMENT_BYTES_MAX = 64 * 1024
+
+/** Rules of one configuration. */
+export const CORS_RULES_MAX = 100
+
+/** A rule's ID, in UTF-16 code units. */
+export const CORS_RULE_ID_LENGTH_MAX = 255
+
+/** Seconds a browser may be told to remember a preflight: S3's schema has a 32-bit integer. */
+export const CORS_MAX_AGE_SECONDS_MAX = 2 ** 31 - 1

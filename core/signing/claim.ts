@@ -46,10 +46,12 @@ export interface AnonymousClaim {
   readonly payload: PayloadMode
 }
 
-const ALGORITHM = 'AWS4-HMAC-SHA256'
+/** The one algorithm that is spoken here. */
+export const ALGORITHM = 'AWS4-HMAC-SHA256'
 const ONE_MECHANISM =
   'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified'
-const VERSION_2 =
+/** What regions that never spoke Signature Version 2 answer to it, in whatever form it comes. */
+export const VERSION_2_REFUSED =
   'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.'
 
 /** The claim of a request at this endpoint, or S3's refusal of its form. */
@@ -71,7 +73,7 @@ export function readClaim(
     return readHeader(authorization, request, parameters, endpoint)
   }
   if (presigned) return readPresigned(request, parameters, endpoint)
-  if (version2) return refuse('InvalidRequest', VERSION_2)
+  if (version2) return refuse('InvalidRequest', VERSION_2_REFUSED)
   return readAnonymous(request)
 }
 
@@ -95,7 +97,7 @@ function readHeader(
 ): SignatureClaim | SigningFailure {
   const space = authorization.indexOf(' ')
   const scheme = space < 0 ? authorization : authorization.slice(0, space)
-  if (scheme === 'AWS') return refuse('InvalidRequest', VERSION_2)
+  if (scheme === 'AWS') return refuse('InvalidRequest', VERSION_2_REFUSED)
   if (space < 0) {
     const message = "Authorization header is invalid -- one and only one ' ' (space) required."
     return refuseArgument(message, 'Authorization', authorization)

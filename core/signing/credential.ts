@@ -1,5 +1,5 @@
 /** The credential scope of Signature Version 4: `AKID/yyyymmdd/region/service/aws4_request`. */
-import { refuse, type SigningFailure } from './failure.ts'
+import { refuse, refuseArgument, type SigningFailure } from './failure.ts'
 import { parseAmzDate } from './time.ts'
 
 /** The day, region and service a signing key is good for. */
@@ -27,51 +27,64 @@ export function scopeText({ date, region, service }: Scope): string {
   return `${date}/${region}/${service}/aws4_request`
 }
 
-/** A credential came by header or by query; S3's code and lead-in differ, the rest of the message does not. */
+/** How a request is signed: by header or by query. */
 export type Mechanism = 'header' | 'query'
 
-/** S3's refusal of a credential that came by this mechanism. */
+/** Where a credential stands; S3's code and lead-in differ, the rest of the message does not. */
+export type CredentialPlace = Mechanism | 'form'
+
+/** S3's refusal of a credential that stood there. */
 export function refuseCredential(
-  mechanism: Mechanism,
+  place: CredentialPlace,
   detail: string,
   fields: Readonly<Record<string, string>> = {},
+  credential = '',
 ): SigningFailure {
-  return mechanism === 'header'
-    ? refuse('AuthorizationHeaderMalformed', `The authorization header is malformed; ${detail}`, fields)
-    : refuse(
-        'AuthorizationQueryParametersError',
-        `Error parsing the X-Amz-Credential parameter; ${detail}`,
+  switch (place) {
+    case 'header':
+      return refuse(
+        'AuthorizationHeaderMalformed',
+        `The authorization header is malformed; ${detail}`,
         fields,
       )
+    case 'query': {
+      const message = `Error parsing the X-Amz-Credential parameter; ${detail}`
+      return refuse('AuthorizationQueryParametersError', message, fields)
+    }
+    case 'form':
+      return refuseArgument(detail, 'x-amz-credential', credential)
+  }
 }
 
 /** Reads and checks a credential against this endpoint. */
 export function parseCredential(
   text: string,
-  mechanism: Mechanism,
+  place: CredentialPlace,
   endpoint: EndpointScope,
 ): Credential | SigningFailure {
+  const refused = (detail: string, fields: Readonly<Record<string, string>> = {}): SigningFailure =>
+    refuseCredential(place, detail, fields, text)
   const parts = text.split('/')
   const [accessKey = '', date = '', region = '', service = '', terminator = ''] = parts
   if (parts.length !== 5 || accessKey === '') {
     const form = '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"'
-    return refuseCredential(mechanism, `the Credential is mal-formed; expecting ${form}.`)
+    return refused(`the Credential is mal-formed; expecting ${form}.`)
   }
   if (parseAmzDate(`${date}T000000Z`) === undefined) {
     const rule = 'This date in the credential must be in the format "yyyyMMdd".'
-    return refuseCredential(mechanism, `incorrect date format "${date}". ${rule}`)
+    return refused(`incorrect date format "${date}". ${rule}`)
   }
   if (!endpoint.services.includes(service)) {
     const rule = `This endpoint belongs to "${endpoint.services[0]}".`
-    return refuseCredential(mechanism, `incorrect service "${service}". ${rule}`)
+    return refused(`incorrect service "${service}". ${rule}`)
   }
   if (terminator !== 'aws4_request') {
     const rule = 'This endpoint uses "aws4_request".'
-    return refuseCredential(mechanism, `incorrect terminal "${terminator}". ${rule}`)
+    return refused(`incorrect terminal "${terminator}". ${rule}`)
   }
   if (region !== endpoint.region) {
     const detail = `the region '${region}' is wrong; expecting '${endpoint.region}'`
-    return refuseCredential(mechanism, detail, { Region: endpoint.region })
+    return refused(detail, { Region: endpoint.region })
   }
   return { accessKey, scope: { date, region, service } }
 }

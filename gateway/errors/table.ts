@@ -21,6 +21,8 @@ const definition = (status: number, message: string): S3ErrorDefinition => ({ st
 export const s3Errors = {
   AccessControlListNotSupported: definition(400, 'The bucket does not allow ACLs'),
   AccessDenied: definition(403, 'Access Denied'),
+  // Of a CORS preflight; not in the reference.
+  AccessForbidden: definition(403, 'CORSResponse: This CORS request is not allowed.'),
   AccessPointAlreadyOwnedByYou: definition(
     409,
     'An access point with an identical name already exists in your account.',
@@ -214,7 +216,7 @@ export const s3Errors = {
     'The XML you provided was not well-formed or did not validate against our published schema',
   ),
   MaxMessageLengthExceeded: definition(400, 'Your request was too big.'),
-  MaxPostPreDataLengthExceededError: definition(
+  MaxPostPreDataLengthExceeded: definition(
     400,
     'Your POST request fields preceding the upload file were too large.',
   ),
