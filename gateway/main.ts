@@ -13,6 +13,7 @@ import { createAuthenticator } from './authenticate/authenticate.ts'
 import { createGateway, rootOnly } from './gateway.ts'
 import { accessLog } from './http/access-log.ts'
 import type { Account } from './http/ports.ts'
+import { corsLookup } from './operations/cors/bucket-cors.ts'
 import { s3Table } from './operations/table.ts'
 
 export interface GatewayConfig {
@@ -68,6 +69,7 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
     }),
     digests: nodeDigests,
     authorize: rootOnly,
+    cors: corsLookup(metadata),
     clock,
     random,
     log,

@@ -38,7 +38,7 @@ const cases: Readonly<Record<string, readonly [request: string, status: number, 
   'post to an object': [requestText('POST', '/bucket/key'), 405, 'MethodNotAllowed'],
   'delete of a listing': [requestText('DELETE', '/bucket?versions'), 405, 'MethodNotAllowed'],
   'browser form': [requestText('POST', '/bucket', {}, 'x'), 501, 'NotImplemented'],
-  preflight: [requestText('OPTIONS', '/bucket/key'), 501, 'NotImplemented'],
+  preflight: [requestText('OPTIONS', '/bucket/key'), 400, 'BadRequest'],
   'two sub-resources': [requestText('GET', '/bucket?acl&policy'), 400, 'InvalidArgument'],
   'max-keys that is no number': [
     requestText('GET', '/bucket?list-type=2&max-keys=many'),

@@ -23,6 +23,13 @@ const namesBucket: ReadonlySet<S3ErrorCode> = new Set([
   'NoSuchBucketPolicy',
   'NoSuchCORSConfiguration',
   'NoSuchLifecycleConfiguration',
+  'NoSuchPublicAccessBlockConfiguration',
+  'NoSuchTagSet',
+  'NoSuchWebsiteConfiguration',
+  'ObjectLockConfigurationNotFoundError',
+  'OwnershipControlsNotFoundError',
+  'ReplicationConfigurationNotFoundError',
+  'ServerSideEncryptionConfigurationNotFoundError',
 ])
 
 /** Codes whose document names the key. */

@@ -1,6 +1,7 @@
 /**
  * The fixed pipeline of every request:
  * identify → route → authenticate → parse → authorize → handle → serialise → record.
+ * A CORS preflight is answered as soon as it is identified; see cross-origin.ts.
  *
  * Whatever any stage throws becomes one answer. The body is not touched before the caller is authenticated and authorized,
  * so a refused client that asked `Expect: 100-continue` never sends it.
@@ -21,6 +22,7 @@ import { compileRequestParser, type InputFields, type RequestParser } from '../s
 import { compileResponseWriter, type ResponseWriter } from '../schema/response-writer.ts'
 import { compileRouter, notImplemented } from '../schema/router.ts'
 import { formatHttpDate } from '../schema/values.ts'
+import { answerPreflight, crossOriginHeaders, type CorsLookup } from './cross-origin.ts'
 import { errorResponse, toS3Error } from './error-response.ts'
 import type { Answer, IncomingRequest, OutgoingResponse } from './exchange.ts'
 import type { Identity } from './identity.ts'
@@ -33,6 +35,8 @@ export interface PipelineOptions {
   /** For the signatures and digests of bodies. */
   readonly digests: SigningDigests
   readonly authorize: Authorize
+  /** CORS configurations, asked for only when a request names its origin. */
+  readonly cors: CorsLookup
   readonly clock: Clock
   readonly identity: Identity
   readonly log: Log
@@ -61,6 +65,8 @@ interface Progress {
   operation: string | undefined
   sender: Sender | undefined
   errorCode: string | undefined
+  /** What a page of another origin needs in the answer; read while the request is handled. Never rejects. */
+  crossOrigin: Promise<ReadonlyMap<string, string>> | undefined
 }
 
 const xmlLimits = { bytesMax: XML_BODY_BYTES_MAX, depthMax: XML_DEPTH_MAX, nodesMax: XML_NODES_MAX }
@@ -78,8 +84,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const headers = flatten(request.headers)
     progress.host = hostOf(request)
     const target = (progress.target = parseTarget(request.target, progress.host, domains))
-    // Route
     const { method } = request
+    if (method === 'OPTIONS') {
+      progress.operation = 'Preflight'
+      return await answerPreflight(target, headers, options.cors, request.signal)
+    }
+    if (headers.has('origin')) {
+      const observer = { signal: request.signal, log: log.child({ requestId: progress.requestId }) }
+      progress.crossOrigin = crossOriginHeaders(method, target.bucket, headers, options.cors, observer)
+    }
+    // Route
     const routed = route({ ...target, method, header: (name) => headers.get(name) })
     progress.operation = routed.name
     // Authenticate
@@ -168,6 +182,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       operation: undefined,
       sender: undefined,
       errorCode: undefined,
+      crossOrigin: undefined,
     }
     let response: OutgoingResponse
     try {
@@ -176,6 +191,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       response = refuse(thrown, request, progress)
     }
     const headers = new Map(response.headers)
+    for (const [name, value] of (await progress.crossOrigin) ?? []) headers.set(name, value)
     headers.set('x-amz-request-id', progress.requestId)
     headers.set('x-amz-id-2', hostId)
     headers.set('date', formatHttpDate(new Date(progress.timeMs)))
@@ -234,7 +250,7 @@ async function takeBody(
     // The header counts the framing of aws-chunked too; the object is what comes out.
     if (input['ContentLength'] !== undefined) input['ContentLength'] = body.size
   } else {
-    parser.parseDocument(input, await collectBody(body, XML_BODY_BYTES_MAX))
+    parser.parseDocument(input, await collectBody(body, row.body.documentBytesMax ?? XML_BODY_BYTES_MAX))
   }
 }
 

@@ -189,6 +189,7 @@ export async function startToyGateway(
     operations: rows(events),
     authenticate,
     authorize: rootOnly,
+    cors: async () => ({ bucketExists: true, rules: undefined }),
     digests: nodeDigests,
     clock,
     random: { bytes: (length) => new Uint8Array(length).map(() => counter++ & 0xff) },

@@ -39,12 +39,13 @@ type Present<T> = T extends Leaf
       : T
 
 /**
- * What a handler gets for one of the SDK's input types: required members present, `Body` a checked stream, and `Expires`
- * also as the text that came.
+ * What a handler gets for one of the SDK's input types: required members present, `Body` a checked stream, `Expires` also
+ * as the text that came, and `If-Range` beside `Range`.
  */
 export type OperationInput<SdkInput> = Present<Omit<SdkInput, 'Body'>> &
   ('Body' extends keyof SdkInput ? { readonly Body: VerifiedBody } : unknown) &
-  ('Expires' extends keyof SdkInput ? { readonly ExpiresString?: string } : unknown)
+  ('Expires' extends keyof SdkInput ? { readonly ExpiresString?: string } : unknown) &
+  ('Range' extends keyof SdkInput ? { readonly IfRange?: string } : unknown)
 
 /** What a handler returns for one of the SDK's output types: `Body` a stream of known size. */
 export type OperationOutput<SdkOutput> = Omit<SdkOutput, '$metadata' | 'Body'> &
@@ -64,6 +65,8 @@ export interface OperationRow {
 export interface BodyRules {
   /** The largest stream, in bytes; a single upload of 5 GiB unless it says otherwise. */
   readonly maxBytes?: number
+  /** The largest document, in bytes, where it is less than XML_BODY_BYTES_MAX. */
+  readonly documentBytesMax?: number
   /** Digests the handler wants besides those the request declares, e.g. MD5 for the ETag. */
   readonly wanted?: readonly ChecksumAlgorithm[]
   /** Digests the handler computes itself and gives to `Body.verify`. */

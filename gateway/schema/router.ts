@@ -4,8 +4,8 @@
  * Compiled at start from all operations of the SDK, built or not, so that an operation that is not built is refused by
  * its own name. Unknown query keys are ignored, as AWS does.
  *
- * Known gaps of the schemas, answered by name as well: the browser's POST form (`PostObject`), CORS preflights
- * (`OPTIONS`), and ListDirectoryBuckets, which only `x-id` tells from ListBuckets.
+ * Known gaps of the schemas, answered by name as well: the browser's POST form (`PostObject`), and ListDirectoryBuckets,
+ * which only `x-id` tells from ListBuckets. CORS preflights (`OPTIONS`) do not come here.
  */
 import { invalidArgument, S3Error } from '../errors/s3-error.ts'
 import type { OperationShape } from './model.ts'
@@ -55,7 +55,6 @@ export function compileRouter(operations: Iterable<OperationShape>): Router {
       const rule = literalPaths.get(`${method} /${bucket}`)
       if (rule && score(rule, request)?.missing === 0) return rule.operation
     }
-    if (method === 'OPTIONS') throw notImplemented('OPTIONS (CORS preflight)')
     const subresource = subresourceOf(request.query, subresources)
     const rule = best(groups.get(groupOf(method, level, subresource)) ?? [], request)
     if (rule) return rule.operation
