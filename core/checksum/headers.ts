@@ -31,7 +31,7 @@ export interface ChecksumDeclaration {
 
 export interface ChecksumFailure {
   readonly ok: false
-  readonly code: 'InvalidDigest' | 'InvalidRequest' | 'NotImplemented'
+  readonly code: 'InvalidDigest' | 'InvalidRequest'
   readonly message?: string
   readonly fields: Readonly<Record<string, string>>
 }
@@ -39,11 +39,8 @@ export interface ChecksumFailure {
 /** `x-amz-checksum-` headers that say something else than a value. */
 const notValues = new Set(['x-amz-checksum-algorithm', 'x-amz-checksum-mode', 'x-amz-checksum-type'])
 
-/** Reads the declarations; `supported` are the algorithms that can be computed here. */
-export function readChecksumHeaders(
-  headers: HeaderFields,
-  supported: ReadonlySet<ChecksumAlgorithm>,
-): ChecksumDeclaration | ChecksumFailure {
+/** Reads the declarations. */
+export function readChecksumHeaders(headers: HeaderFields): ChecksumDeclaration | ChecksumFailure {
   const contentMd5 = headerValue(headers, 'content-md5')
   if (contentMd5 !== undefined && fromBase64(contentMd5)?.length !== checksumTraits.MD5.digestBytes) {
     return { ok: false, code: 'InvalidDigest', fields: { 'Content-MD5': contentMd5 } }
@@ -66,7 +63,7 @@ export function readChecksumHeaders(
   const value = names[0] === undefined ? undefined : headerValue(headers, names[0])
   const failure =
     checkSdkAlgorithm(headerValue(headers, 'x-amz-sdk-checksum-algorithm'), algorithm) ??
-    (algorithm === undefined ? undefined : checkChecksum(algorithm, value, supported))
+    (algorithm === undefined ? undefined : checkValue(algorithm, value))
   if (failure !== undefined) return failure
   return {
     ok: true,
@@ -83,18 +80,9 @@ export function isChecksumValue(algorithm: ChecksumAlgorithm, text: string): boo
   return fromBase64(text)?.length === checksumTraits[algorithm].digestBytes
 }
 
-function checkChecksum(
-  algorithm: ChecksumAlgorithm,
-  value: string | undefined,
-  supported: ReadonlySet<ChecksumAlgorithm>,
-): ChecksumFailure | undefined {
-  const { header } = checksumTraits[algorithm]
-  if (value !== undefined && !isChecksumValue(algorithm, value)) {
-    return invalid(`Value for ${header} header is invalid.`)
-  }
-  return supported.has(algorithm)
-    ? undefined
-    : { ok: false, code: 'NotImplemented', fields: { Header: header } }
+function checkValue(algorithm: ChecksumAlgorithm, value: string | undefined): ChecksumFailure | undefined {
+  if (value === undefined || isChecksumValue(algorithm, value)) return undefined
+  return invalid(`Value for ${checksumTraits[algorithm].header} header is invalid.`)
 }
 
 /** What the client's library says it used must be what was sent. */

@@ -1,5 +1,6 @@
 /**
- * A very small writer of WebAssembly binary modules: just what the erasure kernel's generated code needs.
+ * A very small writer of WebAssembly binary modules: just what the generated code of the erasure kernel and of the
+ * checksums needs.
  *
  * Source of the encoding: WebAssembly Core Specification 3.0, chapter 5 "Binary Format"; opcodes in appendix "Index of
  * Instructions". Instructions are byte arrays; a function body is their concatenation.
@@ -71,12 +72,18 @@ export const op = {
   v128Load: (memory: number, offset: number): Bytes => [...simd(0), ...memarg(memory, offset)],
   v128Store: (memory: number, offset: number): Bytes => [...simd(11), ...memarg(memory, offset)],
   v128Const: (bytes: Bytes): Bytes => [...simd(12), ...bytes],
+  /** The sixteen lanes are indices into the 32 bytes of both operands. */
+  i8x16Shuffle: (lanes: Bytes): Bytes => [...simd(13), ...lanes],
   i8x16Swizzle: simd(14),
   i8x16RelaxedSwizzle: simd(0x100),
   v128And: simd(78),
   v128Xor: simd(81),
   v128AnyTrue: simd(83),
   i16x8ShrU: simd(141),
+  i64x2ShrU: simd(205),
+  i64x2Add: simd(206),
+  i64x2Mul: simd(213),
+  i64x2ExtmulLowI32x4U: simd(222),
 } as const
 
 /** A memory the module imports: `shared` must say what the memory is, or instantiation fails. */

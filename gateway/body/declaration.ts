@@ -1,5 +1,4 @@
 /** What a request promises about its body before the first byte: framing, size, and digests. */
-import type { ChecksumAlgorithm } from '../../core/checksum/algorithms.ts'
 import { readChecksumHeaders, type DeclaredChecksum } from '../../core/checksum/headers.ts'
 import type { PayloadMode } from '../../core/signing/payload.ts'
 import { headerValue, type HeaderFields } from '../../core/signing/request.ts'
@@ -28,7 +27,7 @@ export interface BodyDeclaration {
 export function readBodyDeclaration(
   headers: HeaderFields,
   payload: PayloadMode,
-  checksums: ReadonlySet<ChecksumAlgorithm> | 'ignored',
+  checksums: 'declared' | 'ignored',
   maxBytes: number,
 ): BodyDeclaration {
   const chunked = payload.kind === 'signed-chunks' || payload.kind === 'unsigned-chunks'
@@ -44,7 +43,7 @@ export function readBodyDeclaration(
   }
   const length = wireBytes === undefined ? {} : { wireBytes }
   if (checksums === 'ignored') return { size, chunked, ...length, trailers: [] }
-  const declared = readChecksumHeaders(headers, checksums)
+  const declared = readChecksumHeaders(headers)
   if (!declared.ok) {
     const { code, message, fields } = declared
     throw new S3Error(code, { ...(message === undefined ? {} : { message }), fields })

@@ -14,7 +14,7 @@ import type { SigningDigests } from '../../core/signing/digests.ts'
 import { toHex } from '../../core/signing/encoding.ts'
 import type { PayloadMode } from '../../core/signing/payload.ts'
 import type { HeaderFields } from '../../core/signing/request.ts'
-import { createChecksum, supportedChecksums, type RunningChecksum } from '../../runtime/crypto/checksum.ts'
+import { createChecksum, type RunningChecksum } from '../../runtime/crypto/checksum.ts'
 import { refusalError } from '../authenticate/refusal.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import { readBodyDeclaration, type BodyDeclaration } from './declaration.ts'
@@ -53,7 +53,7 @@ export interface BodyResult {
  * @throws {S3Error} what the declaration alone refuses; see `readBodyDeclaration`
  */
 export function openBody(raw: AsyncIterable<Uint8Array>, options: BodyOptions): VerifiedBody {
-  const checksums = options.checksumsDescribeBody === false ? 'ignored' : supportedChecksums
+  const checksums = options.checksumsDescribeBody === false ? 'ignored' : 'declared'
   const declaration = readBodyDeclaration(options.headers, options.payload, checksums, options.maxBytes)
   if (options.checksumRequired === true && !declaration.contentMd5 && !declaration.checksum) {
     throw new S3Error('InvalidRequest', {

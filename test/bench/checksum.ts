@@ -5,8 +5,9 @@
  * the ETag of every PUT costs anyway.
  */
 import { parseArgs } from 'node:util'
+import { checksumAlgorithms } from '../../core/checksum/algorithms.ts'
 import { SHARD_BLOCK_BYTES } from '../../core/limits.ts'
-import { createChecksum, supportedChecksums } from '../../runtime/crypto/checksum.ts'
+import { createChecksum } from '../../runtime/crypto/checksum.ts'
 import { crc32cBlocks } from '../../runtime/crypto/crc32c.ts'
 import { bestOf } from './measure.ts'
 import { positiveInteger } from './options.ts'
@@ -30,8 +31,8 @@ export function run(args: readonly string[]): Promise<void> {
   const pieces: Uint8Array[] = []
   for (let at = 0; at < data.length; at += pieceBytes) pieces.push(data.subarray(at, at + pieceBytes))
 
-  const names: string[] = [...supportedChecksums]
-  const contestants = [...supportedChecksums].map((algorithm) => ({
+  const names: string[] = [...checksumAlgorithms]
+  const contestants = [...checksumAlgorithms].map((algorithm) => ({
     once: () => {
       const running = createChecksum(algorithm)
       for (const piece of pieces) running.update(piece)

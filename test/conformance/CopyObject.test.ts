@@ -237,7 +237,6 @@ describe('refusals', () => {
     ['x-amz-acl', 'public-read'],
     ['x-amz-tagging', 'a=b'],
     ['x-amz-copy-source-server-side-encryption-customer-algorithm', 'AES256'],
-    ['x-amz-checksum-algorithm', 'XXHASH128'],
   ] as const) {
     test(`not built: ${name}`, async () => {
       const answer = await raw({

@@ -2,18 +2,20 @@
  * Bodies as the store takes them. The digests of a body, those that its sender declared and those that the object is to
  * have, are taken by the store as the bytes pass, off the event loop; none is taken twice.
  */
-import type { ChecksumAlgorithm, ChecksumType } from '../../../core/checksum/algorithms.ts'
+import {
+  checksumAlgorithms,
+  type ChecksumAlgorithm,
+  type ChecksumType,
+} from '../../../core/checksum/algorithms.ts'
 import { toBase64 } from '../../../core/checksum/base64.ts'
 import { simpleEtag } from '../../../core/checksum/multipart.ts'
-import { supportedChecksums } from '../../../runtime/crypto/checksum.ts'
 import type { AcceptedContent, Content } from '../../../store/api.ts'
 import type { VerifiedBody } from '../../body/verified-body.ts'
 import { bareEntityTag } from '../../rules/conditions.ts'
 import type { BodyRules } from '../operation.ts'
-import { notBuilt } from '../unsupported.ts'
 
 /** How PutObject and UploadPart take their bodies: MD5 for the ETag, and every digest by the store. */
-export const storedBody: BodyRules = { wanted: ['MD5'], delegable: supportedChecksums }
+export const storedBody: BodyRules = { wanted: ['MD5'], delegable: new Set(checksumAlgorithms) }
 
 /**
  * The content of a body.
@@ -34,12 +36,6 @@ export function contentOf(
       return acceptedContent(kept, taken, type)
     },
   }
-}
-
-/** The algorithm that `x-amz-checksum-algorithm` names. @throws {S3Error} NotImplemented when none here computes it */
-export function requireSupported(algorithm: ChecksumAlgorithm): ChecksumAlgorithm {
-  if (!supportedChecksums.has(algorithm)) throw notBuilt('Header', 'x-amz-checksum-algorithm')
-  return algorithm
 }
 
 /** What a content of these digests is: the MD5 in hex as its ETag, and the checksum `kept`. */

@@ -7,7 +7,6 @@ import {
 import type { ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { S3Error } from '../../errors/s3-error.ts'
 import { readWriteConditions } from '../../rules/write-conditions.ts'
-import { requireSupported } from './content.ts'
 import { copiedContent, findCopySource, requireCopyableSize } from './copy-source.ts'
 import { findBucket } from '../buckets/find-bucket.ts'
 import { objectHeaders, redirectLocation, type RecordedHeaders } from './object-headers.ts'
@@ -73,10 +72,9 @@ function refuseNoChange(input: Input, { bucket, key }: ObjectRecord): void {
 /**
  * The checksum asked for; else of the algorithm that the source has, computed over the whole even where the source's was
  * made of its parts'; else the default.
- * @throws {S3Error} NotImplemented
  */
 function keptAlgorithm({ ChecksumAlgorithm: asked }: Input, { checksums }: ObjectRecord): ChecksumAlgorithm {
-  if (asked !== undefined) return requireSupported(asked)
+  if (asked !== undefined) return asked
   return checksumAlgorithmNamed(checksums[0]?.algorithm ?? '') ?? defaultChecksumAlgorithm
 }
 

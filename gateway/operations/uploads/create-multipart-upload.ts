@@ -9,7 +9,6 @@ import {
 } from '../../../core/checksum/algorithms.ts'
 import { RECORD_FORMAT } from '../../../core/limits.ts'
 import { S3Error } from '../../errors/s3-error.ts'
-import { requireSupported } from '../objects/content.ts'
 import { findBucket } from '../buckets/find-bucket.ts'
 import { objectHeaders } from '../objects/object-headers.ts'
 import type { OperationInput } from '../operation.ts'
@@ -61,17 +60,16 @@ interface AskedChecksum {
  * The checksum asked for, with the type that is its algorithm's default. Only a CRC can be had of a whole object from its
  * parts', and CRC64NVME only so.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
- * @throws {S3Error} InvalidRequest, NotImplemented
+ * @throws {S3Error} InvalidRequest
  */
 function askedChecksum(input: Input): AskedChecksum | undefined {
-  const { ChecksumAlgorithm: asked, ChecksumType: type } = input
-  if (asked === undefined) {
+  const { ChecksumAlgorithm: algorithm, ChecksumType: type } = input
+  if (algorithm === undefined) {
     if (type === undefined) return undefined
     throw new S3Error('InvalidRequest', {
       message: 'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
     })
   }
-  const algorithm = requireSupported(asked)
   const { multipartTypes } = checksumTraits[algorithm]
   if (type !== undefined && !multipartTypes.includes(type)) {
     throw new S3Error('InvalidRequest', {
