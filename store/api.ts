@@ -37,6 +37,8 @@ export interface ByteRange {
 /** Bytes to be written: exactly `size` of them, or an error. */
 export interface Content {
   readonly size: number
+  /** True when `size` is a bound: the content is as long as its bytes turn out to be, and no longer than that. */
+  readonly atMost?: boolean
   readonly bytes: AsyncIterable<Uint8Array>
   /** Digests to take as the bytes pass, off the event loop when they are many. */
   readonly digests: readonly DigestName[]
@@ -53,7 +55,7 @@ export interface AcceptedContent {
   readonly checksums: readonly Omit<Checksum, '$typeName'>[]
 }
 
-/** Any that this build computes; see `supportedChecksums` of runtime/crypto. */
+/** Any that S3 knows. */
 export type DigestName = ChecksumAlgorithm
 
 type CommitObject = MetadataRequestInit<'commitObject'>

@@ -53,6 +53,8 @@ export class BlobWrite {
   /** Stripes whose memory is still held, oldest first; these never reject. */
   readonly #held: Promise<void>[] = []
   readonly #sent: Promise<void>[] = []
+  /** Of a content whose size is a bound: the bound, until its end is known. */
+  #size: number
 
   constructor(environment: Environment, scope: Scope, content: Content, target: BlobTarget) {
     this.#environment = environment
@@ -60,11 +62,17 @@ export class BlobWrite {
     this.#content = content
     this.#target = target
     this.#code = target.group.pool.code
+    this.#size = content.size
   }
 
   /** Nodes that may hold shards of the blob. */
   get touched(): ReadonlySet<string> {
     return this.#touched
+  }
+
+  /** Bytes of the blob, once `run` has resolved. */
+  get size(): number {
+    return this.#size
   }
 
   /** Resolves when the write holds no memory and sends nothing any more. */
@@ -101,9 +109,11 @@ export class BlobWrite {
   /** Small copies: one buffer, nothing to encode, hashed on the spot. */
   async #runWhole<T>(reader: ContentReader, accept: (digests: Digests) => T): Promise<T> {
     const { size, digests } = this.#content
-    const data = new Uint8Array(size)
-    await reader.pourInto(data)
+    const room = new Uint8Array(size)
+    await reader.pourInto(room)
     await reader.end()
+    this.#size = reader.taken
+    const data = room.subarray(0, reader.taken)
     const accepted = accept(
       new Map(
         digests.map((name) => {
@@ -113,6 +123,7 @@ export class BlobWrite {
         }),
       ),
     )
+    if (data.byteLength === 0) return accepted
     const shard = { data, checksums: crc32cBlocks(data) }
     const upload = this.#upload(0, () => shard)
     this.#held.push(upload.settled)
@@ -126,9 +137,11 @@ export class BlobWrite {
     const work = compute.openContent(digests, size <= INLINE_CONTENT_BYTES_MAX)
     try {
       const count = stripeCount(this.#code, size)
-      for (let index = 0; index < count; index++) {
+      for (let index = 0; index < count && !reader.ended; index++) {
         await this.#fillAndSend(reader, work, stripeAt(this.#code, size, index), index === count - 1)
       }
+      await reader.end()
+      this.#size = reader.taken
       const taken = await work.finish()
       const accepted = accept(new Map(digests.map((name, i) => [name, digestAt(taken, i)])))
       await Promise.all(this.#sent)
@@ -142,8 +155,10 @@ export class BlobWrite {
     const { compute, writeMemory } = this.#environment
     // A client that sends nothing holds no memory.
     await reader.ready()
+    if (reader.ended && this.#content.atMost === true) return
     if (this.#held.length >= WRITE_STRIPES_MAX) await this.#held.shift()
     this.#scope.throwIfAborted()
+    let filled = stripe
     const lease = await writeMemory.acquire(stripeSlotBytes(this.#code, stripe.shardBytes), this.#scope)
     try {
       const slot = stripeSlot(this.#code, lease.at, stripe.shardBytes)
@@ -153,11 +168,40 @@ export class BlobWrite {
         await reader.pourInto(new Uint8Array(compute.memory.buffer, at, bytes))
       }
       if (last) await reader.end()
+      if (this.#content.atMost === true) filled = await this.#cutToEnd(reader, stripe, lease)
     } catch (error) {
       lease.release()
       throw error
     }
-    this.#send(work, stripe, lease)
+    this.#send(work, filled, lease)
+  }
+
+  /**
+   * The stripe as it is: one that the content's end has left short is the last, and its shards are shorter. Their bytes lie
+   * where those of the longer ones were poured, and are moved.
+   */
+  async #cutToEnd(reader: ContentReader, stripe: Stripe, lease: MemoryLease): Promise<Stripe> {
+    // Whether a full one is the last shows only at what follows.
+    await reader.ready()
+    if (!reader.ended) return stripe
+    this.#size = reader.taken
+    const cut = stripeAt(this.#code, reader.taken, stripe.index)
+    if (cut.shardBytes === stripe.shardBytes) return cut
+    const { memory } = this.#environment.compute
+    const at = ({ shardBytes }: Stripe, shard: number): number =>
+      shardAt(this.#code, stripeSlot(this.#code, lease.at, shardBytes), shard)
+    const data = new Uint8Array(cut.dataBytes)
+    for (let shard = 0; shard < this.#code.k; shard++) {
+      const from = shard * stripe.shardBytes
+      const bytes = Math.min(stripe.shardBytes, cut.dataBytes - from)
+      if (bytes > 0) data.set(new Uint8Array(memory.buffer, at(stripe, shard), bytes), from)
+    }
+    for (let shard = 0; shard < this.#code.k; shard++) {
+      const from = shard * cut.shardBytes
+      const bytes = shardDataBytes(cut, shard)
+      new Uint8Array(memory.buffer, at(cut, shard), bytes).set(data.subarray(from, from + bytes))
+    }
+    return cut
   }
 
   /** Starts what is left of a stripe's way. Failures end the scope. */
@@ -203,7 +247,9 @@ export class BlobWrite {
     stripe: number,
     shard: StripeShards['shard'],
   ): { stored: Promise<(string | undefined)[]>; settled: Promise<void> } {
-    const { group, blob, owner, snapshot } = this.#target
+    const { group, blob, snapshot } = this.#target
+    // What the shards say of the blob's size is exact in its last stripe, and before that where it was known.
+    const owner = { ...this.#target.owner, blobBytes: this.#size }
     const shards: StripeShards = { group: group.id, blob, stripe, owner, shard }
     const newest = this.#environment.cluster.current ?? snapshot
     const upload = new StripeUpload(

@@ -6,6 +6,7 @@ import type { Scope } from '../scope.ts'
 
 export class ContentReader {
   readonly #size: number
+  readonly #atMost: boolean
   readonly #iterator: AsyncIterator<Uint8Array>
   readonly #scope: Scope
   /** What came and is not yet poured. */
@@ -15,8 +16,9 @@ export class ContentReader {
   #rejectPending: ((error: Error) => void) | undefined
   readonly #forget: () => void
 
-  constructor({ size, bytes }: Pick<Content, 'size' | 'bytes'>, scope: Scope) {
+  constructor({ size, atMost, bytes }: Pick<Content, 'size' | 'atMost' | 'bytes'>, scope: Scope) {
     this.#size = size
+    this.#atMost = atMost === true
     this.#iterator = bytes[Symbol.asyncIterator]()
     this.#scope = scope
     this.#forget = scope.onAbort(() => {
@@ -24,16 +26,30 @@ export class ContentReader {
     })
   }
 
+  /** Bytes poured so far. */
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** True when nothing is left. */
+  get ended(): boolean {
+    return this.#done && this.#chunk.byteLength === 0
+  }
+
   /** Waits for some bytes to be there, or the end. */
   async ready(): Promise<void> {
     while (this.#chunk.byteLength === 0 && !this.#done) await this.#pull()
   }
 
-  /** Fills `target`. @throws {StoreError} `size-mismatch` when the content ends first */
+  /**
+   * Fills `target`, or as much of it as there is when the size is but a bound.
+   * @throws {StoreError} `size-mismatch` when the content ends before its size
+   */
   async pourInto(target: Uint8Array): Promise<void> {
     let at = 0
     while (at < target.byteLength) {
       if (this.#chunk.byteLength === 0) {
+        if (this.#done && this.#atMost) return
         if (this.#done) throw this.#mismatch(`ended after ${this.#taken}`)
         await this.#pull()
         continue

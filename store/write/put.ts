@@ -29,6 +29,8 @@ interface BlobInit {
 }
 
 interface Written {
+  /** Bytes of the content, which its `size` may only bound. */
+  readonly size: number
   readonly accepted: AcceptedContent
   /** Absent for size 0. */
   readonly blob?: BlobInit
@@ -45,14 +47,14 @@ export async function putObject(
   const { bucket, key, owner, headers, storageClass, tags, acl, conditions, content } = request
   const version = newIdentifier(clock, random)
   const ownership = { bucket, key, version, part: 0 }
-  return write(environment, content, storageClass, ownership, signal, ({ accepted, blob }) => ({
+  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob }) => ({
     send: async () => {
       const object = {
         format: RECORD_FORMAT,
         bucket,
         key,
         version,
-        size: BigInt(content.size),
+        size: BigInt(size),
         etag: accepted.etag,
         headers,
         checksums: [...accepted.checksums],
@@ -84,12 +86,12 @@ export async function putPart(
   const { metadata } = environment
   const { bucket, key, uploadId, partNumber, storageClass, content } = request
   const ownership = { bucket, key, version: uploadId, part: partNumber }
-  return write(environment, content, storageClass, ownership, signal, ({ accepted, blob }) => ({
+  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob }) => ({
     send: async () => {
       const part = {
         format: RECORD_FORMAT,
         partNumber,
-        size: BigInt(content.size),
+        size: BigInt(size),
         etag: accepted.etag,
         checksums: [...accepted.checksums],
         ...(blob === undefined ? {} : { blob: copy(blob) }),
@@ -128,7 +130,7 @@ async function write<T>(
   try {
     if (content.size === 0) {
       const accepted = await acceptEmpty(content, scope)
-      return await commitOrThrow(environment, prepare({ accepted }))
+      return await commitOrThrow(environment, prepare({ size: 0, accepted }))
     }
     return await writeBlob(environment, content, storageClass, ownership, scope, prepare)
   } finally {
@@ -157,10 +159,11 @@ async function writeBlob<T>(
   let sent = false
   try {
     const accepted = await blobWrite.run((digests) => content.accept(digests))
-    const relocations = blobWrite.relocations()
-    const blob = { id, size: BigInt(content.size), code: pool.code.name, group: group.id, relocations }
+    const { size } = blobWrite
+    const relocations = size === 0 ? [] : blobWrite.relocations()
+    const blob = { id, size: BigInt(size), code: pool.code.name, group: group.id, relocations }
     scope.throwIfAborted()
-    const prepared = prepare({ accepted, blob })
+    const prepared = prepare(size === 0 ? { size, accepted } : { size, accepted, blob })
     sent = true
     return await commitOrThrow(environment, prepared, () => {
       sent = false
