@@ -15,10 +15,22 @@ test('every failure of metadata has an answer; a refusal has its own name, a fai
     const failure = clusterFailure(new MetadataError(code, 'internal detail', { Key: 'k' }))
     assert.ok(failure)
     assert.doesNotMatch(failure.message, /internal detail/)
-    assert.deepEqual(failure.fields, { Key: 'k' })
+    assert.equal(failure.fields['Key'], 'k')
     const isFailure = code < FailureCode.NO_SUCH_BUCKET || code === FailureCode.UNKNOWN_NODE
     assert.equal(retried.includes(failure.status), isFailure, failure.code)
   }
+})
+
+test('a delete marker is named in headers, not in the document', () => {
+  const marker = { DeleteMarker: 'true', VersionId: 'v' }
+  const headers = { 'x-amz-delete-marker': 'true', 'x-amz-version-id': 'v' }
+  const none = clusterFailure(new MetadataError(FailureCode.NO_SUCH_KEY, '', { Key: 'k', ...marker }))
+  assert.deepEqual([none?.fields, none?.headers], [{ Key: 'k' }, headers])
+  const refused = clusterFailure(new MetadataError(FailureCode.METHOD_NOT_ALLOWED, '', marker))
+  assert.deepEqual(refused?.fields, { ResourceType: 'DeleteMarker' })
+  assert.deepEqual(refused?.headers, { ...headers, allow: 'DELETE' })
+  const version = clusterFailure(new MetadataError(FailureCode.NO_SUCH_VERSION, '', { VersionId: 'v' }))
+  assert.deepEqual([version?.fields, version?.headers], [{ VersionId: 'v' }, {}])
 })
 
 test('what the store could not do is retried', () => {

@@ -10,7 +10,7 @@
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { StoreError, type StoreErrorCode } from '../../store/api.ts'
-import { S3Error } from '../errors/s3-error.ts'
+import { S3Error, type S3ErrorDetails } from '../errors/s3-error.ts'
 import type { S3ErrorCode } from '../errors/table.ts'
 
 const ofMetadata: Readonly<Record<FailureCode, S3ErrorCode>> = {
@@ -51,6 +51,21 @@ const ofStore: Readonly<Record<StoreErrorCode, S3ErrorCode>> = {
 /** The S3 error of a refusal or failure of the cluster; undefined for anything else, which is a bug or an abort. */
 export function clusterFailure(thrown: unknown): S3Error | undefined {
   if (thrown instanceof StoreError) return new S3Error(ofStore[thrown.code])
-  if (thrown instanceof MetadataError) return new S3Error(ofMetadata[thrown.code], { fields: thrown.fields })
+  if (thrown instanceof MetadataError) return new S3Error(ofMetadata[thrown.code], detailsOf(thrown))
   return undefined
+}
+
+/**
+ * S3 names a delete marker in headers, not in the document: it is why there is no such key, or why the method is not
+ * allowed.
+ */
+function detailsOf({ code, fields }: MetadataError): S3ErrorDetails {
+  const { DeleteMarker, VersionId, ...others } = fields
+  if (code !== FailureCode.NO_SUCH_KEY && code !== FailureCode.METHOD_NOT_ALLOWED) return { fields }
+  const marker = {
+    ...(DeleteMarker === undefined ? {} : { 'x-amz-delete-marker': DeleteMarker }),
+    ...(VersionId === undefined ? {} : { 'x-amz-version-id': VersionId }),
+  }
+  if (code === FailureCode.NO_SUCH_KEY) return { fields: others, headers: marker }
+  return { fields: { ...others, ResourceType: 'DeleteMarker' }, headers: { ...marker, allow: 'DELETE' } }
 }

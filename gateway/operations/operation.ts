@@ -4,7 +4,9 @@
  */
 import type { ChecksumAlgorithm } from '../../core/checksum/algorithms.ts'
 import type { Log } from '../../runtime/ports/log.ts'
+import type { Access } from '../authorize/access.ts'
 import type { VerifiedBody } from '../body/verified-body.ts'
+import type { S3ErrorCode } from '../errors/table.ts'
 import type { Sender } from '../http/ports.ts'
 import type { InputFields } from '../schema/request-parser.ts'
 import type { BodyStream } from '../schema/response-writer.ts'
@@ -12,6 +14,8 @@ import type { BodyStream } from '../schema/response-writer.ts'
 export interface RequestContext {
   readonly requestId: string
   readonly sender: Sender
+  /** What the sender may do: to be asked about every object that is read for it. */
+  readonly access: Access
   /** The region this gateway answers for. */
   readonly region: string
   /** Unix milliseconds at which the request arrived: the one "now" of the request. */
@@ -73,6 +77,8 @@ export interface BodyRules {
   readonly delegable?: ReadonlySet<ChecksumAlgorithm>
   /** False when `x-amz-checksum-*` does not speak about this body, as in CompleteMultipartUpload. */
   readonly checksumsDescribeBody?: boolean
+  /** What a document that breaks the schema is answered with, where it is not `MalformedXML`. */
+  readonly malformed?: S3ErrorCode
   /** Whether the request must declare `Content-MD5` or `x-amz-checksum-*`. */
   readonly checksumRequired?: boolean
 }

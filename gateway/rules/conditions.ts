@@ -3,6 +3,7 @@
  * If-Unmodified-Since false is 200; If-None-Match false and If-Modified-Since true is 304).
  */
 import { S3Error } from '../errors/s3-error.ts'
+import { parseHttpDate } from '../schema/values.ts'
 
 export interface ReadConditions {
   readonly IfMatch?: string | undefined
@@ -40,18 +41,35 @@ export function evaluateReadConditions(conditions: ReadConditions, current: Vali
 
 /**
  * Applies the outcome to a GET or HEAD: throws `PreconditionFailed` (412) or `NotModified` (304, with the validators).
+ * @param unchanged further headers of a 304, lower-case names
  */
-export function requireReadConditions(conditions: ReadConditions, current: Validators): void {
+export function requireReadConditions(
+  conditions: ReadConditions,
+  current: Validators,
+  unchanged: Readonly<Record<string, string>> = {},
+): void {
   const outcome = evaluateReadConditions(conditions, current)
   if (outcome.kind === 'failed') throw preconditionFailed(outcome.condition)
   if (outcome.kind === 'not-modified') {
     throw new S3Error('NotModified', {
       headers: {
+        ...unchanged,
         etag: `"${current.etag}"`,
         'last-modified': new Date(current.lastModifiedMs).toUTCString(),
       },
     })
   }
+}
+
+/**
+ * Whether `If-Range` has the Range ignored: the object is another than the one the client has the beginning of. A weak tag
+ * never holds, nor does a date that is not exactly the object's (RFC 9110 §13.1.5).
+ */
+export function isRangeStale(ifRange: string | undefined, { etag, lastModifiedMs }: Validators): boolean {
+  if (ifRange === undefined) return false
+  const date = parseHttpDate(ifRange)
+  if (date !== undefined) return Math.floor(date.getTime() / 1000) !== Math.floor(lastModifiedMs / 1000)
+  return ifRange.trim() !== `"${etag}"`
 }
 
 /**

@@ -104,6 +104,7 @@ function compileHeader(member: Member, wireName: string): HeadStep {
   const read = compileValue(shape, wireName, 'http-date')
   if (header === 'content-encoding') return readContentEncoding
   if (header === 'expires') return readExpires
+  if (header === 'range') return readRange
   if (ignoredWhenInvalid.test(header)) {
     return (request, input) => {
       const text = request.headers.get(header)
@@ -135,6 +136,14 @@ const readExpires: HeadStep = (request, input) => {
   if (text === undefined) return
   input['ExpiresString'] = decodeHeader(text)
   assign(input, 'Expires', parseTimestamp(text, 'http-date'))
+}
+
+/** `If-Range` is in no schema, but speaks about Range; it comes as `IfRange`. */
+const readRange: HeadStep = (request, input) => {
+  const text = request.headers.get('range')
+  if (text === undefined) return
+  assign(input, 'Range', decodeHeader(text))
+  assign(input, 'IfRange', request.headers.get('if-range'))
 }
 
 function assign(input: InputFields, name: string, value: unknown): void {

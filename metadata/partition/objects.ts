@@ -155,8 +155,8 @@ export async function getObject(
 ): Promise<GetObjectReply> {
   partition.assertMine(bucket, key)
   const object = await partition.read(objectKind, objectKey(bucket, key))
-  if (object !== undefined) return create(GetObjectReplySchema, { object })
-  await readBucket(partition, bucket)
+  const { versioning } = await readBucket(partition, bucket)
+  if (object !== undefined) return create(GetObjectReplySchema, { object, versioning })
   throw noSuchKey(key)
 }
 

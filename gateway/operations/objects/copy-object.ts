@@ -10,6 +10,7 @@ import { readWriteConditions } from '../../rules/write-conditions.ts'
 import { copiedContent, findCopySource, requireCopyableSize } from './copy-source.ts'
 import { findBucket } from '../buckets/find-bucket.ts'
 import { objectHeaders, redirectLocation, type RecordedHeaders } from './object-headers.ts'
+import { writtenVersionId } from './find-object.ts'
 import { checksumMembers, DEFAULT_CONTENT_TYPE } from './object-members.ts'
 import type { OperationInput } from '../operation.ts'
 import type { S3Handler, S3Services } from '../services.ts'
@@ -31,7 +32,7 @@ export function copyObject({
     const replaced = input.MetadataDirective === 'REPLACE' ? objectHeaders(input) : undefined
     const redirect = redirectLocation(input.WebsiteRedirectLocation)
     const { owner } = await findBucket(store.metadata, Bucket, signal)
-    const source = await findCopySource(store.metadata, input, signal)
+    const { record: source, version } = await findCopySource(store.metadata, input, signal)
     refuseNoChange(input, source)
     const size = Number(source.size)
     requireCopyableSize(size)
@@ -49,6 +50,8 @@ export function copyObject({
       signal,
     )
     return {
+      ...writtenVersionId(object),
+      ...(version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }),
       CopyObjectResult: {
         ETag: `"${object.etag}"`,
         LastModified: new Date(Number(object.lastModifiedMs)),

@@ -2,7 +2,6 @@
 import { SINGLE_PUT_BYTES_MAX } from '../../../core/limits.ts'
 import type { ChecksumAlgorithm, ChecksumType } from '../../../core/checksum/algorithms.ts'
 import { toBase64 } from '../../../core/checksum/base64.ts'
-import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError, type MetadataApi } from '../../../proto/metadata-api.ts'
 import type { ByteRange, Content, Store } from '../../../store/api.ts'
@@ -10,8 +9,9 @@ import { S3Error } from '../../errors/s3-error.ts'
 import { requireCopyConditions } from '../../rules/conditions.ts'
 import { parseCopySource } from '../../rules/copy-source.ts'
 import { requireBucketOwner } from '../buckets/bucket-owner.ts'
+import { clusterFailure } from '../failures.ts'
 import { acceptedContent } from './content.ts'
-import { notBuilt } from '../unsupported.ts'
+import { findObject, type FoundObject } from './find-object.ts'
 
 /** The members that the two operations have in common. */
 export interface CopySourceInput {
@@ -24,23 +24,23 @@ export interface CopySourceInput {
 }
 
 /**
- * The source's record, once its owner and the request's conditions on it hold.
- * @throws {S3Error} InvalidArgument, AccessDenied, NoSuchBucket and NoSuchKey (which name the source), PreconditionFailed
+ * The source, once its owner and the request's conditions on it hold.
+ * @throws {S3Error} InvalidArgument, InvalidRequest for a delete marker by its id, AccessDenied, NoSuchBucket, NoSuchKey and
+ *   NoSuchVersion (which name the source), PreconditionFailed
  */
 export async function findCopySource(
   metadata: MetadataApi,
   input: CopySourceInput,
   signal: AbortSignal,
-): Promise<ObjectRecord> {
+): Promise<FoundObject> {
   const { bucket, key, versionId } = parseCopySource(input.CopySource)
-  // Objects have no versions yet but the one that S3 calls null.
-  if (versionId !== undefined && versionId !== 'null') throw notBuilt('Header', 'x-amz-copy-source')
+  const name = { Bucket: bucket, Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }
   try {
     await requireBucketOwner(metadata, bucket, input.ExpectedSourceBucketOwner, signal)
-    const { object } = await metadata.call('getObject', { bucket, key }, signal)
-    if (object === undefined) throw new Error('metadata answered without the object')
-    requireCopyConditions(input, { etag: object.etag, lastModifiedMs: Number(object.lastModifiedMs) })
-    return object
+    const found = await findObject(metadata, name, 'GET', signal)
+    const { etag, lastModifiedMs } = found.record
+    requireCopyConditions(input, { etag, lastModifiedMs: Number(lastModifiedMs) })
+    return found
   } catch (error) {
     throw naming(error, bucket, key)
   }
@@ -48,12 +48,16 @@ export async function findCopySource(
 
 /** The error document names the request's own bucket and key unless told otherwise. */
 function naming(error: unknown, bucket: string, key: string): unknown {
-  if (!(error instanceof MetadataError)) return error
-  if (error.code === FailureCode.NO_SUCH_BUCKET) {
-    return new S3Error('NoSuchBucket', { fields: { BucketName: bucket } })
+  if (error instanceof S3Error && error.code === 'MethodNotAllowed') {
+    return new S3Error('InvalidRequest', {
+      message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
+    })
   }
-  if (error.code === FailureCode.NO_SUCH_KEY) return new S3Error('NoSuchKey', { fields: { Key: key } })
-  return error
+  const failure = error instanceof MetadataError ? clusterFailure(error) : undefined
+  if (failure?.code === 'NoSuchBucket') return new S3Error('NoSuchBucket', { fields: { BucketName: bucket } })
+  if (failure?.code !== 'NoSuchKey' && failure?.code !== 'NoSuchVersion') return error
+  const { fields, headers } = failure
+  return new S3Error(failure.code, { fields: { ...fields, Key: key }, headers })
 }
 
 /** @throws {S3Error} InvalidRequest for more than one copy may hold: 5 GiB, as one upload */

@@ -10,7 +10,7 @@ import type { S3Handler, S3Services } from '../services.ts'
  */
 export function getObject({ store }: S3Services): S3Handler<GetObjectCommandInput, GetObjectCommandOutput> {
   return async (input, context) => {
-    const { record, bytes, members } = await openObject(store.metadata, input, context)
+    const { record, bytes, members } = await openObject(store.metadata, input, 'GET', context)
     const size = bytes.end - bytes.start
     return { ...members, Body: await begun(size, store.readObject(record, bytes, context.signal)) }
   }

@@ -6,5 +6,5 @@ import type { S3Handler, S3Services } from '../services.ts'
 export function headObject({
   store,
 }: S3Services): S3Handler<HeadObjectCommandInput, HeadObjectCommandOutput> {
-  return async (input, context) => (await openObject(store.metadata, input, context)).members
+  return async (input, context) => (await openObject(store.metadata, input, 'HEAD', context)).members
 }

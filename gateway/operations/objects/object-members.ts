@@ -25,13 +25,14 @@ type DescribedMember =
   | 'WebsiteRedirectLocation'
   | 'Metadata'
   | 'StorageClass'
+  | 'TagCount'
 
 /**
  * The headers that GetObject and HeadObject answer with whatever part is asked for. The storage class is told only when
  * it is not STANDARD.
  */
 export function describeObject(record: ObjectRecord): Pick<GetObjectCommandOutput, DescribedMember> {
-  const { headers, storageClass } = record
+  const { headers, storageClass, tags } = record
   return {
     ETag: `"${record.etag}"`,
     LastModified: new Date(Number(record.lastModifiedMs)),
@@ -47,6 +48,7 @@ export function describeObject(record: ObjectRecord): Pick<GetObjectCommandOutpu
     ...(isOneOf(storageClasses, storageClass) && storageClass !== 'STANDARD'
       ? { StorageClass: storageClass }
       : {}),
+    ...(tags.length === 0 ? {} : { TagCount: tags.length }),
   }
 }
 

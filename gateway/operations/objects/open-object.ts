@@ -2,8 +2,10 @@ import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import type { ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import type { ByteRange } from '../../../store/api.ts'
-import { requireReadConditions, type ReadConditions } from '../../rules/conditions.ts'
+import { isRangeStale, requireReadConditions, type ReadConditions } from '../../rules/conditions.ts'
+import { encodeHeader } from '../../schema/header-text.ts'
 import { responseOverrides, type ResponseOverrideInput } from '../../rules/response-overrides.ts'
+import { findObject } from './find-object.ts'
 import { checksumMembers, describeObject } from './object-members.ts'
 import { checkSelection, selectBytes, type SelectionInput } from './object-selection.ts'
 import type { RequestContext } from '../operation.ts'
@@ -13,6 +15,9 @@ export type OpenInput = ReadConditions &
   ResponseOverrideInput & {
     readonly Bucket: string
     readonly Key: string
+    readonly VersionId?: string | undefined
+    /** RFC 9110 §13.1.5; no member of the SDK's inputs, but browsers send it. */
+    readonly IfRange?: string | undefined
     readonly ChecksumMode?: 'ENABLED' | undefined
   }
 
@@ -30,28 +35,47 @@ export interface OpenedObject {
 export async function openObject(
   metadata: MetadataApi,
   input: OpenInput,
+  method: 'GET' | 'HEAD',
   { sender, signal }: RequestContext,
 ): Promise<OpenedObject> {
   checkSelection(input)
   const overrides = responseOverrides(input, sender.kind === 'anonymous')
-  const { object: record } = await metadata.call(
-    'getObject',
-    { bucket: input.Bucket, key: input.Key },
+  const { record, version } = await findObject(metadata, input, method, signal)
+  const described = { ...describeObject(record), ...overrides, ...version }
+  const current = { etag: record.etag, lastModifiedMs: Number(record.lastModifiedMs) }
+  requireReadConditions(input, current, unchangedHeaders(described))
+  const { bytes, contentRange, partsCount, checksums } = await selectBytes(
+    metadata,
+    record,
+    isRangeStale(input.IfRange, current) ? {} : input,
     signal,
   )
-  if (record === undefined) throw new Error('metadata answered getObject without an object')
-  requireReadConditions(input, { etag: record.etag, lastModifiedMs: Number(record.lastModifiedMs) })
-  const { bytes, contentRange, partsCount, checksums } = await selectBytes(metadata, record, input, signal)
   return {
     record,
     bytes,
     members: {
-      ...describeObject(record),
-      ...overrides,
+      ...described,
       ContentLength: bytes.end - bytes.start,
       ...(contentRange === undefined ? {} : { ContentRange: contentRange }),
       ...(partsCount === undefined ? {} : { PartsCount: partsCount }),
       ...(input.ChecksumMode === 'ENABLED' ? checksumMembers(checksums) : {}),
     },
+  }
+}
+
+/** What a cache must learn again from a 304: RFC 9110 §15.4.5 has it carry these, and S3 names the version too. */
+function unchangedHeaders({
+  CacheControl,
+  ExpiresString,
+  VersionId,
+}: {
+  readonly CacheControl?: string | undefined
+  readonly ExpiresString?: string | undefined
+  readonly VersionId?: string | undefined
+}): Record<string, string> {
+  return {
+    ...(CacheControl === undefined ? {} : { 'cache-control': encodeHeader(CacheControl) }),
+    ...(ExpiresString === undefined ? {} : { expires: encodeHeader(ExpiresString) }),
+    ...(VersionId === undefined ? {} : { 'x-amz-version-id': VersionId }),
   }
 }

@@ -8,7 +8,7 @@ import { findUpload, onUpload, requirePartNumber, uploadChecksum } from './uploa
 
 /**
  * Stores an object, or a range of one, as a part. Nobody can declare a checksum of it, so it gets one of the algorithm of
- * its upload.
+ * its upload, which is answered where the upload was created with an algorithm (API Reference, `CopyPartResult`).
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
  */
 export function uploadPartCopy({
@@ -18,10 +18,10 @@ export function uploadPartCopy({
     const { Bucket, Key, UploadId, PartNumber, CopySourceRange } = input
     requirePartNumber(PartNumber)
     const upload = await findUpload(store.metadata, input, signal)
-    const source = await findCopySource(store.metadata, input, signal)
+    const { record: source, version } = await findCopySource(store.metadata, input, signal)
     const range = rangeOf(CopySourceRange, Number(source.size))
     requireCopyableSize(range.end - range.start)
-    const { algorithm, type } = uploadChecksum(upload)
+    const { algorithm, type, asked } = uploadChecksum(upload)
     const part = await onUpload(store.metadata, input, signal, () =>
       store.putPart(
         {
@@ -36,10 +36,11 @@ export function uploadPartCopy({
       ),
     )
     return {
+      ...(version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }),
       CopyPartResult: {
         ETag: `"${part.etag}"`,
         LastModified: new Date(Number(part.lastModifiedMs)),
-        ...checksumMembers(part.checksums),
+        ...(asked ? checksumMembers(part.checksums) : {}),
       },
     }
   }

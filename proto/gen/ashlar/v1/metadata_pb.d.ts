@@ -784,6 +784,13 @@ export declare type GetObjectReply = Message<"ashlar.v1.GetObjectReply"> & {
    * @generated from field: ashlar.v1.ObjectRecord object = 1;
    */
   object?: ObjectRecord | undefined;
+
+  /**
+   * of the bucket: whether the version that is null has a version id to be told
+   *
+   * @generated from field: ashlar.v1.BucketVersioning versioning = 2;
+   */
+  versioning: BucketVersioning;
 };
 
 /**

@@ -1,0 +1,61 @@
+/**
+ * An object's record, by its current version or by a version id, and the names of versions in answers.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+ */
+import { formatVersionId, versionIdOf } from '../../../core/records/version-id.ts'
+import { BucketVersioning, type ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
+import type { MetadataApi } from '../../../proto/metadata-api.ts'
+import { S3Error } from '../../errors/s3-error.ts'
+import { formatHttpDate } from '../../schema/values.ts'
+import { requestedVersion } from '../../rules/version-id.ts'
+
+export interface ObjectName {
+  readonly Bucket: string
+  readonly Key: string
+  readonly VersionId?: string | undefined
+}
+
+/** A version that can be read, and how answers name it. */
+export interface FoundObject {
+  readonly record: ObjectRecord
+  /** `x-amz-version-id`: `null` for the null version, but only in a bucket that has, or had, versioning. */
+  readonly version: { readonly VersionId?: string }
+}
+
+/**
+ * The version that a request reads.
+ * @param method of the request, which the refusal of a delete marker names
+ * @throws {S3Error} InvalidArgument for a malformed version id; MethodNotAllowed when the version is a delete marker
+ * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_KEY (also when the current version is a delete marker), NO_SUCH_VERSION
+ */
+export async function findObject(
+  metadata: MetadataApi,
+  { Bucket, Key, VersionId }: ObjectName,
+  method: 'GET' | 'HEAD',
+  signal: AbortSignal,
+): Promise<FoundObject> {
+  const request = { bucket: Bucket, key: Key, versionId: requestedVersion(VersionId) }
+  const { object, versioning } = await metadata.call('getObject', request, signal)
+  if (object === undefined) throw new Error('metadata answered getObject without an object')
+  if (object.deleteMarker) throw deleteMarkerRefusal(object, method)
+  const unnamed = versioning === BucketVersioning.NEVER && !object.versioned
+  return { record: object, version: unnamed ? {} : { VersionId: versionIdOf(object) } }
+}
+
+/** A delete marker can be deleted, and nothing else; the User Guide names the headers. */
+function deleteMarkerRefusal(marker: ObjectRecord, method: string): S3Error {
+  return new S3Error('MethodNotAllowed', {
+    fields: { Method: method, ResourceType: 'DeleteMarker' },
+    headers: {
+      allow: 'DELETE',
+      'last-modified': formatHttpDate(new Date(Number(marker.lastModifiedMs))),
+      'x-amz-delete-marker': 'true',
+      'x-amz-version-id': versionIdOf(marker),
+    },
+  })
+}
+
+/** `x-amz-version-id` of a write: told only where versioning is enabled, not where it is suspended. */
+export function writtenVersionId(record: ObjectRecord): { VersionId?: string } {
+  return record.versioned ? { VersionId: formatVersionId(record) } : {}
+}
