@@ -3,10 +3,8 @@
  * program that chose the address.
  */
 import type { Random } from '../runtime/ports/random.ts'
-import { S3Error } from './errors/s3-error.ts'
 import { createIdentity } from './http/identity.ts'
 import { createPipeline, type Pipeline, type PipelineOptions } from './http/pipeline.ts'
-import type { AuthorizationRequest } from './http/ports.ts'
 import { createHttpServer, defaultServerLimits, type HttpServer, type ServerLimits } from './http/server.ts'
 
 export interface GatewayOptions extends Omit<PipelineOptions, 'identity'> {
@@ -26,9 +24,4 @@ export function createGateway(options: GatewayOptions): Gateway {
   const pipeline = createPipeline({ ...options, identity })
   const limits = { ...defaultServerLimits, ...options.serverLimits }
   return { pipeline, ...createHttpServer(pipeline, identity, options.log, limits) }
-}
-
-/** The authorization of a cluster without policies: its own credentials may do everything, nobody else anything. */
-export async function rootOnly({ sender }: AuthorizationRequest): Promise<void> {
-  if (sender.kind !== 'signed' || sender.principal.kind !== 'root') throw new S3Error('AccessDenied')
 }

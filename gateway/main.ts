@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { toHex } from '../core/signing/encoding.ts'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import type { ShardTransport } from '../proto/shard-transport.ts'
 import { nodeDigests } from '../runtime/crypto/digests.ts'
@@ -9,10 +8,13 @@ import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { newIdentifier } from '../runtime/random/identifier.ts'
 import { createStore, defaultComputeWorkers } from '../store/store.ts'
+import type { AccountConfig } from '../runtime/config/accounts.ts'
+import type { Account } from './accounts/account.ts'
+import { createAccounts } from './accounts/directory.ts'
 import { createAuthenticator } from './authenticate/authenticate.ts'
-import { createGateway, rootOnly } from './gateway.ts'
+import { createAuthorize } from './authorize/authorize.ts'
+import { createGateway } from './gateway.ts'
 import { accessLog } from './http/access-log.ts'
-import type { Account } from './http/ports.ts'
 import { corsLookup } from './operations/cors/bucket-cors.ts'
 import { s3Table } from './operations/table.ts'
 
@@ -26,6 +28,8 @@ export interface GatewayConfig {
   readonly region: string
   /** The root account's key pair. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** Accounts besides the root account. */
+  readonly accounts?: readonly AccountConfig[]
 }
 
 export interface GatewayPorts {
@@ -43,9 +47,6 @@ export interface RunningGateway {
   close(hurry?: AbortSignal): Promise<void>
 }
 
-/** The one account there is. Its id has the form of S3's canonical user ids, and is the same in every gateway. */
-const ROOT: Account = { kind: 'root', id: toHex(nodeDigests.sha256('ashlar:root')), displayName: 'root' }
-
 /**
  * Starts a gateway: a store over the cluster, and S3 over HTTP in front of it.
  * @throws the error of `listen`: EADDRINUSE, EACCES …
@@ -54,21 +55,19 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
   const { clock, random, metadata, shards } = ports
   const { host, port, domains, region, credentials } = config
   const log = ports.log.child({ service: 'gateway' })
+  const accounts = createAccounts(credentials, config.accounts ?? [], nodeDigests)
   const settings = { computeWorkers: defaultComputeWorkers(availableParallelism()) }
   const store = createStore({ metadata, shards, clock, random, log, settings })
-  const root = { secret: credentials.secretAccessKey, principal: ROOT }
   const gateway = createGateway({
     operations: s3Table({ store, newUploadId: () => newIdentifier(clock, random) }),
     authenticate: createAuthenticator<Account>({
-      credentials: {
-        find: async (accessKey) => (accessKey === credentials.accessKeyId ? root : undefined),
-      },
+      credentials: accounts.credentials,
       endpoint: { region, services: ['s3'] },
       digests: nodeDigests,
       nowMs: () => clock.nowMs(),
     }),
     digests: nodeDigests,
-    authorize: rootOnly,
+    authorize: createAuthorize({ metadata, directory: accounts.directory }),
     cors: corsLookup(metadata),
     clock,
     random,

@@ -1,10 +1,5 @@
 import { z } from 'zod'
-import {
-  ACCESS_KEY_BYTES_MAX,
-  ACCESS_KEY_BYTES_MIN,
-  SECRET_KEY_BYTES_MAX,
-  SECRET_KEY_BYTES_MIN,
-} from '../../core/limits.ts'
+import { accessKeyId, secretAccessKey } from '../../runtime/config/fields.ts'
 import type { Random } from '../../runtime/ports/random.ts'
 import { CommandError, EXIT_USAGE } from '../failure.ts'
 import { readSmallFile, writePrivateFile } from './files.ts'
@@ -17,19 +12,6 @@ export interface Credentials {
 
 export const ACCESS_KEY_VARIABLE = 'ASHLAR_ROOT_ACCESS_KEY'
 export const SECRET_KEY_VARIABLE = 'ASHLAR_ROOT_SECRET_KEY'
-
-const accessKeyId = z
-  .string()
-  .regex(
-    new RegExp(`^[A-Za-z0-9_.@-]{${ACCESS_KEY_BYTES_MIN},${ACCESS_KEY_BYTES_MAX}}$`),
-    `expected ${ACCESS_KEY_BYTES_MIN} to ${ACCESS_KEY_BYTES_MAX} letters, digits, or one of _ . @ -`,
-  )
-const secretAccessKey = z
-  .string()
-  .regex(
-    new RegExp(`^[\\x21-\\x7e]{${SECRET_KEY_BYTES_MIN},${SECRET_KEY_BYTES_MAX}}$`),
-    `expected ${SECRET_KEY_BYTES_MIN} to ${SECRET_KEY_BYTES_MAX} printable ASCII characters without spaces`,
-  )
 
 const credentialsFile = z.looseObject({ accessKeyId, secretAccessKey })
 

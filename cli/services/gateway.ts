@@ -4,6 +4,7 @@ import { formatAddress } from '../../runtime/config/fields.ts'
 import type { GatewayConfig } from '../../runtime/config/services.ts'
 import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
 import { CommandError, listenFailure } from '../failure.ts'
+import { readAccounts } from '../folder/accounts.ts'
 import {
   ACCESS_KEY_VARIABLE,
   credentialsFromEnvironment,
@@ -36,15 +37,16 @@ export async function openGateway(
 
 /** The same over adapters that are there already. */
 export async function openGatewayOn(
-  { host, port, domain, region }: GatewayConfig,
+  { host, port, domain, region, accounts: accountsFile }: GatewayConfig,
   credentials: Credentials,
   cluster: Pick<GatewayPorts, 'metadata' | 'shards'>,
   { clock, random, log, shutdown }: ServiceWorld,
 ): Promise<{ readonly address: string }> {
   const domains = domain === undefined ? [] : [domain]
+  const accounts = accountsFile === undefined ? [] : await readAccounts(accountsFile)
   try {
     const running = await startGateway(
-      { host, port, domains, region, credentials },
+      { host, port, domains, region, credentials, accounts },
       { ...cluster, clock, random, log },
     )
     shutdown.add('gateway', async () => {

@@ -28,6 +28,7 @@ export const startConfig = z
       .default(1)
       .describe('Gateways on ports from --port up, with --separate'),
     domain: field.domain.optional().describe('Serve buckets as <bucket>.<domain> as well'),
+    accounts: field.path.optional().describe('File of further accounts and their key pairs'),
     region: field.region.default('us-east-1').describe('Region that clients sign'),
     logLevel: field.logLevel.default('warn').describe('Least severe log lines to write to stderr'),
   })

@@ -61,6 +61,7 @@ export function planCluster(cluster: ClusterFile, paths: DataPaths, start: Start
       region: start.region,
       metadata: metadataAddress,
       credentialsFile: paths.credentials,
+      ...(start.accounts !== undefined && { accounts: start.accounts }),
     })),
   }
 }

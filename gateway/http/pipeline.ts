@@ -11,6 +11,7 @@ import type { SigningDigests } from '../../core/signing/digests.ts'
 import { headerValues, type HeaderFields } from '../../core/signing/request.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
+import type { Account } from '../accounts/account.ts'
 import type { Authenticator } from '../authenticate/authenticate.ts'
 import { collectBody } from '../body/collect.ts'
 import { openBody } from '../body/verified-body.ts'
@@ -26,7 +27,7 @@ import { answerPreflight, crossOriginHeaders, type CorsLookup } from './cross-or
 import { errorResponse, toS3Error } from './error-response.ts'
 import type { Answer, IncomingRequest, OutgoingResponse } from './exchange.ts'
 import type { Identity } from './identity.ts'
-import type { Account, Authorize, Recorder, Sender } from './ports.ts'
+import type { Authorize, Recorder, Sender } from './ports.ts'
 import { parseTarget, type Target } from './target.ts'
 
 export interface PipelineOptions {
@@ -107,12 +108,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const input = parser.parseHead({ bucket: target.bucket, key: target.key, query: target.query, headers })
     // Authorize
     const { bucket, key } = target
-    await authorize({ sender, action: row.action, bucket, key })
+    const scene = { sender, operation: routed.name, action: row.action, bucket, key, input }
+    const access = await authorize({ ...scene, signal: request.signal })
     // Handle
     await takeBody(operation, input, request.headers, sender, options.digests, request.body)
     const context: RequestContext = {
       requestId: progress.requestId,
       sender,
+      access,
       region,
       nowMs: progress.timeMs,
       signal: request.signal,
@@ -250,7 +253,14 @@ async function takeBody(
     // The header counts the framing of aws-chunked too; the object is what comes out.
     if (input['ContentLength'] !== undefined) input['ContentLength'] = body.size
   } else {
-    parser.parseDocument(input, await collectBody(body, row.body.documentBytesMax ?? XML_BODY_BYTES_MAX))
+    const document = await collectBody(body, row.body.documentBytesMax ?? XML_BODY_BYTES_MAX)
+    try {
+      parser.parseDocument(input, document)
+    } catch (error) {
+      const { malformed } = row.body
+      if (malformed === undefined || !(error instanceof S3Error) || error.code !== 'MalformedXML') throw error
+      throw new S3Error(malformed)
+    }
   }
 }
 

@@ -1,27 +1,27 @@
 /** What the pipeline asks of others: whether a sender may, and where records go. */
+import type { Account } from '../accounts/account.ts'
 import type { Authentication } from '../authenticate/authenticate.ts'
-
-/** Whose credentials signed a request. There is one account so far: the cluster's own, which may do everything. */
-export interface Account {
-  readonly kind: 'root'
-  /** Canonical id, as `Owner.ID` in listings. */
-  readonly id: string
-  readonly displayName: string
-}
+import type { Access } from '../authorize/access.ts'
+import type { InputFields } from '../schema/request-parser.ts'
 
 /** Who sent a request: nobody known, or an account by one of its access keys. */
 export type Sender = Authentication<Account>
 
 export interface AuthorizationRequest {
   readonly sender: Sender
+  /** S3's name of it, e.g. `CopyObject`. */
+  readonly operation: string
   /** The policy action, e.g. `s3:PutObject`. */
   readonly action: string
   readonly bucket: string | undefined
   readonly key: string | undefined
+  /** What the head of the request says; documents are not read yet. */
+  readonly input: InputFields
+  readonly signal: AbortSignal
 }
 
-/** Throws `S3Error` (`AccessDenied`) when the sender may not. */
-export type Authorize = (request: AuthorizationRequest) => Promise<void>
+/** Throws `S3Error` (`AccessDenied` …) when the sender may not; the result decides what only the handler can ask. */
+export type Authorize = (request: AuthorizationRequest) => Promise<Access>
 
 /** One request in the access log and the metrics. */
 export interface AccessRecord {

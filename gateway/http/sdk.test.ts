@@ -5,18 +5,15 @@ import * as s3 from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { nodeDigests } from '../../runtime/crypto/digests.ts'
 import { createAuthenticator } from '../authenticate/authenticate.ts'
-import type { Account } from './ports.ts'
-import { fixedTimeMs, startToyGateway } from './testing.ts'
+import type { Account } from '../accounts/account.ts'
+import { fixedTimeMs, startToyGateway, toyRoot } from './testing.ts'
 
 const secret = 'not-a-real-secret'
 
 async function start() {
   const authenticate = createAuthenticator<Account>({
     credentials: {
-      find: async (accessKey) =>
-        accessKey === 'AKIDROOT'
-          ? { secret, principal: { kind: 'root', id: 'root-id', displayName: 'root' } }
-          : undefined,
+      find: async (accessKey) => (accessKey === 'AKIDROOT' ? { secret, principal: toyRoot } : undefined),
     },
     endpoint: { region: 'us-east-1', services: ['s3'] },
     digests: nodeDigests,

@@ -8,9 +8,11 @@ import type { Log, LogFields } from '../../runtime/ports/log.ts'
 import { nodeDigests } from '../../runtime/crypto/digests.ts'
 import type { Authenticator } from '../authenticate/authenticate.ts'
 import { S3Error } from '../errors/s3-error.ts'
-import { createGateway, rootOnly, type Gateway } from '../gateway.ts'
+import type { Account } from '../accounts/account.ts'
+import { Access } from '../authorize/access.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
 import { operation, type OperationRow } from '../operations/operation.ts'
-import type { AccessRecord, Account } from './ports.ts'
+import type { AccessRecord, Authorize } from './ports.ts'
 import type { ServerLimits } from './server.ts'
 
 export const fixedTimeMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
@@ -23,6 +25,16 @@ const clock: Clock = {
   after: () => () => undefined,
 }
 
+export const toyRoot: Account = { id: 'root-id', accountId: '111122223333', displayName: 'root' }
+
+/** Whoever signed may do everything; nothing is looked up. */
+const signedOnly: Authorize = async ({ sender, signal }) => {
+  if (sender.kind !== 'signed') throw new S3Error('AccessDenied')
+  const metadata = { call: () => Promise.reject(new Error('nothing is looked up here')) }
+  const directory = { root: toyRoot, onlyRoot: true, byCanonicalId: () => toyRoot }
+  return new Access({ metadata, directory }, sender, signal)
+}
+
 /** Root when the Authorization header says so; bodies plain and unsigned. */
 const toyAuthenticate: Authenticator<Account> = async ({ headers }) => {
   const payload = { kind: 'unsigned' } as const
@@ -30,7 +42,7 @@ const toyAuthenticate: Authenticator<Account> = async ({ headers }) => {
   return {
     kind: 'signed',
     accessKey: 'AKIDROOT',
-    principal: { kind: 'root', id: 'root-id', displayName: 'root' },
+    principal: toyRoot,
     scope: { date: '20260102', region: 'us-east-1', service: 's3' },
     presigned: false,
     payload,
@@ -188,7 +200,7 @@ export async function startToyGateway(
   const gateway = createGateway({
     operations: rows(events),
     authenticate,
-    authorize: rootOnly,
+    authorize: signedOnly,
     cors: async () => ({ bucketExists: true, rules: undefined }),
     digests: nodeDigests,
     clock,

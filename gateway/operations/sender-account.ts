@@ -1,5 +1,6 @@
 import { S3Error } from '../errors/s3-error.ts'
-import type { Account, Sender } from '../http/ports.ts'
+import type { Account } from '../accounts/account.ts'
+import type { Sender } from '../http/ports.ts'
 
 /** The account that signed. @throws {S3Error} AccessDenied when nobody did */
 export function senderAccount(sender: Sender): Account {

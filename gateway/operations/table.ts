@@ -2,35 +2,41 @@
  * The operations of S3 that are built, one row each: schema, policy action, handler. What is not here answers 501 by
  * name. Traits common to all are executed here, once.
  */
+import { bucketTaggingRows } from './bucket-tagging/rows.ts'
 import { bucketRows } from './buckets/rows.ts'
-import { requireBucketOwner } from './buckets/bucket-owner.ts'
+import { corsRows } from './cors/rows.ts'
 import { clusterFailure } from './failures.ts'
 import { listingRows } from './listings/rows.ts'
 import { objectRows } from './objects/rows.ts'
 import type { OperationRow } from './operation.ts'
+import { ownershipRows } from './ownership/rows.ts'
 import type { S3Services } from './services.ts'
 import { refuseUnsupported } from './unsupported.ts'
 import { uploadRows } from './uploads/rows.ts'
+import { versioningRows } from './versioning/rows.ts'
 
 export function s3Table(services: S3Services): readonly OperationRow[] {
-  const rows = [bucketRows, objectRows, listingRows, uploadRows].flatMap((family) => family(services))
-  return rows.map((row) => withTraits(row, services))
+  const families = [
+    bucketRows,
+    bucketTaggingRows,
+    corsRows,
+    ownershipRows,
+    versioningRows,
+    objectRows,
+    listingRows,
+    uploadRows,
+  ]
+  const rows = families.flatMap((family) => family(services))
+  return rows.map((row) => withTraits(row))
 }
 
-/**
- * Around every handler: what is not built is refused, `x-amz-expected-bucket-owner` is checked, and failures of the
- * cluster become S3's.
- */
-function withTraits(row: OperationRow, { store }: S3Services): OperationRow {
+/** Around every handler: what is not built is refused, and failures of the cluster become S3's. */
+function withTraits(row: OperationRow): OperationRow {
   return {
     ...row,
     async handle(input, context) {
       refuseUnsupported(input)
       try {
-        const { Bucket, ExpectedBucketOwner } = input
-        if (typeof Bucket === 'string' && typeof ExpectedBucketOwner === 'string') {
-          await requireBucketOwner(store.metadata, Bucket, ExpectedBucketOwner, context.signal)
-        }
         return await row.handle(input, context)
       } catch (error) {
         const failure = clusterFailure(error)

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { CodeNameError, parseCode } from '../../core/erasure/code.ts'
-import { NAME_BYTES_MAX, PORT_MAX } from '../../core/limits.ts'
+import {
+  ACCESS_KEY_BYTES_MAX,
+  ACCESS_KEY_BYTES_MIN,
+  NAME_BYTES_MAX,
+  PORT_MAX,
+  SECRET_KEY_BYTES_MAX,
+  SECRET_KEY_BYTES_MIN,
+} from '../../core/limits.ts'
 
 /** The kinds of value that configuration fields have. Every field of a service is one of these, described. */
 
@@ -55,6 +62,20 @@ export const domain = z
   .regex(
     /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
     'expected a lower-case domain name, such as s3.example.com',
+  )
+
+/** The two halves of a key pair. Their messages never show the value. */
+export const accessKeyId = z
+  .string()
+  .regex(
+    new RegExp(`^[A-Za-z0-9_.@-]{${ACCESS_KEY_BYTES_MIN},${ACCESS_KEY_BYTES_MAX}}$`),
+    `expected ${ACCESS_KEY_BYTES_MIN} to ${ACCESS_KEY_BYTES_MAX} letters, digits, or one of _ . @ -`,
+  )
+export const secretAccessKey = z
+  .string()
+  .regex(
+    new RegExp(`^[\\x21-\\x7e]{${SECRET_KEY_BYTES_MIN},${SECRET_KEY_BYTES_MAX}}$`),
+    `expected ${SECRET_KEY_BYTES_MIN} to ${SECRET_KEY_BYTES_MAX} printable ASCII characters without spaces`,
   )
 
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const

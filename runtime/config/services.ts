@@ -68,6 +68,7 @@ export const gatewayConfig = z.strictObject({
     .describe(
       'File of the root credentials, unless ASHLAR_ROOT_ACCESS_KEY and ASHLAR_ROOT_SECRET_KEY are set',
     ),
+  accounts: path.optional().describe('File of further accounts and their key pairs'),
   pidFile,
   logLevel: level,
 })
