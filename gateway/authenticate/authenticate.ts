@@ -5,6 +5,12 @@
 import { readClaim, type SignatureClaim } from '../../core/signing/claim.ts'
 import type { ChunkSigning } from '../../core/signing/chunk-signing.ts'
 import { scopeText, type EndpointScope, type Scope } from '../../core/signing/credential.ts'
+import {
+  readFormClaim,
+  verifyFormClaim,
+  type FormClaim,
+  type FormFields,
+} from '../../core/signing/form-claim.ts'
 import type { SigningDigests } from '../../core/signing/digests.ts'
 import { equalInConstantTime } from '../../core/signing/encoding.ts'
 import type { PayloadMode } from '../../core/signing/payload.ts'
@@ -49,7 +55,7 @@ export interface SignedSender<Principal> {
   readonly accessKey: string
   readonly principal: Principal
   readonly scope: Scope
-  /** True when the signature came in the query: a URL that may have been passed on. */
+  /** True when the signature came in the query or a form: it may have been passed on. */
   readonly presigned: boolean
   readonly payload: PayloadMode
   /** What the chunks of the body continue from; present when `payload` is signed chunks. */
@@ -57,7 +63,11 @@ export interface SignedSender<Principal> {
 }
 
 /** Answers who sent a request. @throws {S3Error} with S3's code when the claim does not hold */
-export type Authenticator<Principal> = (request: SignableRequest) => Promise<Authentication<Principal>>
+export interface Authenticator<Principal> {
+  (request: SignableRequest): Promise<Authentication<Principal>>
+  /** The same for a browser's form, whose claim stands in its fields. The policy's conditions are not judged here. */
+  form(fields: FormFields): Promise<Authentication<Principal>>
+}
 
 export function createAuthenticator<Principal>(
   options: AuthenticatorOptions<Principal>,
@@ -65,15 +75,12 @@ export function createAuthenticator<Principal>(
   const { credentials, endpoint, digests, nowMs } = options
   const signingKeys = new SigningKeys(digests)
 
-  return async (request) => {
+  async function authenticate(request: SignableRequest): Promise<Authentication<Principal>> {
     const claim = readClaim(request, endpoint)
     if (!claim.ok) throw refusalError(claim)
     if (claim.kind === 'anonymous') return { kind: 'anonymous', payload: claim.payload }
 
-    const stored = await credentials.find(claim.accessKey)
-    if (stored === undefined) throw unknownAccessKey(claim.accessKey)
-    checkSessionToken(claim, stored.sessionToken)
-    const signingKey = signingKeys.get(claim, stored.secret)
+    const { stored, signingKey } = await find(claim)
     const verdict = verifyClaim(claim, request, signingKey, nowMs(), digests)
     if (!verdict.ok) throw refusalError(verdict)
     return {
@@ -86,6 +93,27 @@ export function createAuthenticator<Principal>(
       ...(claim.payload.kind === 'signed-chunks' ? { chunkSigning: chunkSigning(claim, signingKey) } : {}),
     }
   }
+
+  async function form(fields: FormFields): Promise<Authentication<Principal>> {
+    const claim = readFormClaim(fields, endpoint)
+    if (!claim.ok) throw refusalError(claim)
+    const payload = { kind: 'unsigned' } as const
+    if (claim.kind === 'anonymous') return { kind: 'anonymous', payload }
+    const { stored, signingKey } = await find(claim)
+    const verdict = verifyFormClaim(claim, signingKey, nowMs(), digests)
+    if (!verdict.ok) throw refusalError(verdict)
+    const { accessKey, scope } = claim
+    return { kind: 'signed', accessKey, principal: stored.principal, scope, presigned: true, payload }
+  }
+
+  async function find(claim: SignatureClaim | FormClaim) {
+    const stored = await credentials.find(claim.accessKey)
+    if (stored === undefined) throw unknownAccessKey(claim.accessKey)
+    checkSessionToken(claim, stored.sessionToken)
+    return { stored, signingKey: signingKeys.get(claim, stored.secret) }
+  }
+
+  return Object.assign(authenticate, { form })
 }
 
 function chunkSigning(claim: SignatureClaim, signingKey: Uint8Array): ChunkSigning {
@@ -103,7 +131,7 @@ function unknownAccessKey(accessKey: string): S3Error {
 }
 
 /** A temporary key exists only together with its token; a lasting key has none. */
-function checkSessionToken(claim: SignatureClaim, expected: string | undefined): void {
+function checkSessionToken(claim: SignatureClaim | FormClaim, expected: string | undefined): void {
   const { securityToken, accessKey } = claim
   if (expected === undefined && securityToken === undefined) return
   if (securityToken === undefined) throw unknownAccessKey(accessKey)

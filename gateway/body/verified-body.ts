@@ -36,6 +36,8 @@ export interface BodyOptions {
   readonly checksumsDescribeBody?: boolean
   /** Whether the request must declare `Content-MD5` or `x-amz-checksum-*`. */
   readonly checksumRequired?: boolean
+  /** True when the length bounds the data instead of being its size, as of a file within a form. Plain bodies only. */
+  readonly sizeIsBound?: boolean
 }
 
 /** What is known of a body that was accepted. */
@@ -64,8 +66,10 @@ export function openBody(raw: AsyncIterable<Uint8Array>, options: BodyOptions): 
 }
 
 export class VerifiedBody implements AsyncIterable<Uint8Array> {
-  /** Bytes of data that will come; a body of any other length is refused. */
+  /** Bytes of data that will come; a body of any other length is refused, unless `sizeIsBound`. */
   readonly size: number
+  /** True when fewer bytes than `size` may come. */
+  readonly sizeIsBound: boolean
   /** Of `delegable`, those this body needs: `verify` must be given all of them. */
   readonly delegated: readonly ChecksumAlgorithm[]
 
@@ -83,6 +87,7 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
     this.#payload = options.payload
     this.#decoder = declaration.chunked ? createDecoder(declaration, options) : undefined
     this.size = declaration.size
+    this.sizeIsBound = options.sizeIsBound === true
     const needed = neededDigests(declaration, options)
     this.delegated = needed.filter((algorithm) => options.delegable?.has(algorithm) === true)
     for (const algorithm of needed) {
@@ -141,7 +146,9 @@ export class VerifiedBody implements AsyncIterable<Uint8Array> {
 
   #end(wireBytes: number): void {
     const { wireBytes: declared = wireBytes } = this.#declaration
-    if (this.#decoder === undefined ? wireBytes !== this.size : wireBytes !== declared) {
+    const short =
+      this.#decoder === undefined ? !this.sizeIsBound && wireBytes < this.size : wireBytes !== declared
+    if (short) {
       throw new S3Error('IncompleteBody')
     }
     const refusal = this.#decoder?.end()

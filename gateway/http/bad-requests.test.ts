@@ -37,7 +37,12 @@ const cases: Readonly<Record<string, readonly [request: string, status: number, 
   'method without meaning': [requestText('PATCH', '/bucket/key'), 405, 'MethodNotAllowed'],
   'post to an object': [requestText('POST', '/bucket/key'), 405, 'MethodNotAllowed'],
   'delete of a listing': [requestText('DELETE', '/bucket?versions'), 405, 'MethodNotAllowed'],
-  'browser form': [requestText('POST', '/bucket', {}, 'x'), 501, 'NotImplemented'],
+  'form with a signed head': [requestText('POST', '/bucket', {}, 'x'), 400, 'CredentialsNotSupported'],
+  'form that is none': [
+    requestText('POST', '/bucket', { Authorization: '' }, 'x'),
+    412,
+    'PreconditionFailed',
+  ],
   preflight: [requestText('OPTIONS', '/bucket/key'), 400, 'BadRequest'],
   'two sub-resources': [requestText('GET', '/bucket?acl&policy'), 400, 'InvalidArgument'],
   'max-keys that is no number': [

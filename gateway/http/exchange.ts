@@ -27,7 +27,13 @@ export interface OutgoingResponse {
   readonly status: number
   /** Lower-case names; all but the framing, which the server adds. */
   readonly headers: ReadonlyMap<string, string>
-  readonly body: Uint8Array | BodyStream | undefined
+  readonly body: Uint8Array | BodyStream | OpenStream | undefined
+}
+
+/** A body whose length nobody knows yet: sent in chunks. */
+export interface OpenStream {
+  readonly size: undefined
+  readonly stream: AsyncIterable<Uint8Array>
 }
 
 /** What became of the response. */

@@ -21,12 +21,14 @@ import { readOperation } from '../schema/model.ts'
 import { s3Operations } from '../schema/operations.ts'
 import { compileRequestParser, type InputFields, type RequestParser } from '../schema/request-parser.ts'
 import { compileResponseWriter, type ResponseWriter } from '../schema/response-writer.ts'
-import { compileRouter, notImplemented } from '../schema/router.ts'
+import { postObject as formUpload } from '../post-object/post-object.ts'
+import { compileRouter, notImplemented, postObject } from '../schema/router.ts'
 import { formatHttpDate } from '../schema/values.ts'
 import { answerPreflight, crossOriginHeaders, type CorsLookup } from './cross-origin.ts'
 import { errorResponse, toS3Error } from './error-response.ts'
 import type { Answer, IncomingRequest, OutgoingResponse } from './exchange.ts'
 import type { Identity } from './identity.ts'
+import { keepAlive } from './keep-alive.ts'
 import type { Authorize, Recorder, Sender } from './ports.ts'
 import { parseTarget, type Target } from './target.ts'
 
@@ -54,6 +56,14 @@ interface CompiledOperation {
   readonly row: OperationRow
   readonly parser: RequestParser
   readonly write: ResponseWriter
+}
+
+/** An operation and what it is asked of. */
+interface Call {
+  readonly name: string
+  readonly target: Target
+  readonly headers: ReadonlyMap<string, string>
+  readonly sender: Sender
 }
 
 /** What is known of a request so far, for the answer and the record. */
@@ -100,18 +110,32 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     // Authenticate
     const signable = { method, rawPath: target.rawPath, rawQuery: target.rawQuery, headers: request.headers }
     const sender = (progress.sender = await authenticate(signable))
+    if (routed === postObject) return await takeForm(request, progress, target, sender)
+    const call = { name: routed.name, target, headers, sender }
+    return await perform(call, request, progress, ({ row, parser }, input) =>
+      takeBody({ row, parser }, input, request.headers, sender, options.digests, request.body),
+    )
+  }
+
+  /** The stages from parsing on. */
+  async function perform(
+    { name, target, headers, sender }: Call,
+    request: IncomingRequest,
+    progress: Progress,
+    take: (operation: CompiledOperation, input: InputFields) => Promise<void>,
+  ): Promise<OutgoingResponse> {
     // After authentication, so that the holder of a wrong secret learns only that.
-    const operation = compiled.get(routed.name)
-    if (!operation) throw notImplemented(routed.name)
+    const operation = compiled.get(name)
+    if (!operation) throw notImplemented(progress.operation ?? name)
     // Parse
     const { row, parser, write } = operation
-    const input = parser.parseHead({ bucket: target.bucket, key: target.key, query: target.query, headers })
-    // Authorize
     const { bucket, key } = target
-    const scene = { sender, operation: routed.name, action: row.action, bucket, key, input }
+    const input = parser.parseHead({ bucket, key, query: target.query, headers })
+    // Authorize
+    const scene = { sender, operation: name, action: row.action, bucket, key, input }
     const access = await authorize({ ...scene, signal: request.signal })
     // Handle
-    await takeBody(operation, input, request.headers, sender, options.digests, request.body)
+    await take(operation, input)
     const context: RequestContext = {
       requestId: progress.requestId,
       sender,
@@ -119,12 +143,47 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       region,
       nowMs: progress.timeMs,
       signal: request.signal,
-      log: log.child({ requestId: progress.requestId, operation: routed.name }),
-      resourceUrl: `${request.secure ? 'https' : 'http'}://${progress.host ?? ''}${target.rawPath}`,
+      log: log.child({ requestId: progress.requestId, operation: name }),
+      resourceUrl: `${originOf(request, progress)}${target.rawPath}`,
     }
-    const output = await row.handle(input, context)
-    // Serialise
-    return write(output)
+    const answer = row.handle(input, context).then(write)
+    if (row.keepAlive !== true) return await answer
+    return await keepAlive(
+      answer.catch((thrown: unknown) => refuse(thrown, request, progress)),
+      clock,
+    )
+  }
+
+  /** A browser's form: its head is read from the body, and then it is a PutObject. */
+  async function takeForm(
+    request: IncomingRequest,
+    progress: Progress,
+    target: Target,
+    headSender: Sender,
+  ): Promise<OutgoingResponse> {
+    const { headers, body } = request
+    const { bucket = '', rawPath } = target
+    const bucketUrl = `${originOf(request, progress)}${rawPath.endsWith('/') ? rawPath : `${rawPath}/`}`
+    const form = { headers, bucket, body, headSender, nowMs: progress.timeMs, bucketUrl }
+    return await formUpload(form, {
+      authenticate: async (fields) => (progress.sender = await authenticate.form(fields)),
+      put: (put) => {
+        const object = { ...target, key: put.key, query: new Map<string, string>() }
+        progress.target = object
+        const call = { name: 'PutObject', target: object, headers: flatten(put.headers), sender: put.sender }
+        return perform(call, request, progress, async ({ row, parser }, input) => {
+          if (parser.streamMember === undefined) throw new Error('PutObject takes no stream')
+          input[parser.streamMember] = openBody(put.file, {
+            ...row.body,
+            headers: put.headers,
+            payload: put.sender.payload,
+            digests: options.digests,
+            maxBytes: Number.MAX_SAFE_INTEGER,
+            sizeIsBound: true,
+          })
+        })
+      },
+    })
   }
 
   function refuse(thrown: unknown, request: IncomingRequest, progress: Progress): OutgoingResponse {
@@ -220,6 +279,10 @@ function flatten(fields: IncomingRequest['headers']): ReadonlyMap<string, string
   return headers
 }
 
+function originOf(request: IncomingRequest, { host = '' }: Progress): string {
+  return `${request.secure ? 'https' : 'http'}://${host}`
+}
+
 /** RFC 9112 §3.2: a request without exactly one Host is bad. HTTP/1.0 clients must send it too, since it is signed. */
 function hostOf(request: IncomingRequest): string {
   const hosts = headerValues(request.headers, 'host')
@@ -231,7 +294,7 @@ function hostOf(request: IncomingRequest): string {
 }
 
 async function takeBody(
-  { row, parser }: CompiledOperation,
+  { row, parser }: Pick<CompiledOperation, 'row' | 'parser'>,
   input: InputFields,
   headers: HeaderFields,
   sender: Sender,

@@ -1,7 +1,7 @@
 /** Writes an answer to a `node:http` response: head, then body under backpressure, never a wrong complete one. */
 import type { ServerResponse } from 'node:http'
 import type { BodyStream } from '../schema/response-writer.ts'
-import type { Delivery, OutgoingResponse } from './exchange.ts'
+import type { Delivery, OpenStream, OutgoingResponse } from './exchange.ts'
 
 /**
  * Sends all but the very end: resolves when the last byte was handed to the socket. The caller then ends the response
@@ -30,7 +30,7 @@ export async function sendResponse(
   }
   if (body instanceof Uint8Array) {
     res.write(body)
-    return { bytesSent: size, complete: !res.destroyed }
+    return { bytesSent: body.byteLength, complete: !res.destroyed }
   }
   return await sendStream(res, body)
 }
@@ -39,16 +39,18 @@ function isAscii(headers: ReadonlyMap<string, string>): boolean {
   return headers.values().every((value) => !/[\u0080-\u00ff]/.test(value))
 }
 
-async function sendStream(res: ServerResponse, { size, stream }: BodyStream): Promise<Delivery> {
+async function sendStream(res: ServerResponse, { size, stream }: BodyStream | OpenStream): Promise<Delivery> {
+  const sizeMax = size ?? Infinity
   let bytesSent = 0
   try {
     for await (const chunk of stream) {
       if (res.destroyed) return { bytesSent, complete: false }
-      if (bytesSent + chunk.byteLength > size) throw new Error(`body is longer than its ${size} bytes`)
+      if (bytesSent + chunk.byteLength > sizeMax) throw new Error(`body is longer than its ${sizeMax} bytes`)
       bytesSent += chunk.byteLength
       if (!res.write(chunk) && !(await drained(res))) return { bytesSent, complete: false }
     }
-    if (bytesSent !== size) throw new Error(`body ended after ${bytesSent} of ${size} bytes`)
+    if (size !== undefined && bytesSent !== size)
+      throw new Error(`body ended after ${bytesSent} of ${size} bytes`)
   } catch (error) {
     const gone = res.destroyed
     res.destroy()
@@ -59,7 +61,7 @@ async function sendStream(res: ServerResponse, { size, stream }: BodyStream): Pr
 }
 
 /** A stream of no bytes is still read: it may fail. */
-async function assertEmpty(res: ServerResponse, body: BodyStream): Promise<void> {
+async function assertEmpty(res: ServerResponse, body: BodyStream | OpenStream): Promise<void> {
   await sendStream(res, body)
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import * as s3 from '@aws-sdk/client-s3'
-import { headerValue } from '../../core/signing/request.ts'
+import { headerValue, type SignableRequest } from '../../core/signing/request.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log, LogFields } from '../../runtime/ports/log.ts'
 import { nodeDigests } from '../../runtime/crypto/digests.ts'
@@ -12,7 +12,7 @@ import type { Account } from '../accounts/account.ts'
 import { Access } from '../authorize/access.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import { operation, type OperationRow } from '../operations/operation.ts'
-import type { AccessRecord, Authorize } from './ports.ts'
+import type { AccessRecord, Authorize, Sender } from './ports.ts'
 import type { ServerLimits } from './server.ts'
 
 export const fixedTimeMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
@@ -36,7 +36,7 @@ const signedOnly: Authorize = async ({ sender, signal }) => {
 }
 
 /** Root when the Authorization header says so; bodies plain and unsigned. */
-const toyAuthenticate: Authenticator<Account> = async ({ headers }) => {
+const toyHead = async ({ headers }: SignableRequest): Promise<Sender> => {
   const payload = { kind: 'unsigned' } as const
   if (headerValue(headers, 'authorization') !== 'root') return { kind: 'anonymous', payload }
   return {
@@ -48,6 +48,15 @@ const toyAuthenticate: Authenticator<Account> = async ({ headers }) => {
     payload,
   }
 }
+
+/** Forms are anonymous, unless their signature is `root`. */
+const toyAuthenticate: Authenticator<Account> = Object.assign(toyHead, {
+  form: (fields: ReadonlyMap<string, string>) => {
+    const authorization = fields.get('x-amz-signature')
+    const headers = authorization === undefined ? {} : { authorization: [authorization] }
+    return toyHead({ method: 'POST', rawPath: '/', rawQuery: '', headers })
+  },
+})
 
 export interface ToyEvents {
   /** Names of what happened inside handlers, in order. */

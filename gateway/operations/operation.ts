@@ -63,6 +63,8 @@ export interface OperationRow {
   readonly action: string
   readonly handle: (input: InputFields, context: RequestContext) => Promise<unknown>
   readonly body: BodyRules
+  /** True when it may take long and answers with a document: see http/keep-alive.ts. */
+  readonly keepAlive?: boolean
 }
 
 /** How the body of an operation is taken; see `openBody`. Documents have a bound of their own besides. */
@@ -92,11 +94,13 @@ export function operation<SdkInput, SdkOutput>(
   action: string,
   handle: Handler<OperationInput<SdkInput>, OperationOutput<SdkOutput>>,
   body: BodyRules = {},
+  traits: Pick<OperationRow, 'keepAlive'> = {},
 ): OperationRow {
   return {
     schema,
     action,
     body,
+    ...traits,
     // The parser builds its fields from the schema that the SDK's types were generated from: the one place where that
     // knowledge becomes a type. The oracle test holds it to it.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion

@@ -28,7 +28,10 @@ export interface RouteRequest {
  * Throws `MethodNotAllowed` when the resource has no such method, `InvalidArgument` when the query names two
  * sub-resources, and `NotImplemented` for the known gaps.
  */
-export type Router = (request: RouteRequest) => OperationShape
+export type Router = (request: RouteRequest) => Pick<OperationShape, 'name'>
+
+/** The browser's form upload, which no schema describes; see gateway/post-object. */
+export const postObject: Pick<OperationShape, 'name'> = { name: 'PostObject' }
 
 export function compileRouter(operations: Iterable<OperationShape>): Router {
   const groups = new Map<string, RouteRule[]>()
@@ -59,7 +62,7 @@ export function compileRouter(operations: Iterable<OperationShape>): Router {
     const rule = best(groups.get(groupOf(method, level, subresource)) ?? [], request)
     if (rule) return rule.operation
     if (method === 'POST' && level === 'bucket' && subresource === undefined) {
-      throw notImplemented('PostObject (browser form upload)')
+      return postObject
     }
     const allowed = methods.filter((other) => groups.has(groupOf(other, level, subresource)))
     throw new S3Error('MethodNotAllowed', {

@@ -29,6 +29,7 @@ export function contentOf(
 ): Content {
   return {
     size: body.size,
+    atMost: body.sizeIsBound,
     bytes: body,
     digests: [...new Set([...body.delegated, kept])],
     accept(taken) {

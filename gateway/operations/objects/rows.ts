@@ -22,6 +22,8 @@ export function objectRows(services: S3Services): readonly OperationRow[] {
       s3.CopyObject$,
       's3:PutObject',
       copyObject(services),
+      {},
+      { keepAlive: true },
     ),
     operation<s3.GetObjectCommandInput, s3.GetObjectCommandOutput>(
       s3.GetObject$,

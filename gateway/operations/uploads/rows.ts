@@ -28,6 +28,8 @@ export function uploadRows(services: S3Services): readonly OperationRow[] {
       s3.UploadPartCopy$,
       's3:PutObject',
       uploadPartCopy(services),
+      {},
+      { keepAlive: true },
     ),
     operation<s3.CompleteMultipartUploadCommandInput, s3.CompleteMultipartUploadCommandOutput>(
       s3.CompleteMultipartUpload$,
@@ -35,6 +37,7 @@ export function uploadRows(services: S3Services): readonly OperationRow[] {
       completeMultipartUpload(services),
       // Here `x-amz-checksum-*` is the object's and not the document's.
       { checksumsDescribeBody: false },
+      { keepAlive: true },
     ),
     operation<s3.AbortMultipartUploadCommandInput, s3.AbortMultipartUploadCommandOutput>(
       s3.AbortMultipartUpload$,
