@@ -402,8 +402,14 @@ export const PART_BYTES_MIN = 5 * 1024 * 1024
 /** Characters of `x-amz-website-redirect-location`. Source: S3 User Guide, "(Optional) Configuring a webpage redirect". */
 export const REDIRECT_LOCATION_MAX = 2048
 
-/** Buckets of one account. Source: S3 User Guide, "Bucket quotas, limitations, and restrictions"; also ListBuckets' largest page. */
-export const BUCKETS_PER_ACCOUNT_MAX = 10_000
+/** Buckets of one account unless its operator says otherwise. Source: S3 User Guide, "Bucket quotas, limitations, and restrictions". */
+export const BUCKETS_PER_ACCOUNT_DEFAULT = 10_000
+
+/** Buckets of one account at most, the most for which AWS raises its own limit. Source: the same. */
+export const BUCKETS_PER_ACCOUNT_MAX = 1_000_000
+
+/** The largest page of ListBuckets. Source: S3 API Reference, ListBuckets, `max-buckets`. */
+export const LIST_BUCKETS_MAX = 10_000
 
 /** Keys of one DeleteObjects. Source: S3 API Reference, DeleteObjects. */
 export const DELETE_OBJECTS_KEYS_MAX = 1000

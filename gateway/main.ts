@@ -16,6 +16,7 @@ import { createAuthorize } from './authorize/authorize.ts'
 import { createGateway } from './gateway.ts'
 import { accessLog } from './http/access-log.ts'
 import { corsLookup } from './operations/cors/bucket-cors.ts'
+import { S3_BUCKET_DEFAULTS, type BucketDefaults } from './operations/services.ts'
 import { s3Table } from './operations/table.ts'
 
 export interface GatewayConfig {
@@ -28,6 +29,8 @@ export interface GatewayConfig {
   readonly region: string
   /** The root account's key pair. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** S3's own defaults where left out. */
+  readonly bucketDefaults?: Partial<BucketDefaults>
   /** Accounts besides the root account. */
   readonly accounts?: readonly AccountConfig[]
 }
@@ -59,7 +62,11 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
   const settings = { computeWorkers: defaultComputeWorkers(availableParallelism()) }
   const store = createStore({ metadata, shards, clock, random, log, settings })
   const gateway = createGateway({
-    operations: s3Table({ store, newUploadId: () => newIdentifier(clock, random) }),
+    operations: s3Table({
+      store,
+      newUploadId: () => newIdentifier(clock, random),
+      bucketDefaults: { ...S3_BUCKET_DEFAULTS, ...config.bucketDefaults },
+    }),
     authenticate: createAuthenticator<Account>({
       credentials: accounts.credentials,
       endpoint: { region, services: ['s3'] },

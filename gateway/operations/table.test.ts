@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Store } from '../../store/api.ts'
 import { readOperation } from '../schema/model.ts'
+import { S3_BUCKET_DEFAULTS } from './services.ts'
 import { s3Table } from './table.ts'
 import { refuseUnsupported } from './unsupported.ts'
 
@@ -14,18 +15,18 @@ const store: Store = {
   putPart: unused,
   readObject: unused,
 }
-const rows = s3Table({ store, newUploadId: unused })
+const rows = s3Table({ store, newUploadId: unused, bucketDefaults: S3_BUCKET_DEFAULTS })
 
 /** Members of inputs that handlers read, or the body's stage does. */
 const read = new Set(
   `Body Bucket BucketRegion CacheControl ChecksumAlgorithm ChecksumMode ChecksumType ContentDisposition ContentEncoding
    ContentLanguage ContentLength ContentMD5 ContentType ContinuationToken CopySource CopySourceIfMatch
-   CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince CopySourceRange CreateBucketConfiguration
+   CORSConfiguration CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince CopySourceRange CreateBucketConfiguration
    Delete Delimiter EncodingType ExpectedBucketOwner ExpectedSourceBucketOwner Expires FetchOwner IfMatch IfModifiedSince
    IfNoneMatch IfUnmodifiedSince Key KeyMarker Marker MaxBuckets MaxKeys MaxParts MaxUploads Metadata MetadataDirective
    MpuObjectSize MultipartUpload PartNumber PartNumberMarker Prefix Range ResponseCacheControl
    ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires
-   StartAfter UploadId UploadIdMarker WebsiteRedirectLocation
+   OwnershipControls ObjectOwnership StartAfter UploadId UploadIdMarker VersioningConfiguration WebsiteRedirectLocation
    ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumMD5 ChecksumSHA1 ChecksumSHA256 ChecksumSHA512
    ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64`.split(/\s+/),
 )

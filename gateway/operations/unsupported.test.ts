@@ -36,7 +36,6 @@ test('members that ask for what happens anyway pass, and those that are not ther
     { ACL: 'bucket-owner-full-control' },
     { StorageClass: 'STANDARD' },
     { VersionId: 'null' },
-    { ObjectOwnership: 'BucketOwnerEnforced' },
     { Bucket: 'b', Key: 'k', Metadata: { acl: 'x' } },
   ]) {
     assert.equal(refusal(input), undefined)

@@ -33,7 +33,6 @@ const rules: ReadonlyMap<string, Rule> = new Map(
     GrantReadACP: header('x-amz-grant-read-acp'),
     GrantWrite: header('x-amz-grant-write'),
     GrantWriteACP: header('x-amz-grant-write-acp'),
-    ObjectOwnership: header('x-amz-object-ownership', 'BucketOwnerEnforced'),
     BucketNamespace: header('x-amz-bucket-namespace', 'global'),
     // Object Lock
     ObjectLockEnabledForBucket: header('x-amz-bucket-object-lock-enabled', false),

@@ -1,6 +1,7 @@
 /**
  * Rules of bucket names.
- * Source: S3 User Guide, "General purpose bucket naming rules" (2025).
+ * Source: S3 User Guide, "General purpose bucket naming rules" (2026). `-an` ends the names of account regional namespaces,
+ * which are not built.
  */
 
 const allowed = /^[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]$/
@@ -8,7 +9,7 @@ const ipv4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/
 
 /** Prefixes and suffixes that AWS keeps for itself: names here must stay usable there. */
 const reservedPrefixes = ['xn--', 'sthree-', 'amzn-s3-demo-']
-const reservedSuffixes = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3']
+const reservedSuffixes = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3', '-an']
 
 /**
  * True when a bucket of this name may be made: 3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at

@@ -14,8 +14,9 @@ const aliases: ReadonlyMap<string, string> = new Map([['EU', 'eu-west-1']])
  * Checks the constraint of a request against the Region of the endpoint.
  * @param constraint undefined or empty: none was given, which only the classic Region takes
  * @returns what the bucket keeps and GetBucketLocation answers: empty for the classic Region
- * @throws {S3Error} InvalidLocationConstraint when there is no such constraint; IllegalLocationConstraintException when it
- *   is not that of this endpoint
+ * @throws {S3Error} IllegalLocationConstraintException when it is not that of this endpoint; in the classic Region
+ *   InvalidLocationConstraint for what is no constraint at all (recorded answers of AWS in localstack's
+ *   `test_create_bucket_with_invalid_location_constraint`)
  */
 export function acceptLocationConstraint(constraint: string | undefined, region: string): string {
   if (constraint === undefined || constraint === '') {
@@ -23,7 +24,7 @@ export function acceptLocationConstraint(constraint: string | undefined, region:
     throw new S3Error('IllegalLocationConstraintException')
   }
   if (constraint !== CLASSIC_REGION && (aliases.get(constraint) ?? constraint) === region) return constraint
-  if (!awsRegions.has(constraint)) {
+  if (region === CLASSIC_REGION && !awsRegions.has(constraint)) {
     throw new S3Error('InvalidLocationConstraint', { fields: { LocationConstraint: constraint } })
   }
   throw new S3Error('IllegalLocationConstraintException', {

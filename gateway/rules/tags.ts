@@ -22,7 +22,7 @@ export interface Tag {
 }
 
 /** What carries the tags; each has its own limit and messages. */
-export type TaggedKind = 'object' | 'bucket'
+export type TaggedKind = 'object' | 'bucket' | 'new-bucket'
 
 const kinds = {
   object: {
@@ -34,6 +34,12 @@ const kinds = {
     countMax: BUCKET_TAGS_MAX,
     tooMany: `Bucket tag count cannot be greater than ${BUCKET_TAGS_MAX}`,
     system: 'System tags cannot be added/updated by requester',
+  },
+  'new-bucket': {
+    countMax: BUCKET_TAGS_MAX,
+    tooMany: `Bucket tag count cannot be greater than ${BUCKET_TAGS_MAX}`,
+    system:
+      'User-defined tag keys can\'t start with "aws:". This prefix is reserved for system tags. Remove "aws:" from your tag keys and try again.',
   },
 } as const
 

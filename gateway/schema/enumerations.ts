@@ -131,7 +131,10 @@ const inHttp: ReadonlyMap<string, HttpEnumeration> = new Map<string, HttpEnumera
     {
       allowed: valuesOf(s3.ObjectOwnership),
       refuse: (value) =>
-        invalidArgument('x-amz-object-ownership', value, `Invalid x-amz-object-ownership header: ${value}`),
+        new S3Error('InvalidArgument', {
+          message: `Invalid x-amz-object-ownership header: ${value}`,
+          fields: { ArgumentName: 'x-amz-object-ownership' },
+        }),
     },
   ],
   [

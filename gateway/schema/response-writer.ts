@@ -3,7 +3,8 @@
  *
  * Known gaps of the schemas, handled here: GetBucketLocation's document is its one member unwrapped (the trait
  * `s3UnwrappedXmlOutput` is not in the package); a part of an object is 206 although the schema says 200; `Expires`
- * may be any text, so `ExpiresString` is sent as `Expires`; event streams (SelectObjectContent) are not written.
+ * may be any text, so `ExpiresString` is sent as `Expires`; two operations are 204 though the schema says
+ * 200; event streams (SelectObjectContent) are not written.
  */
 import { encodeHeader, encodeMetadata } from './header-text.ts'
 import type { Member, OperationShape, Shape } from './model.ts'
@@ -33,8 +34,12 @@ export type ResponseWriter = (output: unknown) => WrittenResponse
 
 type HeaderStep = (value: unknown, headers: Map<string, string>) => void
 
+/** AWS answers these with 204 No Content (S3 API Reference, their examples; recorded by localstack). */
+const withoutContent: ReadonlySet<string> = new Set(['PutBucketPolicy', 'PutBucketTagging'])
+
 export function compileResponseWriter(operation: OperationShape): ResponseWriter {
   const { output: shape } = operation
+  const success = withoutContent.has(operation.name) ? 204 : operation.status
   const steps = shape.members.flatMap((member) => {
     const write = compileHeaderStep(member)
     return write ? [{ name: member.name, write }] : []
@@ -48,7 +53,7 @@ export function compileResponseWriter(operation: OperationShape): ResponseWriter
       if (value !== undefined && value !== null) write(value, headers)
     }
     const body = writeBody(fields, headers)
-    const status = fields['ContentRange'] !== undefined && operation.status === 200 ? 206 : operation.status
+    const status = fields['ContentRange'] !== undefined && success === 200 ? 206 : success
     return { status, headers, body }
   }
 }

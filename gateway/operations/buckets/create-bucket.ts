@@ -1,11 +1,13 @@
 import type { CreateBucketCommandInput, CreateBucketCommandOutput } from '@aws-sdk/client-s3'
-import { BUCKETS_PER_ACCOUNT_MAX } from '../../../core/limits.ts'
 import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../../proto/metadata-api.ts'
 import { S3Error } from '../../errors/s3-error.ts'
+import { bucketArn } from '../../rules/bucket-arn.ts'
 import { isCreatableBucketName } from '../../rules/bucket-name.ts'
 import { acceptLocationConstraint, CLASSIC_REGION } from '../../rules/location-constraint.ts'
+import { checkTagSet } from '../../rules/tags.ts'
 import type { OperationInput } from '../operation.ts'
+import { ownershipRecord } from '../ownership/object-ownership.ts'
 import { senderAccount } from '../sender-account.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 import { notBuilt } from '../unsupported.ts'
@@ -13,34 +15,40 @@ import { notBuilt } from '../unsupported.ts'
 /**
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
  * Making a bucket again that the sender owns is an error, but in us-east-1, where S3 answers 200 for the sake of old
- * clients ("Error responses", BucketAlreadyOwnedByYou).
+ * clients ("Error responses", BucketAlreadyOwnedByYou), unless the request has tags, which such clients do not know
+ * (recorded answers of AWS in localstack's `test_create_bucket_with_tags_us_east_1_idempotency`).
  */
 export function createBucket({
   store,
+  bucketDefaults,
 }: S3Services): S3Handler<CreateBucketCommandInput, CreateBucketCommandOutput> {
-  return async ({ Bucket, CreateBucketConfiguration }, { region, sender, signal }) => {
+  return async (input, { region, sender, signal }) => {
+    const { Bucket, CreateBucketConfiguration, ObjectOwnership } = input
     if (!isCreatableBucketName(Bucket)) {
       throw new S3Error('InvalidBucketName', { fields: { BucketName: Bucket } })
     }
     refuseConfiguration(CreateBucketConfiguration)
     const constraint = acceptLocationConstraint(CreateBucketConfiguration?.LocationConstraint, region)
-    const bucket = { name: Bucket, owner: senderAccount(sender).id, region: constraint }
+    const tags = checkTagSet(CreateBucketConfiguration?.Tags ?? [], 'new-bucket')
+    const objectOwnership = ownershipRecord(ObjectOwnership ?? bucketDefaults.objectOwnership)
+    const bucket = { name: Bucket, owner: senderAccount(sender).id, region: constraint, objectOwnership }
+    const settings = tags.length === 0 ? [] : [{ setting: { case: 'tagging' as const, value: { tags } } }]
+    const { limitPerOwner } = bucketDefaults
     try {
-      await store.metadata.call('createBucket', { bucket, limitPerOwner: BUCKETS_PER_ACCOUNT_MAX }, signal)
+      await store.metadata.call('createBucket', { bucket, limitPerOwner, settings }, signal)
     } catch (error) {
-      if (region !== CLASSIC_REGION || !isOwnedAlready(error)) throw error
+      if (region !== CLASSIC_REGION || tags.length > 0 || !isOwnedAlready(error)) throw error
     }
-    return { Location: `/${Bucket}` }
+    return { Location: `/${Bucket}`, BucketArn: bucketArn(Bucket) }
   }
 }
 
-/** Directory buckets and tags. */
+/** Directory buckets. */
 function refuseConfiguration(
   configuration: OperationInput<CreateBucketCommandInput>['CreateBucketConfiguration'],
 ): void {
   if (configuration?.Location !== undefined) throw notBuilt('Element', 'Location')
   if (configuration?.Bucket !== undefined) throw notBuilt('Element', 'Bucket')
-  if (configuration?.Tags !== undefined && configuration.Tags.length > 0) throw notBuilt('Element', 'Tags')
 }
 
 function isOwnedAlready(error: unknown): boolean {

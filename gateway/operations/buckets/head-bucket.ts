@@ -1,4 +1,5 @@
 import type { HeadBucketCommandInput, HeadBucketCommandOutput } from '@aws-sdk/client-s3'
+import { bucketArn } from '../../rules/bucket-arn.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html */
@@ -7,6 +8,6 @@ export function headBucket({
 }: S3Services): S3Handler<HeadBucketCommandInput, HeadBucketCommandOutput> {
   return async ({ Bucket }, { region, signal }) => {
     await store.metadata.call('getBucket', { name: Bucket }, signal)
-    return { BucketRegion: region, AccessPointAlias: false }
+    return { BucketArn: bucketArn(Bucket), BucketRegion: region, AccessPointAlias: false }
   }
 }

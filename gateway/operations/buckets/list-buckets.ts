@@ -1,16 +1,17 @@
 import type { ListBucketsCommandInput, ListBucketsCommandOutput } from '@aws-sdk/client-s3'
-import { BUCKETS_PER_ACCOUNT_MAX, LIST_ENTRIES_MAX } from '../../../core/limits.ts'
+import { LIST_BUCKETS_MAX, LIST_ENTRIES_MAX } from '../../../core/limits.ts'
 import type { BucketRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { invalidArgument } from '../../errors/s3-error.ts'
+import { bucketArn } from '../../rules/bucket-arn.ts'
 import { formatContinuationToken, parseContinuationToken } from '../../rules/continuation-token.ts'
 import { senderAccount } from '../sender-account.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 
 /**
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
- * `BucketRegion` is in the answer only when the request has at least one parameter. A page has `max-buckets` buckets, or
- * 10,000, which is all of them.
+ * Region and ARN are in the answer only when the request has at least one parameter. A page has `max-buckets` buckets,
+ * or 10,000.
  */
 export function listBuckets({
   store,
@@ -18,12 +19,12 @@ export function listBuckets({
   return async (input, { region, sender, signal }) => {
     const { MaxBuckets, ContinuationToken, Prefix, BucketRegion } = input
     const account = senderAccount(sender)
-    if (MaxBuckets !== undefined && (MaxBuckets < 1 || MaxBuckets > BUCKETS_PER_ACCOUNT_MAX)) {
-      const message = `Argument max-buckets must be an integer between 1 and ${BUCKETS_PER_ACCOUNT_MAX}`
+    if (MaxBuckets !== undefined && (MaxBuckets < 1 || MaxBuckets > LIST_BUCKETS_MAX)) {
+      const message = `Argument max-buckets must be an integer between 1 and ${LIST_BUCKETS_MAX}`
       throw invalidArgument('max-buckets', String(MaxBuckets), message)
     }
     const after = ContinuationToken === undefined ? '' : parseContinuationToken(ContinuationToken)
-    const limit = MaxBuckets ?? BUCKETS_PER_ACCOUNT_MAX
+    const limit = MaxBuckets ?? LIST_BUCKETS_MAX
     // All buckets of a cluster are in its one Region.
     const page =
       BucketRegion === undefined || BucketRegion === region
@@ -34,7 +35,7 @@ export function listBuckets({
       Buckets: page.buckets.map(({ name, createdMs }) => ({
         Name: name,
         CreationDate: new Date(Number(createdMs)),
-        ...(Object.keys(input).length === 0 ? {} : { BucketRegion: region }),
+        ...(Object.keys(input).length === 0 ? {} : { BucketRegion: region, BucketArn: bucketArn(name) }),
       })),
       Owner: { ID: account.id },
       ...(Prefix === undefined ? {} : { Prefix }),
