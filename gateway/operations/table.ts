@@ -2,26 +2,24 @@
  * The operations of S3 that are built, one row each: schema, policy action, handler. What is not here answers 501 by
  * name. Traits common to all are executed here, once.
  */
-import { bucketTaggingRows } from './bucket-tagging/rows.ts'
+import { aclRows } from './acl/rows.ts'
 import { bucketTaggingRows } from './bucket-tagging/rows.ts'
 import { bucketRows } from './buckets/rows.ts'
-import { corsRows } from './cors/rows.ts'
 import { corsRows } from './cors/rows.ts'
 import { clusterFailure } from './failures.ts'
 import { listingRows } from './listings/rows.ts'
 import { objectRows } from './objects/rows.ts'
 import type { OperationRow } from './operation.ts'
 import { ownershipRows } from './ownership/rows.ts'
-import { ownershipRows } from './ownership/rows.ts'
 import type { S3Services } from './services.ts'
 import { refuseUnsupported } from './unsupported.ts'
 import { uploadRows } from './uploads/rows.ts'
-import { versioningRows } from './versioning/rows.ts'
 import { versioningRows } from './versioning/rows.ts'
 
 export function s3Table(services: S3Services): readonly OperationRow[] {
   const families = [
     bucketRows,
+    aclRows,
     bucketTaggingRows,
     corsRows,
     ownershipRows,
