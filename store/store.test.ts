@@ -204,10 +204,17 @@ test('parts are written like objects, under their upload', async () => {
   await store.close()
 })
 
-test('a storage class without a pool, and a cluster that cannot be seen, take no writes', async () => {
-  const { clock, store, metadata, put, read } = createHarness()
-  const elsewhere = { ...putRequest('key', contentOf(bytesOf(10))), storageClass: 'GLACIER' }
-  await assert.rejects(clock.drive(store.putObject(elsewhere)), { code: 'unwritable' })
+test('a storage class without a pool is kept where STANDARD is', async () => {
+  const { clock, store, read } = createHarness()
+  const request = { ...putRequest('key', contentOf(bytesOf(10))), storageClass: 'STANDARD_IA' }
+  const record = await clock.drive(store.putObject(request))
+  assert.equal(record.storageClass, 'STANDARD_IA')
+  assert.ok((await read(record)).equals(bytesOf(10)))
+  await store.close()
+})
+
+test('a cluster that cannot be seen takes no writes', async () => {
+  const { store, metadata, put, read } = createHarness()
   const record = await put('key', bytesOf(10))
   await store.close()
   metadata.unreachable = true

@@ -15,18 +15,21 @@ const store: Store = {
   putPart: unused,
   readObject: unused,
 }
-const rows = s3Table({ store, newUploadId: unused, bucketDefaults: S3_BUCKET_DEFAULTS })
+const rows = s3Table({ store, newUploadId: unused, newVersion: unused, bucketDefaults: S3_BUCKET_DEFAULTS })
 
 /** Members of inputs that handlers read, or the body's stage does. */
 const read = new Set(
-  `Body Bucket BucketRegion CacheControl ChecksumAlgorithm ChecksumMode ChecksumType ContentDisposition ContentEncoding
-   ContentLanguage ContentLength ContentMD5 ContentType ContinuationToken CopySource CopySourceIfMatch
-   CORSConfiguration CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince CopySourceRange CreateBucketConfiguration
-   Delete Delimiter EncodingType ExpectedBucketOwner ExpectedSourceBucketOwner Expires FetchOwner IfMatch IfModifiedSince
-   IfNoneMatch IfUnmodifiedSince Key KeyMarker Marker MaxBuckets MaxKeys MaxParts MaxUploads Metadata MetadataDirective
-   MpuObjectSize MultipartUpload PartNumber PartNumberMarker Prefix Range ResponseCacheControl
-   ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage ResponseContentType ResponseExpires
-   OwnershipControls ObjectOwnership StartAfter UploadId UploadIdMarker VersioningConfiguration WebsiteRedirectLocation
+  `ACL AccessControlPolicy Body Bucket BucketRegion CORSConfiguration CacheControl ChecksumAlgorithm ChecksumMode ChecksumType
+   ContentDisposition ContentEncoding ContentLanguage ContentLength ContentMD5 ContentType ContinuationToken
+   CopySource CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince
+   CopySourceRange CreateBucketConfiguration Delete Delimiter EncodingType ExpectedBucketOwner
+   ExpectedSourceBucketOwner Expires FetchOwner
+   GrantFullControl GrantRead GrantReadACP GrantWrite GrantWriteACP IfMatch IfMatchLastModifiedTime IfMatchSize IfModifiedSince
+   IfNoneMatch IfUnmodifiedSince Key KeyMarker Marker MaxBuckets MaxKeys MaxParts MaxUploads Metadata
+   MetadataDirective MpuObjectSize MultipartUpload ObjectOwnership OwnershipControls PartNumber PartNumberMarker
+   Prefix Range ResponseCacheControl ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage
+   ResponseContentType ResponseExpires StartAfter StorageClass Tagging TaggingDirective UploadId UploadIdMarker
+   VersionId VersioningConfiguration WebsiteRedirectLocation
    ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumMD5 ChecksumSHA1 ChecksumSHA256 ChecksumSHA512
    ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64`.split(/\s+/),
 )
@@ -38,7 +41,6 @@ const withoutEffect = new Set([
   'MFA',
   'OptionalObjectAttributes',
   'RequestPayer',
-  'TaggingDirective',
 ])
 
 function isRefused(member: string): boolean {

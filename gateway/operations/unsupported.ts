@@ -1,10 +1,9 @@
 /**
  * Members of requests that change what S3 does and that are not built: they are refused by name, never ignored.
  *
- * A value that asks for what happens anyway passes: `x-amz-acl: private`, `x-amz-storage-class: STANDARD`,
- * `versionId=null`. Left out on purpose, because S3 ignores them too where there is nothing they could act on:
- * `x-amz-request-payer` without Requester Pays, `x-amz-mfa` without MFA delete, `x-amz-bypass-governance-retention`
- * without Object Lock, `x-amz-tagging-directive` without tags, `x-amz-annotation-directive` without annotations,
+ * A value that asks for what happens anyway passes: `x-amz-object-lock-legal-hold: OFF`. Left out on purpose, because S3 ignores them too
+ * where there is nothing they could act on: `x-amz-request-payer` without Requester Pays, `x-amz-mfa` without MFA delete,
+ * `x-amz-bypass-governance-retention` without Object Lock, `x-amz-annotation-directive` without annotations,
  * `x-amz-optional-object-attributes` without archives.
  */
 import { S3Error } from '../errors/s3-error.ts'
@@ -21,18 +20,10 @@ interface Rule {
 }
 
 const header = (name: string, ...harmless: readonly unknown[]): Rule => ({ place: 'Header', name, harmless })
-const query = (name: string, ...harmless: readonly unknown[]): Rule => ({ place: 'Query', name, harmless })
 
 /** By the SDK's name of the member. */
 const rules: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
-    // Access control lists: every bucket is BucketOwnerEnforced, S3's default since April 2023.
-    ACL: header('x-amz-acl', 'private', 'bucket-owner-full-control'),
-    GrantFullControl: header('x-amz-grant-full-control'),
-    GrantRead: header('x-amz-grant-read'),
-    GrantReadACP: header('x-amz-grant-read-acp'),
-    GrantWrite: header('x-amz-grant-write'),
-    GrantWriteACP: header('x-amz-grant-write-acp'),
     BucketNamespace: header('x-amz-bucket-namespace', 'global'),
     // Object Lock
     ObjectLockEnabledForBucket: header('x-amz-bucket-object-lock-enabled', false),
@@ -54,13 +45,8 @@ const rules: ReadonlyMap<string, Rule> = new Map(
     CopySourceSSECustomerKey: header('x-amz-copy-source-server-side-encryption-customer-key'),
     CopySourceSSECustomerKeyMD5: header('x-amz-copy-source-server-side-encryption-customer-key-MD5'),
     // The rest
-    StorageClass: header('x-amz-storage-class', 'STANDARD'),
-    Tagging: header('x-amz-tagging', ''),
     WriteOffsetBytes: header('x-amz-write-offset-bytes'),
-    VersionId: query('versionId', 'null'),
-    // Only directory buckets have these conditions.
-    IfMatchLastModifiedTime: header('x-amz-if-match-last-modified-time'),
-    IfMatchSize: header('x-amz-if-match-size'),
+    // Only directory buckets have this condition.
     IfMatchInitiatedTime: header('x-amz-if-match-initiated-time'),
   }),
 )

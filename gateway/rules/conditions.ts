@@ -103,7 +103,8 @@ export function requireCopyConditions(
   throw preconditionFailed(`x-amz-copy-source-${held}`)
 }
 
-function preconditionFailed(condition: string): S3Error {
+/** 412, naming the condition that did not hold as the client wrote it. */
+export function preconditionFailed(condition: string): S3Error {
   return new S3Error('PreconditionFailed', { fields: { Condition: condition } })
 }
 

@@ -5,6 +5,8 @@ import { parseCode } from '../../core/erasure/code.ts'
 import type { ClusterMap, NodeLiveness } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { NodeCondition } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 
+const DEFAULT_STORAGE_CLASS = 'STANDARD'
+
 export interface NodeView {
   readonly id: string
   readonly zone: string
@@ -64,11 +66,16 @@ export class ClusterSnapshot {
     return this.#groups.get(id)
   }
 
-  /** The pool of that storage class with the smallest limit that `size` bytes fit. */
+  /**
+   * The pool of that storage class with the smallest limit that `size` bytes fit. A class that no pool is of is kept where
+   * STANDARD is: it is recorded with the object, and a map that gives it pools has them used from then on.
+   */
   poolFor(storageClass: string, size: number): PoolView | undefined {
+    const ofItsOwn = this.pools.some((pool) => pool.storageClass === storageClass)
+    const poolClass = ofItsOwn ? storageClass : DEFAULT_STORAGE_CLASS
     let best: PoolView | undefined
     for (const pool of this.pools) {
-      const fits = pool.storageClass === storageClass && size <= pool.objectBytesMax && pool.groups.length > 0
+      const fits = pool.storageClass === poolClass && size <= pool.objectBytesMax && pool.groups.length > 0
       if (!fits) continue
       if (best === undefined || pool.objectBytesMax < best.objectBytesMax) best = pool
     }

@@ -6,12 +6,16 @@ import {
 } from '../../../core/checksum/algorithms.ts'
 import type { ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { S3Error } from '../../errors/s3-error.ts'
+import { parseCopySource } from '../../rules/copy-source.ts'
+import { parseTaggingHeader } from '../../rules/tags.ts'
 import { readWriteConditions } from '../../rules/write-conditions.ts'
 import { copiedContent, findCopySource, requireCopyableSize } from './copy-source.ts'
-import { findBucket } from '../buckets/find-bucket.ts'
+import { accessOfNewObject } from '../acl/new-object.ts'
 import { objectHeaders, redirectLocation, type RecordedHeaders } from './object-headers.ts'
 import { writtenVersionId } from './find-object.ts'
 import { checksumMembers, DEFAULT_CONTENT_TYPE } from './object-members.ts'
+import { refuseEarly } from './observed-version.ts'
+import { storageClassOf } from './storage-class.ts'
 import type { OperationInput } from '../operation.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 
@@ -26,25 +30,30 @@ type Input = OperationInput<CopyObjectCommandInput>
 export function copyObject({
   store,
 }: S3Services): S3Handler<CopyObjectCommandInput, CopyObjectCommandOutput> {
-  return async (input, { signal }) => {
+  return async (input, context) => {
+    const { signal } = context
     const { Bucket, Key } = input
     const conditions = readWriteConditions(input)
     const replaced = input.MetadataDirective === 'REPLACE' ? objectHeaders(input) : undefined
     const redirect = redirectLocation(input.WebsiteRedirectLocation)
-    const { owner } = await findBucket(store.metadata, Bucket, signal)
-    const { record: source, version } = await findCopySource(store.metadata, input, signal)
+    const storageClass = storageClassOf(input.StorageClass)
+    const tags = input.TaggingDirective === 'REPLACE' ? parseTaggingHeader(input.Tagging ?? '') : undefined
+    const access = await accessOfNewObject(input, context)
+    const { record: source, version } = await findCopySource(store.metadata, input, context)
     refuseNoChange(input, source)
     const size = Number(source.size)
     requireCopyableSize(size)
+    const observed = await refuseEarly(store.metadata, input, conditions, signal)
     const kept = { algorithm: keptAlgorithm(input, source), type: 'FULL_OBJECT' } as const
     const object = await store.putObject(
       {
         bucket: Bucket,
         key: Key,
-        owner,
+        ...access,
         headers: replaced ?? { ...headersOf(source), websiteRedirectLocation: redirect },
-        storageClass: 'STANDARD',
-        conditions,
+        storageClass,
+        tags: tags ?? source.tags.map(({ key, value }) => ({ key, value })),
+        conditions: { ...conditions, ...observed },
         content: copiedContent(store, source, { start: 0, end: size }, kept, signal),
       },
       signal,
@@ -61,11 +70,16 @@ export function copyObject({
   }
 }
 
-/** An object may be copied onto itself only to change something about it. */
+/**
+ * An object may be copied onto itself only to change something about it. To copy a version that is named onto its key
+ * makes it current again, which is how the User Guide restores one ("Restoring previous versions").
+ */
 function refuseNoChange(input: Input, { bucket, key }: ObjectRecord): void {
   if (input.Bucket !== bucket || input.Key !== key) return
-  if (input.MetadataDirective === 'REPLACE') return
-  if (input.StorageClass !== undefined || input.WebsiteRedirectLocation !== undefined) return
+  if (input.MetadataDirective === 'REPLACE' || parseCopySource(input.CopySource).versionId !== undefined)
+    return
+  const { StorageClass, WebsiteRedirectLocation, ChecksumAlgorithm } = input
+  if ((StorageClass ?? WebsiteRedirectLocation ?? ChecksumAlgorithm) !== undefined) return
   throw new S3Error('InvalidRequest', {
     message:
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",

@@ -1,40 +1,42 @@
-import type { DeleteObjectsCommandInput, DeleteObjectsCommandOutput } from '@aws-sdk/client-s3'
+import type {
+  _Error,
+  DeletedObject,
+  DeleteObjectsCommandInput,
+  DeleteObjectsCommandOutput,
+} from '@aws-sdk/client-s3'
 import {
   DELETE_OBJECTS_IN_FLIGHT_MAX,
   DELETE_OBJECTS_KEYS_MAX,
   OBJECT_KEY_BYTES_MAX,
 } from '../../../core/limits.ts'
-import type { Store } from '../../../store/api.ts'
 import { S3Error } from '../../errors/s3-error.ts'
-import { entityTags } from '../../rules/conditions.ts'
-import { mapInParallel } from '../map-in-parallel.ts'
+import { readDeleteConditions } from '../../rules/delete-conditions.ts'
+import { isVersionId } from '../../rules/version-id.ts'
 import { clusterFailure } from '../failures.ts'
+import { mapInParallel } from '../map-in-parallel.ts'
 import type { OperationInput, RequestContext } from '../operation.ts'
 import type { S3Handler, S3Services } from '../services.ts'
-import { notBuilt } from '../unsupported.ts'
+import { deleteVersion } from './delete-version.ts'
 
 type Item = OperationInput<DeleteObjectsCommandInput>['Delete']['Objects'][number]
 
 /**
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
  * Every key has its own outcome; only what is wrong with the request as a whole, or a bucket that is not there, is an
- * error of the request.
+ * error of the request. They are answered in the order of the request.
  */
-export function deleteObjects({
-  store,
-}: S3Services): S3Handler<DeleteObjectsCommandInput, DeleteObjectsCommandOutput> {
+export function deleteObjects(
+  services: S3Services,
+): S3Handler<DeleteObjectsCommandInput, DeleteObjectsCommandOutput> {
   return async ({ Bucket, Delete: { Objects, Quiet } }, context) => {
     if (Objects.length === 0 || Objects.length > DELETE_OBJECTS_KEYS_MAX) throw new S3Error('MalformedXML')
-    for (const item of Objects) refuseItem(item)
-    await store.metadata.call('getBucket', { name: Bucket }, context.signal)
-    const refusals = await mapInParallel(Objects, DELETE_OBJECTS_IN_FLIGHT_MAX, (item) =>
-      remove(store, Bucket, item, context),
+    if (Objects.some(({ Key }) => Key === '')) throw new S3Error('MalformedXML')
+    await services.store.metadata.call('getBucket', { name: Bucket }, context.signal)
+    const outcomes = await mapInParallel(Objects, DELETE_OBJECTS_IN_FLIGHT_MAX, (item) =>
+      remove(services, Bucket, item, context),
     )
-    const outcomes = Objects.map((item, index) => ({ ...named(item), refusal: refusals[index] }))
-    const Errors = outcomes.flatMap(({ refusal, ...item }) =>
-      refusal === undefined ? [] : [{ ...item, Code: refusal.code, Message: refusal.message }],
-    )
-    const Deleted = outcomes.flatMap(({ refusal, ...item }) => (refusal === undefined ? [item] : []))
+    const Errors = outcomes.flatMap(({ error }) => error ?? [])
+    const Deleted = outcomes.flatMap(({ deleted }) => deleted ?? [])
     return {
       ...(Quiet === true || Deleted.length === 0 ? {} : { Deleted }),
       ...(Errors.length === 0 ? {} : { Errors }),
@@ -42,34 +44,49 @@ export function deleteObjects({
   }
 }
 
-/** What makes the whole document wrong, or is not built: versions, and the conditions that only directory buckets have. */
-function refuseItem({ Key, VersionId, LastModifiedTime, Size }: Item): void {
-  if (Key === '') throw new S3Error('MalformedXML')
-  if (VersionId !== undefined && VersionId !== 'null') throw notBuilt('Element', 'VersionId')
-  if (LastModifiedTime !== undefined) throw notBuilt('Element', 'LastModifiedTime')
-  if (Size !== undefined) throw notBuilt('Element', 'Size')
+interface Outcome {
+  readonly deleted?: DeletedObject
+  readonly error?: _Error
 }
 
-/** @returns why it was not deleted; undefined when it was */
 async function remove(
-  store: Store,
+  services: S3Services,
   bucket: string,
-  { Key, ETag }: Item,
-  { signal, log }: RequestContext,
-): Promise<S3Error | undefined> {
-  if (Buffer.byteLength(Key) > OBJECT_KEY_BYTES_MAX) return new S3Error('KeyTooLongError')
-  const conditions = { ifMatch: ETag === undefined ? [] : entityTags(ETag) }
+  item: Item,
+  context: RequestContext,
+): Promise<Outcome> {
   try {
-    await store.metadata.call('deleteObject', { bucket, key: Key, conditions }, signal)
-    return undefined
+    return { deleted: await removed(services, bucket, item, context) }
   } catch (error) {
-    const failure = clusterFailure(error)
+    const failure = error instanceof S3Error ? error : clusterFailure(error)
     if (failure === undefined) throw error
-    if (failure.status >= 500) log.warn('the cluster failed to delete an object', { key: Key, error })
-    return failure
+    if (failure.status >= 500)
+      context.log.warn('the cluster failed to delete an object', { key: item.Key, error })
+    return { error: { ...named(item), Code: failure.code, Message: failure.message } }
   }
 }
 
+/** @throws {S3Error} for this key alone */
+async function removed(
+  services: S3Services,
+  bucket: string,
+  item: Item,
+  context: RequestContext,
+): Promise<DeletedObject> {
+  const { Key, VersionId: versionId = '', ETag: ifMatch, Size: size, LastModifiedTime: lastModified } = item
+  if (Buffer.byteLength(Key) > OBJECT_KEY_BYTES_MAX) throw new S3Error('KeyTooLongError')
+  await context.access.requireDelete(bucket, Key, versionId === '' ? undefined : versionId)
+  // A text that is no version id names a version that is not there.
+  if (versionId !== '' && !isVersionId(versionId)) throw new S3Error('NoSuchVersion')
+  const conditions = readDeleteConditions({ ifMatch, size, lastModified }, versionId)
+  const deleted = await deleteVersion(services, { bucket, key: Key, versionId, conditions }, context)
+  return {
+    ...named(item),
+    ...(deleted.deleteMarker ? { DeleteMarker: true, DeleteMarkerVersionId: deleted.versionId } : {}),
+  }
+}
+
+/** As the request named it. */
 function named({ Key, VersionId }: Item): { Key: string; VersionId?: string } {
   return VersionId === undefined ? { Key } : { Key, VersionId }
 }
