@@ -7,9 +7,11 @@ import {
   ListMultipartUploadsCommand,
   PutObjectCommand,
   S3Client,
+  UploadPartCommand,
   type CompletedPart,
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
+import { checksumAlgorithms, type ChecksumAlgorithm } from '../../core/checksum/algorithms.ts'
 import { fromBase64, toBase64 } from '../../core/checksum/base64.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
@@ -85,6 +87,9 @@ test('sent again after it succeeded, it is answered the same', async () => {
   const second = await complete(client, place, [bare(part)])
   assert.equal(second.ETag, first.ETag)
   assert.equal(second.ChecksumCRC64NVME, first.ChecksumCRC64NVME)
+  // Its condition held when it was committed, and is not asked again.
+  const third = await finish(place, documentOf(partOf(1, part.ETag ?? '')), { 'if-none-match': '*' })
+  assert.equal(third.status, 200, third.body)
   // But not when other parts are named, nor when the object is another by now.
   await assert.rejects(
     complete(client, place, [{ PartNumber: 1, ETag: md5Hex('other') }]),
@@ -233,8 +238,7 @@ describe('conditions', () => {
 describe('checksums', () => {
   const two = [patternOf(PART_BYTES), patternOf(1000, 3)] as const
   const whole = Buffer.concat(two)
-  const raws = (algorithm: 'CRC32' | 'SHA256') =>
-    Buffer.concat(two.map((part) => checksumOf(algorithm, part)))
+  const raws = (algorithm: ChecksumAlgorithm) => Buffer.concat(two.map((part) => checksumOf(algorithm, part)))
 
   for (const algorithm of ['CRC32', 'CRC32C', 'CRC64NVME'] as const) {
     test(`${algorithm}, FULL_OBJECT: of the bytes, without reading them again`, async () => {
@@ -250,16 +254,22 @@ describe('checksums', () => {
     })
   }
 
-  for (const algorithm of ['CRC32', 'SHA256'] as const) {
+  for (const algorithm of checksumAlgorithms.filter((name) => name !== 'CRC64NVME')) {
     test(`${algorithm}, COMPOSITE: of the parts' checksums`, async () => {
-      const place = await begin(client, Bucket, `composite-${algorithm}`, { ChecksumAlgorithm: algorithm })
+      const Key = `composite-${algorithm}`
+      const place = await begin(client, Bucket, Key, { ChecksumAlgorithm: algorithm })
       const parts: CompletedPart[] = []
-      for (const [i, body] of two.entries()) {
-        parts.push(await upload(client, place, i + 1, body, { ChecksumAlgorithm: algorithm }))
+      for (const [i, Body] of two.entries()) {
+        const sum = toBase64(checksumOf(algorithm, Body))
+        const part = { PartNumber: i + 1, [`Checksum${algorithm}`]: sum }
+        const { ETag } = await client.send(new UploadPartCommand({ ...place, ...part, Body }))
+        parts.push({ ...part, ETag })
       }
+      const value = `${toBase64(checksumOf(algorithm, raws(algorithm)))}-2`
       const completed = await complete(client, place, parts)
-      assert.equal(completed[`Checksum${algorithm}`], `${toBase64(checksumOf(algorithm, raws(algorithm)))}-2`)
-      assert.equal(completed.ChecksumType, 'COMPOSITE')
+      assert.deepEqual([completed[`Checksum${algorithm}`], completed.ChecksumType], [value, 'COMPOSITE'])
+      const head = await client.send(new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }))
+      assert.deepEqual([head[`Checksum${algorithm}`], head.ChecksumType], [value, 'COMPOSITE'])
     })
   }
 
@@ -355,6 +365,17 @@ describe('checksums', () => {
       assert.ok(answer.body.includes(message), answer.body)
     }
     assert.equal((await finish(place, documentOf(partOf(1, etag, right)))).status, 200)
+  })
+
+  test('a part’s checksum of another algorithm where the upload’s is of the full object: BadDigest', async () => {
+    const { place, etag } = await started('full-other', {
+      ChecksumAlgorithm: 'CRC32C',
+      ChecksumType: 'FULL_OBJECT',
+    })
+    const sha1 = `<ChecksumSHA1>${toBase64(new Uint8Array(20))}</ChecksumSHA1>`
+    const answer = await finish(place, documentOf(partOf(1, etag, sha1)))
+    assert.deepEqual([answer.status, answer.code], [400, 'BadDigest'])
+    assert.match(answer.body, /The sha1 you specified for part 1 did not match what we received\./)
   })
 
   test('a part’s checksum where the upload has none: InvalidPart', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AbortMultipartUploadCommand, ListPartsCommand, UploadPartCommand } from '@aws-sdk/client-s3'
+import { checksumAlgorithms } from '../../core/checksum/algorithms.ts'
 import { toBase64 } from '../../core/checksum/base64.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { md5Hex, patternOf } from './bodies.ts'
@@ -88,23 +89,118 @@ describe('checksums', () => {
   })
 
   for (const type of ['COMPOSITE', 'FULL_OBJECT'] as const) {
-    test(`an upload with CRC32C, ${type}: the part must bring one`, async () => {
+    test(`an upload with CRC32C, ${type}: the part brings no other`, async () => {
       const place = await begin(client, Bucket, 'with', { ChecksumAlgorithm: 'CRC32C', ChecksumType: type })
       const sent = await put(targetOf(place), { 'x-amz-checksum-crc32c': crc('CRC32C') })
       assert.equal(sent.headers['x-amz-checksum-crc32c'], crc('CRC32C'))
       const wrong = await put(targetOf(place), { 'x-amz-checksum-crc32c': 'AAAAAA==' })
       assert.deepEqual([wrong.status, wrong.code], [400, 'BadDigest'])
-      for (const [headers, actual] of [
-        [{ 'x-amz-checksum-crc32': crc('CRC32') }, 'crc32'],
-        [{}, 'null'],
-      ] as const) {
+      const mismatch = async (headers: Record<string, string>, actual: string) => {
         const other = await put(targetOf(place), headers)
         assert.deepEqual([other.status, other.code], [400, 'InvalidRequest'])
         const message = `Checksum Type mismatch occurred, expected checksum Type: crc32c, actual checksum Type: ${actual}`
         assert.ok(other.body.includes(message), other.body)
       }
+      await mismatch({ 'x-amz-checksum-crc32': crc('CRC32') }, 'crc32')
+      if (type === 'COMPOSITE') await mismatch({}, 'null')
     })
   }
+
+  for (const algorithm of ['CRC32', 'CRC32C', 'CRC64NVME'] as const) {
+    test(`an upload with ${algorithm}, FULL_OBJECT: a part that brings none is given one`, async () => {
+      const asked = { ChecksumAlgorithm: algorithm, ChecksumType: 'FULL_OBJECT' } as const
+      const place = await begin(client, Bucket, `given-${algorithm}`, asked)
+      const sent = await put(targetOf(place), {})
+      assert.equal(sent.status, 200, sent.body)
+      assert.equal(sent.headers[`x-amz-checksum-${algorithm.toLowerCase()}`], crc(algorithm))
+      const { Parts = [] } = await client.send(new ListPartsCommand(place))
+      assert.equal(Parts[0]?.[`Checksum${algorithm}`], crc(algorithm))
+    })
+  }
+
+  /** The body in one aws-chunked chunk, unsigned, with a trailer. */
+  const putWithTrailer = (target: string, announced: string, trailer: string) =>
+    raw({
+      method: 'PUT',
+      target,
+      headers: {
+        'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+        'x-amz-decoded-content-length': String(Body.length),
+        'x-amz-trailer': announced,
+        'content-encoding': 'aws-chunked',
+      },
+      body: Buffer.concat([
+        Buffer.from(`${Body.length.toString(16)}\r\n`),
+        Body,
+        Buffer.from(`\r\n0\r\n${trailer}\r\n`),
+      ]),
+    })
+
+  for (const algorithm of checksumAlgorithms) {
+    test(`${algorithm}, in a header and in a trailer: confirmed, answered, kept`, async () => {
+      const name = `x-amz-checksum-${algorithm.toLowerCase()}`
+      const value = toBase64(checksumOf(algorithm, Body))
+      const wrong = toBase64(checksumOf(algorithm, Body.subarray(1)))
+      const place = await begin(client, Bucket, `every-${algorithm}`, { ChecksumAlgorithm: algorithm })
+      const target = targetOf(place)
+      for (const send of [
+        (text: string) => put(target, { [name]: text }),
+        (text: string) => putWithTrailer(target, name, `${name}:${text}\r\n`),
+      ]) {
+        const sent = await send(value)
+        assert.deepEqual([sent.status, sent.headers[name]], [200, value], sent.body)
+        const refused = await send(wrong)
+        assert.deepEqual([refused.status, refused.code], [400, 'BadDigest'])
+        const malformed = await send('AAA=')
+        assert.deepEqual([malformed.status, malformed.code], [400, 'InvalidRequest'])
+        assert.match(malformed.body, new RegExp(`Value for ${name} (trailing )?header is invalid\\.`))
+      }
+      const { Parts = [] } = await client.send(new ListPartsCommand(place))
+      assert.equal(Parts[0]?.[`Checksum${algorithm}`], value)
+    })
+  }
+
+  test('trailers that were announced and do not come, come unannounced, or are others', async () => {
+    const target = targetOf(await begin(client, Bucket, 'trailers'))
+    const right = `x-amz-checksum-crc32:${crc('CRC32')}\r\n`
+    for (const [announced, trailer] of [
+      ['x-amz-checksum-crc32', ''],
+      ['x-amz-checksum-crc32c', right],
+      ['x-amz-checksum-crc32', `${right}${right}`],
+    ] as const) {
+      const answer = await putWithTrailer(target, announced, trailer)
+      assert.deepEqual([answer.status, answer.code], [400, 'MalformedTrailerError'], answer.body)
+    }
+    const unknown = await putWithTrailer(target, 'x-amz-meta-late', 'x-amz-meta-late:1\r\n')
+    assert.deepEqual([unknown.status, unknown.code], [400, 'InvalidRequest'])
+  })
+
+  test('two checksums, one that does not exist, and another than the library says', async () => {
+    const target = targetOf(await begin(client, Bucket, 'contradictions'))
+    const one = { 'x-amz-checksum-crc32': crc('CRC32') }
+    for (const [headers, message] of [
+      [
+        { ...one, 'x-amz-checksum-crc32c': crc('CRC32C') },
+        'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+      ],
+      [
+        { 'x-amz-checksum-adler32': 'AAAAAA==' },
+        'The algorithm type you specified in x-amz-checksum- header is invalid.',
+      ],
+      [
+        { ...one, 'x-amz-sdk-checksum-algorithm': 'SHA1' },
+        'Value for x-amz-sdk-checksum-algorithm header is invalid.',
+      ],
+      [
+        { 'x-amz-sdk-checksum-algorithm': 'CRC32' },
+        'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+      ],
+    ] as const) {
+      const answer = await put(target, headers)
+      assert.deepEqual([answer.status, answer.code], [400, 'InvalidRequest'])
+      assert.ok(answer.body.includes(message), answer.body)
+    }
+  })
 })
 
 test('more than 5 GiB is EntityTooLarge', async () => {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { PutObjectCommand, UploadPartCopyCommand, type UploadPartCopyCommandInput } from '@aws-sdk/client-s3'
+import {
+  ListPartsCommand,
+  PutObjectCommand,
+  UploadPartCopyCommand,
+  type UploadPartCopyCommandInput,
+} from '@aws-sdk/client-s3'
+import { checksumAlgorithms } from '../../core/checksum/algorithms.ts'
 import { toBase64 } from '../../core/checksum/base64.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
@@ -35,12 +41,24 @@ test('ranges of an object become the parts of another', async () => {
   assert.ok((await readBody(client, Bucket, 'copied')).equals(expected))
 })
 
-test('without a range it is the whole', async () => {
+test('without a range it is the whole; a checksum nobody asked for is kept, not answered', async () => {
   const other = await begin(client, Bucket, 'whole')
   const { CopyPartResult: part } = await copy(1, other)
   assert.equal(part?.ETag, `"${md5Hex(source)}"`)
-  assert.equal(part?.ChecksumCRC64NVME, toBase64(checksumOf('CRC64NVME', source)))
+  const checksums = Object.keys(part).filter((member) => member.startsWith('Checksum'))
+  assert.deepEqual(checksums, [])
+  const { Parts = [] } = await client.send(new ListPartsCommand(other))
+  assert.equal(Parts[0]?.ChecksumCRC64NVME, toBase64(checksumOf('CRC64NVME', source)))
 })
+
+for (const algorithm of checksumAlgorithms) {
+  test(`a part of an upload with ${algorithm} gets one, whatever the source has`, async () => {
+    const other = await begin(client, Bucket, `with-${algorithm}`, { ChecksumAlgorithm: algorithm })
+    const { CopyPartResult: part } = await copy(1, { ...other, CopySourceRange: 'bytes=0-99' })
+    const expected = toBase64(checksumOf(algorithm, source.subarray(0, 100)))
+    assert.equal(part?.[`Checksum${algorithm}`], expected)
+  })
+}
 
 test('refusals', async () => {
   const live = await begin(client, Bucket, 'live')

@@ -11,6 +11,8 @@ import { completeParts, etagOf } from '../../rules/completion.ts'
 import { readWriteConditions, type WriteConditions } from '../../rules/write-conditions.ts'
 import type { OperationInput } from '../operation.ts'
 import { checksumMembers } from '../objects/object-members.ts'
+import { writtenVersionId } from '../objects/find-object.ts'
+import { observedVersion } from '../objects/observed-version.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 import { noSuchUpload, onUpload, uploadChecksum } from './uploads.ts'
 
@@ -20,7 +22,8 @@ type Input = OperationInput<CompleteMultipartUploadCommandInput>
  * Makes the object of its parts. The bytes stay where they are: ETag and checksum follow from the parts', so this takes
  * as long as its one commit, and there is no need for S3's blanks ahead of the document.
  *
- * Sent again after it succeeded, because its answer was lost, it is answered the same for as long as the object is there.
+ * Sent again after it succeeded, because its answer was lost, it is answered the same for as long as the object is there,
+ * whatever conditions it brings: they held when it was committed (adobe/S3Mock issue 2586 records this of the service).
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
  */
@@ -32,9 +35,15 @@ export function completeMultipartUpload({
     const conditions = readWriteConditions(input)
     const named = readNamedParts(input.MultipartUpload)
     const object = await onUpload(metadata, input, signal, async () => {
+      const observed = await observedVersion(metadata, input, conditions, signal)
       const found = await readUpload(metadata, input, signal)
       const commit = found === undefined ? repeated(input, named) : completion(input, named, found)
-      return await commitUpload(metadata, input, { ...commit, conditions }, signal)
+      return await commitUpload(
+        metadata,
+        input,
+        { ...commit, conditions: { ...conditions, ...observed } },
+        signal,
+      )
     })
     return {
       Location: resourceUrl,
@@ -42,6 +51,7 @@ export function completeMultipartUpload({
       Key,
       ETag: `"${object.etag}"`,
       ...checksumMembers(object.checksums),
+      ...writtenVersionId(object),
     }
   }
 }
@@ -52,7 +62,9 @@ interface FoundUpload {
 }
 
 type CompleteUpload = MetadataRequestInit<'completeUpload'>
-type Commit = Pick<CompleteUpload, 'parts' | 'etag' | 'checksums'> & { readonly conditions?: WriteConditions }
+type Commit = Pick<CompleteUpload, 'parts' | 'etag' | 'checksums'> & {
+  readonly conditions?: WriteConditions & { readonly observedVersion?: string }
+}
 
 /** The upload and all its parts; undefined when there is none, or none any more. */
 async function readUpload(

@@ -9,8 +9,10 @@ import {
 } from '../../../core/checksum/algorithms.ts'
 import { RECORD_FORMAT } from '../../../core/limits.ts'
 import { S3Error } from '../../errors/s3-error.ts'
-import { findBucket } from '../buckets/find-bucket.ts'
+import { parseTaggingHeader } from '../../rules/tags.ts'
+import { accessOfNewObject } from '../acl/new-object.ts'
 import { objectHeaders } from '../objects/object-headers.ts'
+import { storageClassOf } from '../objects/storage-class.ts'
 import type { OperationInput } from '../operation.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 
@@ -24,11 +26,14 @@ export function createMultipartUpload({
   store,
   newUploadId,
 }: S3Services): S3Handler<CreateMultipartUploadCommandInput, CreateMultipartUploadCommandOutput> {
-  return async (input, { signal }) => {
+  return async (input, context) => {
+    const { signal } = context
     const { Bucket, Key } = input
     const headers = objectHeaders(input)
+    const storageClass = storageClassOf(input.StorageClass)
+    const tags = parseTaggingHeader(input.Tagging ?? '')
     const checksum = askedChecksum(input)
-    const { owner } = await findBucket(store.metadata, Bucket, signal)
+    const access = await accessOfNewObject(input, context)
     const { upload } = await store.metadata.call(
       'createUpload',
       {
@@ -38,10 +43,11 @@ export function createMultipartUpload({
           key: Key,
           uploadId: newUploadId(),
           headers,
-          storageClass: 'STANDARD',
-          owner,
+          storageClass,
+          ...access,
           checksumAlgorithm: checksum?.ChecksumAlgorithm ?? '',
           checksumType: checksum?.ChecksumType ?? '',
+          tags,
         },
       },
       signal,

@@ -8,7 +8,7 @@ import { invalidArgument } from '../../errors/s3-error.ts'
 import { listingEncoder } from '../../rules/encoding-type.ts'
 import { requireListLimit } from '../list-limit.ts'
 import type { S3Handler, S3Services } from '../services.ts'
-import { isUploadId, uploadChecksum } from './uploads.ts'
+import { isUploadId, uploadChecksum, uploadStorageClass } from './uploads.ts'
 
 /**
  * The uploads in progress, in order of key and then of their beginning. As in S3, `upload-id-marker` means nothing
@@ -68,7 +68,7 @@ function uploadOf(upload: UploadRecord, encode: (name: string) => string): Multi
     UploadId: upload.uploadId,
     Key: encode(upload.key),
     Initiated: new Date(Number(upload.initiatedMs)),
-    StorageClass: 'STANDARD',
+    StorageClass: uploadStorageClass(upload),
     Owner: { ID: upload.owner },
     Initiator: { ID: upload.owner },
     ...(asked ? { ChecksumAlgorithm: algorithm, ChecksumType: type } : {}),

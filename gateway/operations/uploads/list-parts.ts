@@ -5,7 +5,7 @@ import { invalidArgument } from '../../errors/s3-error.ts'
 import { requireListLimit } from '../list-limit.ts'
 import { checksumMembers } from '../objects/object-members.ts'
 import type { S3Handler, S3Services } from '../services.ts'
-import { onUpload, uploadChecksum } from './uploads.ts'
+import { onUpload, uploadChecksum, uploadStorageClass } from './uploads.ts'
 
 /**
  * The parts of an upload, in order of number.
@@ -39,7 +39,7 @@ export function listParts({
       Parts: parts.map(partOf),
       Initiator: { ID: upload.owner },
       Owner: { ID: upload.owner },
-      StorageClass: 'STANDARD',
+      StorageClass: uploadStorageClass(upload),
       ...(asked ? { ChecksumAlgorithm: algorithm, ChecksumType: type } : {}),
     }
   }

@@ -12,8 +12,10 @@ import { findUpload, onUpload, requirePartNumber, uploadChecksum, type UploadChe
  * Stores one part. The upload is looked for before the body is read, and again in the commit: it may have been aborted
  * meanwhile.
  *
- * A part of an upload that was created with a checksum algorithm must bring a checksum of it. Where the upload has none,
- * the part may bring any, which is confirmed and answered; kept is CRC64NVME, of which the object's will be made.
+ * A part of an upload that was created with a checksum algorithm brings a checksum of it or, where the upload's is of the
+ * full object, none: then it is computed here. Where the upload has no algorithm, the part may bring a checksum of any,
+ * which is confirmed and answered; kept is CRC64NVME, of which the object's will be made. (Versity's integration suite,
+ * `UploadPart_no_checksum_with_full_object_checksum_type` and its neighbours.)
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
  */
@@ -44,8 +46,12 @@ export function uploadPart({
 }
 
 /** @throws {S3Error} InvalidRequest */
-function requireChecksum({ algorithm, asked }: UploadChecksum, sent: ChecksumAlgorithm | undefined): void {
+function requireChecksum(
+  { algorithm, type, asked }: UploadChecksum,
+  sent: ChecksumAlgorithm | undefined,
+): void {
   if (!asked || sent === algorithm) return
+  if (sent === undefined && type === 'FULL_OBJECT') return
   throw new S3Error('InvalidRequest', {
     message: `Checksum Type mismatch occurred, expected checksum Type: ${algorithm.toLowerCase()}, actual checksum Type: ${sent?.toLowerCase() ?? 'null'}`,
   })

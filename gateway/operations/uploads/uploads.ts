@@ -1,4 +1,5 @@
 /** What the operations on multipart uploads have in common. */
+import { StorageClass } from '@aws-sdk/client-s3'
 import {
   checksumAlgorithmNamed,
   defaultChecksumAlgorithm,
@@ -11,6 +12,7 @@ import type { UploadRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError, type MetadataApi } from '../../../proto/metadata-api.ts'
 import { invalidArgument, S3Error } from '../../errors/s3-error.ts'
 import { findBucket } from '../buckets/find-bucket.ts'
+import { isOneOf } from '../objects/object-members.ts'
 
 /** Which upload a request speaks of. */
 export interface UploadPlace {
@@ -94,4 +96,11 @@ export function uploadChecksum({
   const algorithm = checksumAlgorithmNamed(checksumAlgorithm)
   const type = checksumType === 'COMPOSITE' ? 'COMPOSITE' : 'FULL_OBJECT'
   return { algorithm: algorithm ?? defaultChecksumAlgorithm, type, asked: algorithm !== undefined }
+}
+
+const storageClasses = new Set(Object.values(StorageClass))
+
+/** The class that the object will have, as listings of uploads and parts tell it: STANDARD too. */
+export function uploadStorageClass({ storageClass }: Pick<UploadRecord, 'storageClass'>): StorageClass {
+  return isOneOf(storageClasses, storageClass) ? storageClass : 'STANDARD'
 }
