@@ -20,6 +20,10 @@ export interface AccessPorts {
   readonly directory: AccountDirectory
 }
 
+export interface FoundRecord {
+  readonly record: ObjectRecord
+}
+
 /** Handlers ask it what the pipeline could not know before they looked: above all, whether an object may be read. */
 export class Access {
   /** Canonical id of the sender; {@link ANONYMOUS_ID} when nobody signed. */
@@ -86,17 +90,19 @@ export class Access {
    * An object as the sender may see it. The decision is made over the very record that was read, so that no object put
    * meanwhile slips through; and that there is none is told only to those who may list the bucket.
    * @param read throws NO_SUCH_KEY or NO_SUCH_VERSION where there is none
+   * @returns what `read` found
    * @throws {S3Error} AccessDenied @throws what `read` throws
    */
-  async object(
+  async object<Found extends FoundRecord>(
     bucketName: string,
     need: ObjectNeed,
-    read: () => Promise<ObjectRecord>,
-  ): Promise<ObjectRecord> {
+    read: () => Promise<Found>,
+  ): Promise<Found> {
     if (!this.ownsEverything) this.#begin(bucketName)
-    const record = await this.#readable(bucketName, read)
-    if (this.ownsEverything && record.owner === this.requester) return record
-    if (mayUseObject(await this.#scene(bucketName), record, need)) return record
+    const found = await this.#readable(bucketName, read)
+    const { record } = found
+    if (this.ownsEverything && record.owner === this.requester) return found
+    if (mayUseObject(await this.#scene(bucketName), record, need)) return found
     throw new S3Error('AccessDenied')
   }
 
@@ -132,7 +138,7 @@ export class Access {
     throw new S3Error('AccessDenied')
   }
 
-  async #readable(bucketName: string, read: () => Promise<ObjectRecord>): Promise<ObjectRecord> {
+  async #readable<Found>(bucketName: string, read: () => Promise<Found>): Promise<Found> {
     try {
       return await read()
     } catch (error) {

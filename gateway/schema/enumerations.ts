@@ -65,7 +65,14 @@ const checksumAlgorithms = {
 }
 
 const inHttp: ReadonlyMap<string, HttpEnumeration> = new Map<string, HttpEnumeration>([
-  ['x-amz-acl', { allowed: valuesOf(s3.ObjectCannedACL), refuse: argument('x-amz-acl') }],
+  // The SDK's lists leave out the one that is for buckets that logs are delivered to (User Guide, "Canned ACL").
+  [
+    'x-amz-acl',
+    {
+      allowed: new Set([...valuesOf(s3.ObjectCannedACL), 'log-delivery-write']),
+      refuse: argument('x-amz-acl'),
+    },
+  ],
   [
     'x-amz-storage-class',
     {

@@ -8,10 +8,10 @@ import type { ByteRange, Content, Store } from '../../../store/api.ts'
 import { S3Error } from '../../errors/s3-error.ts'
 import { requireCopyConditions } from '../../rules/conditions.ts'
 import { parseCopySource } from '../../rules/copy-source.ts'
-import { requireBucketOwner } from '../buckets/bucket-owner.ts'
 import { clusterFailure } from '../failures.ts'
 import { acceptedContent } from './content.ts'
 import { findObject, type FoundObject } from './find-object.ts'
+import type { RequestContext } from '../operation.ts'
 
 /** The members that the two operations have in common. */
 export interface CopySourceInput {
@@ -31,13 +31,13 @@ export interface CopySourceInput {
 export async function findCopySource(
   metadata: MetadataApi,
   input: CopySourceInput,
-  signal: AbortSignal,
+  context: Pick<RequestContext, 'access' | 'signal'>,
 ): Promise<FoundObject> {
   const { bucket, key, versionId } = parseCopySource(input.CopySource)
   const name = { Bucket: bucket, Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }
   try {
-    await requireBucketOwner(metadata, bucket, input.ExpectedSourceBucketOwner, signal)
-    const found = await findObject(metadata, name, 'GET', signal)
+    await context.access.requireBucketOwner(bucket, input.ExpectedSourceBucketOwner)
+    const found = await findObject(metadata, name, 'GET', context)
     const { etag, lastModifiedMs } = found.record
     requireCopyConditions(input, { etag, lastModifiedMs: Number(lastModifiedMs) })
     return found

@@ -8,6 +8,8 @@ import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { S3Error } from '../../errors/s3-error.ts'
 import { formatHttpDate } from '../../schema/values.ts'
 import { requestedVersion } from '../../rules/version-id.ts'
+import type { ObjectNeed } from '../../authorize/decide.ts'
+import type { RequestContext } from '../operation.ts'
 
 export interface ObjectName {
   readonly Bucket: string
@@ -23,23 +25,29 @@ export interface FoundObject {
 }
 
 /**
- * The version that a request reads.
+ * The version that a request speaks of.
  * @param method of the request, which the refusal of a delete marker names
- * @throws {S3Error} InvalidArgument for a malformed version id; MethodNotAllowed when the version is a delete marker
+ * @param need what the sender must be allowed
+ * @throws {S3Error} InvalidArgument for a malformed version id; AccessDenied; MethodNotAllowed when the version is a delete
+ *   marker
  * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_KEY (also when the current version is a delete marker), NO_SUCH_VERSION
  */
 export async function findObject(
   metadata: MetadataApi,
   { Bucket, Key, VersionId }: ObjectName,
-  method: 'GET' | 'HEAD',
-  signal: AbortSignal,
+  method: 'GET' | 'HEAD' | 'PUT',
+  { access, signal }: Pick<RequestContext, 'access' | 'signal'>,
+  need: ObjectNeed = 'READ',
 ): Promise<FoundObject> {
   const request = { bucket: Bucket, key: Key, versionId: requestedVersion(VersionId) }
-  const { object, versioning } = await metadata.call('getObject', request, signal)
-  if (object === undefined) throw new Error('metadata answered getObject without an object')
-  if (object.deleteMarker) throw deleteMarkerRefusal(object, method)
-  const unnamed = versioning === BucketVersioning.NEVER && !object.versioned
-  return { record: object, version: unnamed ? {} : { VersionId: versionIdOf(object) } }
+  const { record, versioning } = await access.object(Bucket, need, async () => {
+    const reply = await metadata.call('getObject', request, signal)
+    if (reply.object === undefined) throw new Error('metadata answered getObject without an object')
+    return { record: reply.object, versioning: reply.versioning }
+  })
+  if (record.deleteMarker) throw deleteMarkerRefusal(record, method)
+  const unnamed = versioning === BucketVersioning.NEVER && !record.versioned
+  return { record, version: unnamed ? {} : { VersionId: versionIdOf(record) } }
 }
 
 /** A delete marker can be deleted, and nothing else; the User Guide names the headers. */

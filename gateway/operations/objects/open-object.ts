@@ -36,11 +36,11 @@ export async function openObject(
   metadata: MetadataApi,
   input: OpenInput,
   method: 'GET' | 'HEAD',
-  { sender, signal }: RequestContext,
+  context: RequestContext,
 ): Promise<OpenedObject> {
   checkSelection(input)
-  const overrides = responseOverrides(input, sender.kind === 'anonymous')
-  const { record, version } = await findObject(metadata, input, method, signal)
+  const overrides = responseOverrides(input, context.sender.kind === 'anonymous')
+  const { record, version } = await findObject(metadata, input, method, context)
   const described = { ...describeObject(record), ...overrides, ...version }
   const current = { etag: record.etag, lastModifiedMs: Number(record.lastModifiedMs) }
   requireReadConditions(input, current, unchangedHeaders(described))
@@ -48,7 +48,7 @@ export async function openObject(
     metadata,
     record,
     isRangeStale(input.IfRange, current) ? {} : input,
-    signal,
+    context.signal,
   )
   return {
     record,

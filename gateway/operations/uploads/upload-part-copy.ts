@@ -14,11 +14,12 @@ import { findUpload, onUpload, requirePartNumber, uploadChecksum } from './uploa
 export function uploadPartCopy({
   store,
 }: S3Services): S3Handler<UploadPartCopyCommandInput, UploadPartCopyCommandOutput> {
-  return async (input, { signal }) => {
+  return async (input, context) => {
+    const { signal } = context
     const { Bucket, Key, UploadId, PartNumber, CopySourceRange } = input
     requirePartNumber(PartNumber)
     const upload = await findUpload(store.metadata, input, signal)
-    const { record: source, version } = await findCopySource(store.metadata, input, signal)
+    const { record: source, version } = await findCopySource(store.metadata, input, context)
     const range = rangeOf(CopySourceRange, Number(source.size))
     requireCopyableSize(range.end - range.start)
     const { algorithm, type, asked } = uploadChecksum(upload)

@@ -1,0 +1,25 @@
+import type { PutBucketAclCommandInput, PutBucketAclCommandOutput } from '@aws-sdk/client-s3'
+import { refusePublicAcl } from '../../authorize/public-access.ts'
+import { S3Error } from '../../errors/s3-error.ts'
+import { hasAcls } from '../../rules/acl/ownership.ts'
+import type { S3Handler, S3Services } from '../services.ts'
+import { requestedAcl } from './requested-acl.ts'
+
+/**
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketAcl.html
+ * Replaces the bucket's list.
+ */
+export function putBucketAcl({
+  store: { metadata },
+}: S3Services): S3Handler<PutBucketAclCommandInput, PutBucketAclCommandOutput> {
+  return async (input, { access, signal }) => {
+    const { Bucket } = input
+    const bucket = await access.bucket(Bucket)
+    if (!hasAcls(bucket)) throw new S3Error('AccessControlListNotSupported')
+    const acl = requestedAcl(input, bucket.owner, bucket.owner, access.isAccount)
+    refusePublicAcl(bucket, acl)
+    const setting = { setting: { case: 'acl', value: acl } } as const
+    await metadata.call('putBucketSetting', { name: Bucket, setting }, signal)
+    return {}
+  }
+}
