@@ -38,6 +38,15 @@ const cases: Readonly<Record<string, readonly [request: string, status: number, 
   'post to an object': [requestText('POST', '/bucket/key'), 405, 'MethodNotAllowed'],
   'delete of a listing': [requestText('DELETE', '/bucket?versions'), 405, 'MethodNotAllowed'],
   'form with a signed head': [requestText('POST', '/bucket', {}, 'x'), 400, 'CredentialsNotSupported'],
+  'form without a length': [
+    requestText('POST', '/bucket', {
+      Authorization: '',
+      'Content-Type': 'multipart/form-data; boundary=b',
+      'Transfer-Encoding': 'chunked',
+    }),
+    501,
+    'NotImplemented',
+  ],
   'form that is none': [
     requestText('POST', '/bucket', { Authorization: '' }, 'x'),
     412,
