@@ -130,6 +130,8 @@ const placeholders: Readonly<Record<string, string>> = {
   code: 'name',
   domain: 'name',
   region: 'name',
+  defaultObjectOwnership: 'ownership',
+  bucketsPerAccount: 'number',
   logLevel: 'level',
   metadata: 'host:port',
   advertise: 'host:port',

@@ -37,16 +37,28 @@ export async function openGateway(
 
 /** The same over adapters that are there already. */
 export async function openGatewayOn(
-  { host, port, domain, region, accounts: accountsFile }: GatewayConfig,
+  config: GatewayConfig,
   credentials: Credentials,
   cluster: Pick<GatewayPorts, 'metadata' | 'shards'>,
   { clock, random, log, shutdown }: ServiceWorld,
 ): Promise<{ readonly address: string }> {
-  const domains = domain === undefined ? [] : [domain]
-  const accounts = accountsFile === undefined ? [] : await readAccounts(accountsFile)
+  const { host, port, domain, region } = config
+  const accounts = config.accounts === undefined ? [] : await readAccounts(config.accounts)
+  const bucketDefaults = {
+    objectOwnership: config.defaultObjectOwnership,
+    limitPerOwner: config.bucketsPerAccount,
+  }
   try {
     const running = await startGateway(
-      { host, port, domains, region, credentials, accounts },
+      {
+        host,
+        port,
+        domains: domain === undefined ? [] : [domain],
+        region,
+        credentials,
+        accounts,
+        bucketDefaults,
+      },
       { ...cluster, clock, random, log },
     )
     shutdown.add('gateway', async () => {

@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import { LOCAL_GATEWAYS_MAX, LOCAL_NODES_MAX, PORT_MAX, ZONES_MAX } from '../../core/limits.ts'
+import {
+  BUCKETS_PER_ACCOUNT_DEFAULT,
+  LOCAL_GATEWAYS_MAX,
+  LOCAL_NODES_MAX,
+  PORT_MAX,
+  ZONES_MAX,
+} from '../../core/limits.ts'
 import * as field from '../../runtime/config/fields.ts'
 import type { Topology } from '../folder/cluster-file.ts'
 
@@ -29,6 +35,12 @@ export const startConfig = z
       .describe('Gateways on ports from --port up, with --separate'),
     domain: field.domain.optional().describe('Serve buckets as <bucket>.<domain> as well'),
     accounts: field.path.optional().describe('File of further accounts and their key pairs'),
+    defaultObjectOwnership: field.objectOwnership
+      .default('BucketOwnerEnforced')
+      .describe('Ownership of buckets made without one; the others switch access control lists on'),
+    bucketsPerAccount: field.bucketsPerAccount
+      .default(BUCKETS_PER_ACCOUNT_DEFAULT)
+      .describe('Buckets that one account may have'),
     region: field.region.default('us-east-1').describe('Region that clients sign'),
     logLevel: field.logLevel.default('warn').describe('Least severe log lines to write to stderr'),
   })

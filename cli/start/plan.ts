@@ -62,6 +62,8 @@ export function planCluster(cluster: ClusterFile, paths: DataPaths, start: Start
       metadata: metadataAddress,
       credentialsFile: paths.credentials,
       ...(start.accounts !== undefined && { accounts: start.accounts }),
+      defaultObjectOwnership: start.defaultObjectOwnership,
+      bucketsPerAccount: start.bucketsPerAccount,
     })),
   }
 }

@@ -3,6 +3,7 @@ import { CodeNameError, parseCode } from '../../core/erasure/code.ts'
 import {
   ACCESS_KEY_BYTES_MAX,
   ACCESS_KEY_BYTES_MIN,
+  BUCKETS_PER_ACCOUNT_MAX,
   NAME_BYTES_MAX,
   PORT_MAX,
   SECRET_KEY_BYTES_MAX,
@@ -56,6 +57,17 @@ export const code = z.string().superRefine((text, context) => {
 export const region = z
   .string()
   .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'expected lower-case letters, digits and hyphens, such as us-east-1')
+
+/** Who owns what is written into a bucket, by S3's names. */
+const objectOwnerships = ['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'] as const
+
+export const objectOwnership = z.enum(objectOwnerships, `expected one of ${objectOwnerships.join(', ')}`)
+
+/** How many buckets an account may have. */
+export const bucketsPerAccount = z
+  .int('expected a whole number')
+  .min(1, 'expected 1 or more')
+  .max(BUCKETS_PER_ACCOUNT_MAX, `expected at most ${BUCKETS_PER_ACCOUNT_MAX}`)
 
 export const domain = z
   .string()

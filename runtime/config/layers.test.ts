@@ -53,7 +53,7 @@ test('every fault is named at once, with its field and where it came from', () =
   assert.deepEqual([...faults].sort(), [
     'metadata: expected host:port, such as 10.0.0.7:9101 or [::1]:9101 (from /etc/g.json)',
     'port: expected number (from ASHLAR_PORT)',
-    'prot: no such field (from /etc/g.json); there are host, port, domain, region, metadata, secretFile, credentialsFile, pidFile, logLevel',
+    'prot: no such field (from /etc/g.json); there are host, port, domain, region, metadata, secretFile, credentialsFile, accounts, defaultObjectOwnership, bucketsPerAccount, pidFile, logLevel',
     'region: expected string (from /etc/g.json)',
     'secretFile: missing; give --secret-file, ASHLAR_SECRET_FILE or "secretFile" in the config file',
   ])

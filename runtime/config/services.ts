@@ -1,6 +1,18 @@
 import { z } from 'zod'
-import { NODES_MAX, ZONES_MAX } from '../../core/limits.ts'
-import { address, code, domain, host, logLevel, name, path, port, region } from './fields.ts'
+import { BUCKETS_PER_ACCOUNT_DEFAULT, NODES_MAX, ZONES_MAX } from '../../core/limits.ts'
+import {
+  address,
+  bucketsPerAccount,
+  code,
+  domain,
+  host,
+  logLevel,
+  name,
+  objectOwnership,
+  path,
+  port,
+  region,
+} from './fields.ts'
 
 /**
  * The configuration of each service: the fields of its file, each of which can also be given in the environment and on
@@ -69,6 +81,12 @@ export const gatewayConfig = z.strictObject({
       'File of the root credentials, unless ASHLAR_ROOT_ACCESS_KEY and ASHLAR_ROOT_SECRET_KEY are set',
     ),
   accounts: path.optional().describe('File of further accounts and their key pairs'),
+  defaultObjectOwnership: objectOwnership
+    .default('BucketOwnerEnforced')
+    .describe('Ownership of buckets made without one; the others switch access control lists on'),
+  bucketsPerAccount: bucketsPerAccount
+    .default(BUCKETS_PER_ACCOUNT_DEFAULT)
+    .describe('Buckets that one account may have'),
   pidFile,
   logLevel: level,
 })

@@ -1,5 +1,6 @@
 /** A whole cluster in this process: metadata in memory, six storage nodes on disks in memory, and a gateway on a port. */
 import { startGateway } from '../../gateway/main.ts'
+import type { BucketDefaults } from '../../gateway/operations/services.ts'
 import { defaultPools, startMetadata } from '../../metadata/main.ts'
 import type { MetadataApi, MetadataOperation } from '../../proto/metadata-api.ts'
 import type { ShardService } from '../../proto/shard-transport.ts'
@@ -40,12 +41,14 @@ export interface TestClusterOptions {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   /** Buckets are served as `<bucket>.<domain>` too. */
   readonly domains: readonly string[]
+  readonly bucketDefaults?: Partial<BucketDefaults>
 }
 
 export async function startTestCluster({
   region,
   credentials,
   domains,
+  bucketDefaults = {},
 }: TestClusterOptions): Promise<TestCluster> {
   const world = { clock: systemClock, random: systemRandom, log: silentLog }
   const metadata = await startMetadata(
@@ -83,7 +86,7 @@ export async function startTestCluster({
   await allUp(metadata.api)
   const faults: Faults = { unreachable: new Set(), metadata: () => undefined }
   const gateway = await startGateway(
-    { host: '127.0.0.1', port: 0, domains, region, credentials },
+    { host: '127.0.0.1', port: 0, domains, region, credentials, bucketDefaults },
     {
       ...world,
       metadata: breakable(metadata.api, faults),

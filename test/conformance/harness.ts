@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after } from 'node:test'
 import { CreateBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
-import { startTestCluster, type TestCluster } from './cluster.ts'
+import { startTestCluster, type TestCluster, type TestClusterOptions } from './cluster.ts'
 import { sendRaw, type RawRequest, type RawResponse } from './signed-request.ts'
 
 export interface Conformance extends Pick<TestCluster, 'faults' | 'metadata' | 'nodes' | 'shardCount'> {
@@ -27,8 +27,11 @@ export const DOMAIN = 's3.test'
 const credentials = { accessKeyId: 'AKIDCONFORMANCE', secretAccessKey: 'conformance/secret+key' }
 
 /** Starts a cluster that ends with the test file. Call it at the top of the file. */
-export async function startConformance(region = 'us-east-1'): Promise<Conformance> {
-  const cluster = await startTestCluster({ region, credentials, domains: [DOMAIN] })
+export async function startConformance(
+  region = 'us-east-1',
+  options: Pick<TestClusterOptions, 'bucketDefaults'> = {},
+): Promise<Conformance> {
+  const cluster = await startTestCluster({ region, credentials, domains: [DOMAIN], ...options })
   const { address, faults, metadata, nodes } = cluster
   const client = new S3Client({
     region,
