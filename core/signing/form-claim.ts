@@ -41,8 +41,9 @@ export function readFormClaim(
   fields: FormFields,
   endpoint: EndpointScope,
 ): FormClaim | AnonymousForm | SigningFailure {
-  if (fields.has('awsaccesskeyid') || fields.has('signature'))
+  if (fields.has('awsaccesskeyid') || fields.has('signature')) {
     return refuse('InvalidRequest', VERSION_2_REFUSED)
+  }
   if (!signedFields.some((name) => fields.has(name))) return { ok: true, kind: 'anonymous' }
   const missing = signedFields.find((name) => !fields.has(name))
   if (missing !== undefined) return missingField(missing)

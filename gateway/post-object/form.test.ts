@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { POST_FORM_BYTES_MAX } from '../../core/limits.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import { formBoundary } from './form-head.ts'
-import { readForm } from './form.ts'
+import { FILE_NAME, readForm } from './form.ts'
 
 const BOUNDARY = 'abc'
 
@@ -62,13 +62,13 @@ async function refusal(promise: Promise<unknown>): Promise<S3Error> {
 describe('a form', () => {
   it('gives its fields by lower-case name and its file', async () => {
     const parts = [
-      part('Key', 'a/${filename}'),
+      part('Key', `a/${FILE_NAME}`),
       part('empty', ''),
       part('x-amz-meta-a', 'one'),
       part('X-Amz-Meta-A', 'two'),
       part('acl', 'private'),
       part('acl', 'public-read'),
-      part('policy', '${filename}'),
+      part('policy', FILE_NAME),
       part('file', 'hello', '; filename="C:\\dir\\na\\"me.txt"\r\nContent-Type: text/plain'),
     ]
     const { fields, file, sizeMax, sizeLikely } = await read(encode(parts))
@@ -77,7 +77,7 @@ describe('a form', () => {
       empty: '',
       'x-amz-meta-a': 'one,two',
       acl: 'public-read',
-      policy: '${filename}',
+      policy: FILE_NAME,
     })
     assert.equal(file.toString(), 'hello')
     assert.equal(sizeLikely, 5)
@@ -100,7 +100,7 @@ describe('a form', () => {
       [`; filename*=utf-8''na%C3%AFve`, Buffer.from('naïve').toString('latin1')],
       ['', ''],
     ] as const) {
-      const { fields } = await read(encode([part('key', '${filename}'), part('file', 'x', given)]))
+      const { fields } = await read(encode([part('key', FILE_NAME), part('file', 'x', given)]))
       assert.equal(fields.get('key'), expected)
     }
   })

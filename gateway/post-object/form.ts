@@ -3,6 +3,10 @@ import { S3Error } from '../errors/s3-error.ts'
 import { FilePart } from './file-part.ts'
 import { FormHeadParser } from './form-head.ts'
 
+/** What the file's name takes the place of. */
+// oxlint-disable-next-line eslint/no-template-curly-in-string
+export const FILE_NAME = '${filename}'
+
 export interface Form {
   /** By lower-case name, values as byte strings, `${filename}` filled in. */
   readonly fields: ReadonlyMap<string, string>
@@ -47,7 +51,7 @@ function fillIn(fields: ReadonlyMap<string, string>, fileName: string): Readonly
   const filled = new Map<string, string>()
   for (const [name, value] of fields) {
     const signed = name === 'policy' || name === 'x-amz-signature'
-    filled.set(name, signed ? value : value.replaceAll('${filename}', () => fileName))
+    filled.set(name, signed ? value : value.replaceAll(FILE_NAME, () => fileName))
   }
   return filled
 }
