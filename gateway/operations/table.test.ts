@@ -26,7 +26,7 @@ const read = new Set(
    ExpectedSourceBucketOwner Expires FetchOwner
    GrantFullControl GrantRead GrantReadACP GrantWrite GrantWriteACP IfMatch IfMatchLastModifiedTime IfMatchSize IfModifiedSince
    IfNoneMatch IfUnmodifiedSince Key KeyMarker Marker MaxBuckets MaxKeys MaxParts MaxUploads Metadata
-   MetadataDirective MpuObjectSize MultipartUpload ObjectOwnership OwnershipControls PartNumber PartNumberMarker
+   MetadataDirective MpuObjectSize MultipartUpload ObjectAttributes ObjectOwnership OwnershipControls PartNumber PartNumberMarker
    Prefix Range ResponseCacheControl ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage
    ResponseContentType ResponseExpires StartAfter StorageClass Tagging TaggingDirective UploadId UploadIdMarker
    VersionId VersioningConfiguration WebsiteRedirectLocation

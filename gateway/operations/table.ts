@@ -13,6 +13,7 @@ import type { OperationRow } from './operation.ts'
 import { ownershipRows } from './ownership/rows.ts'
 import type { S3Services } from './services.ts'
 import { refuseUnsupported } from './unsupported.ts'
+import { taggingRows } from './tagging/rows.ts'
 import { uploadRows } from './uploads/rows.ts'
 import { versioningRows } from './versioning/rows.ts'
 
@@ -25,6 +26,7 @@ export function s3Table(services: S3Services): readonly OperationRow[] {
     ownershipRows,
     versioningRows,
     objectRows,
+    taggingRows,
     listingRows,
     uploadRows,
   ]

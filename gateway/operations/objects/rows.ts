@@ -6,6 +6,7 @@ import { storedBody } from './content.ts'
 import { copyObject } from './copy-object.ts'
 import { deleteObject } from './delete-object.ts'
 import { deleteObjects } from './delete-objects.ts'
+import { getObjectAttributes } from './get-object-attributes.ts'
 import { getObject } from './get-object.ts'
 import { headObject } from './head-object.ts'
 import { putObject } from './put-object.ts'
@@ -34,6 +35,11 @@ export function objectRows(services: S3Services): readonly OperationRow[] {
       s3.HeadObject$,
       's3:GetObject',
       headObject(services),
+    ),
+    operation<s3.GetObjectAttributesCommandInput, s3.GetObjectAttributesCommandOutput>(
+      s3.GetObjectAttributes$,
+      's3:GetObjectAttributes',
+      getObjectAttributes(services),
     ),
     operation<s3.DeleteObjectCommandInput, s3.DeleteObjectCommandOutput>(
       s3.DeleteObject$,

@@ -1,0 +1,16 @@
+import type { GetObjectTaggingCommandInput, GetObjectTaggingCommandOutput } from '@aws-sdk/client-s3'
+import { findObject } from '../objects/find-object.ts'
+import type { S3Handler, S3Services } from '../services.ts'
+
+/**
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
+ * An object without tags has an empty set, unlike a bucket, which is NoSuchTagSet.
+ */
+export function getObjectTagging({
+  store: { metadata },
+}: S3Services): S3Handler<GetObjectTaggingCommandInput, GetObjectTaggingCommandOutput> {
+  return async (input, context) => {
+    const { record, version } = await findObject(metadata, input, 'GET', context)
+    return { ...version, TagSet: record.tags.map(({ key, value }) => ({ Key: key, Value: value })) }
+  }
+}
