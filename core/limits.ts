@@ -244,11 +244,23 @@ export const LIST_ENTRIES_MAX = 1000
 /** One setting of a bucket as it is kept: S3's largest, a CORS document of 64 KiB, fits; all of them are read with requests. */
 export const BUCKET_SETTING_BYTES_MAX = 64 * 1024
 
+/** Bytes of an annotation's name in UTF-8. Source: S3 User Guide, "Annotating your objects". */
+export const ANNOTATION_NAME_BYTES_MAX = 512
+
+/** Bytes of an annotation, the least being one. Source: S3 User Guide, "Annotating your objects". */
+export const ANNOTATION_BYTES_MAX = 1024 * 1024
+
+/** Annotations of one version of an object, and of one page of their list. Source: S3 User Guide, "Annotating your objects". */
+export const ANNOTATIONS_PER_VERSION_MAX = 1000
+
 /** Outbox records read or acknowledged by one request: a reply of some hundred KiB. */
 export const OUTBOX_PAGE_MAX = 1000
 
 /** Outbox sequences reserved by one write, so that none is given twice after a crash; what is left of them is skipped. */
 export const OUTBOX_SEQUENCES_RESERVED = 65_536
+
+/** Orders of versions reserved by one write: what a restart skips of the 2^53 there are does not matter. */
+export const VERSION_ORDERS_RESERVED = 65_536
 
 /** Bytes that the records which a partition keeps in memory may take, as estimated: about 50,000 objects. */
 export const RECORD_CACHE_BYTES_MAX = 64 * 1024 * 1024
@@ -378,7 +390,10 @@ export const HTTP_CONNECTIONS_MAX = 10_000
 /** Unread request body that is read and thrown away to keep a connection or to let an early answer arrive. */
 export const HTTP_DRAIN_BYTES_MAX = 4 * 1024 * 1024
 
-/** An object in one PUT, or one part. Source: S3 User Guide, "Amazon S3 multipart upload limits". */
+/**
+ * An object in one PUT, or one part. 10,000 such parts are 48.8 TiB, S3's largest object: no other bound is needed.
+ * Source: S3 User Guide, "Amazon S3 multipart upload limits" (as of 2026).
+ */
 export const SINGLE_PUT_BYTES_MAX = 5 * 1024 ** 3
 
 /** A document in a request body. CompleteMultipartUpload of 10,000 parts with checksums takes about 5 MiB. */

@@ -56,6 +56,18 @@ export class KeyWriter {
     return this
   }
 
+  /** A whole number `0 ≤ value < 2^64` in 8 bytes, such that the larger sorts first. */
+  descending(value: bigint): this {
+    this.#reserve(8)
+    let rest = BigInt.asUintN(64, ~value)
+    for (let at = this.#length + 7; at >= this.#length; at--) {
+      this.#bytes[at] = Number(rest & 0xffn)
+      rest >>= 8n
+    }
+    this.#length += 8
+    return this
+  }
+
   bytes(): Uint8Array {
     return this.#bytes.slice(0, this.#length)
   }
@@ -100,6 +112,13 @@ export class KeyReader {
     let value = 0
     for (let index = 0; index < width; index++) value = value * 256 + (this.#bytes[this.#at++] ?? 0)
     return value
+  }
+
+  /** What {@link KeyWriter.descending} wrote. */
+  descending(): bigint {
+    let value = 0n
+    for (let index = 0; index < 8; index++) value = (value << 8n) | BigInt(this.#bytes[this.#at++] ?? 0)
+    return BigInt.asUintN(64, ~value)
   }
 
   rest(): Uint8Array {

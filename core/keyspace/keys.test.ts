@@ -7,6 +7,7 @@ import {
   bucketSettingKey,
   bucketSettingRange,
   manifestPageKey,
+  nullVersionValue,
   objectKey,
   objectRange,
   outboxKey,
@@ -16,12 +17,17 @@ import {
   partKey,
   partRange,
   readBucketPurgeKey,
+  readNullVersionValue,
   readObjectKey,
   readOwnedBucketKey,
   readUploadKey,
+  readVersionKey,
   uploadKey,
   uploadRange,
   uploadsToKey,
+  versionKey,
+  versionRange,
+  versionsOfKey,
 } from './keys.ts'
 import { compareUtf8 } from './utf8.ts'
 
@@ -76,6 +82,24 @@ test('a range by prefix holds exactly the keys with the prefix', () => {
       assert.equal(within(uploadRange(bucket, prefix), upload), belongs)
       assert.equal(within(ownedBucketRange(bucket, prefix), ownedBucketKey(otherBucket, key)), belongs)
       assert.equal(within(uploadsToKey(bucket, prefix), upload), otherBucket === bucket && key === prefix)
+    }),
+  )
+})
+
+test('versions sort by key, the newest first, up to 2^64, and read back', () => {
+  const place = fc.record({ bucket: text, key: text, order: fc.bigInt(0n, 2n ** 64n - 1n) })
+  fc.assert(
+    fc.property(place, place, text, (a, b, prefix) => {
+      const [left, right] = [a, b].map(({ bucket, key, order }) => versionKey(bucket, key, order))
+      assert.ok(left !== undefined && right !== undefined)
+      const newerFirst = b.order > a.order ? 1 : b.order < a.order ? -1 : 0
+      const wanted = compareUtf8(a.bucket, b.bucket) || compareUtf8(a.key, b.key) || newerFirst
+      assert.equal(Math.sign(compareBytes(left, right)), Math.sign(wanted))
+      assert.equal(readVersionKey(left), a.key)
+      assert.equal(readNullVersionValue(nullVersionValue(a.order)), a.order)
+      const sameBucket = a.bucket === b.bucket
+      assert.equal(within(versionsOfKey(a.bucket, a.key), right), sameBucket && a.key === b.key)
+      assert.equal(within(versionRange(a.bucket, prefix), right), sameBucket && b.key.startsWith(prefix))
     }),
   )
 })

@@ -8,18 +8,23 @@ import { decodeUtf8 } from './utf8.ts'
  *     02 partition                    lease of a partition: whoever's token is here may commit
  *     03                              cluster map
  *     04 partition                    outbox sequences up to here may have been given out
+ *     05 partition                    orders of versions up to here may have been given out
  *     10 name                         bucket
  *     11 owner · name                 buckets of an account (empty value)
  *     12 name · kind                  setting of a bucket
- *     20 bucket · key                 object
+ *     20 bucket · key                 object: the current version, unless that is a delete marker
  *     21 bucket · key · version, page manifest page
  *     22 bucket · key · upload        multipart upload
  *     23 bucket · key · upload, part  its parts
  *     24 bucket                       purge: uploads of a deleted bucket are to be aborted
  *     25 bucket · key · upload        purge: parts of a finished upload are to be removed
+ *     26 bucket · key · ~order        every other version and every delete marker, the newest of a key first
+ *     27 bucket · key                 order of the null version, where that lies in 26
+ *     28 bucket · key · version, name annotation of a version of an object
+ *     29 bucket · key · version       purge: annotations of a removed version are to be removed
  *     30 partition, sequence          outbox
  *
- * A partition is a range of (bucket, key). Spaces 20 to 25 all start with those two, so one range of positions is one
+ * A partition is a range of (bucket, key). Spaces 20 to 29 all start with those two, so one range of positions is one
  * range in each of them ({@link spacesAt}), and splitting it moves no record. The outbox is kept by partition instead,
  * because its order is the commit's: the half that keeps the partition's id keeps what was written before the split,
  * the other starts an outbox of its own. That is sound since a task names its bucket and key, and its worker asks
@@ -30,6 +35,7 @@ const SPACE = {
   lease: 0x02,
   clusterMap: 0x03,
   outboxReserve: 0x04,
+  orderReserve: 0x05,
   bucket: 0x10,
   ownedBucket: 0x11,
   bucketSetting: 0x12,
@@ -39,6 +45,10 @@ const SPACE = {
   part: 0x23,
   bucketPurge: 0x24,
   uploadPurge: 0x25,
+  version: 0x26,
+  nullVersion: 0x27,
+  annotation: 0x28,
+  annotationPurge: 0x29,
   outbox: 0x30,
 } as const
 
@@ -69,6 +79,10 @@ export function leaseKey(partition: number): Uint8Array {
 
 export function outboxReserveKey(partition: number): Uint8Array {
   return new KeyWriter(SPACE.outboxReserve).number(partition, 8).bytes()
+}
+
+export function orderReserveKey(partition: number): Uint8Array {
+  return new KeyWriter(SPACE.orderReserve).number(partition, 8).bytes()
 }
 
 export function bucketKey(name: string): Uint8Array {
@@ -112,6 +126,42 @@ export function objectRange(bucket: string, prefix: string): KeyRange {
 /** The key of an object whose bucket is known: what follows the {@link objectKey} of the empty key. */
 export function readObjectKey(key: Uint8Array, bucketStart: Uint8Array): string {
   return decodeUtf8(key.subarray(bucketStart.length))
+}
+
+/** A version that is not the current object of its key, or a delete marker. @param order 0 ≤ order < 2^64 */
+export function versionKey(bucket: string, key: string, order: bigint): Uint8Array {
+  return new KeyWriter(SPACE.version).text(bucket).text(key).descending(order).bytes()
+}
+
+/** Such versions of exactly this key, the newest first. */
+export function versionsOfKey(bucket: string, key: string): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.version).text(bucket).text(key).bytes())
+}
+
+/** Such versions of the keys of `bucket` that start with `prefix`, in order of (key, newest first). */
+export function versionRange(bucket: string, prefix: string): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.version).text(bucket).openText(prefix).bytes())
+}
+
+/** The key of the object that a {@link versionKey} belongs to. */
+export function readVersionKey(key: Uint8Array): string {
+  const reader = new KeyReader(key)
+  reader.text()
+  return decodeUtf8(reader.text())
+}
+
+/** Where the null version is, if it is under a {@link versionKey}: its value is {@link nullVersionValue}. */
+export function nullVersionKey(bucket: string, key: string): Uint8Array {
+  return new KeyWriter(SPACE.nullVersion).text(bucket).text(key).bytes()
+}
+
+/** The first byte stands where a key has its space, and is 1: the value's own format. */
+export function nullVersionValue(order: bigint): Uint8Array {
+  return new KeyWriter(1).descending(order).bytes()
+}
+
+export function readNullVersionValue(value: Uint8Array): bigint {
+  return new KeyReader(value).descending()
 }
 
 export function manifestPageKey(bucket: string, key: string, version: string, page: number): Uint8Array {
@@ -168,6 +218,44 @@ export function uploadPurgeSpace(): KeyRange {
   return prefixRange(new KeyWriter(SPACE.uploadPurge).bytes())
 }
 
+/** One version of an object: of whatever kind it is, and wherever its record lies. */
+export interface VersionOfObject {
+  readonly bucket: string
+  readonly key: string
+  /** 32 lower-case hex digits. */
+  readonly version: string
+}
+
+export function annotationKey({ bucket, key, version }: VersionOfObject, name: string): Uint8Array {
+  return new KeyWriter(SPACE.annotation).text(bucket).text(key).text(version).rest(name).bytes()
+}
+
+/** Annotations of one version whose names start with `prefix`, in order of name. */
+export function annotationRange(version: VersionOfObject, prefix: string): KeyRange {
+  return prefixRange(annotationKey(version, prefix))
+}
+
+export function annotationPurgeKey({ bucket, key, version }: VersionOfObject): Uint8Array {
+  return new KeyWriter(SPACE.annotationPurge).text(bucket).text(key).rest(version).bytes()
+}
+
+export function annotationPurgeSpace(): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.annotationPurge).bytes())
+}
+
+export function readAnnotationPurgeKey(key: Uint8Array): VersionOfObject {
+  const reader = new KeyReader(key)
+  const bucket = decodeUtf8(reader.text())
+  const objectName = decodeUtf8(reader.text())
+  return { bucket, key: objectName, version: decodeUtf8(reader.rest()) }
+}
+
+/** Whether a key is a marker that a purge goes by. */
+export function isPurgeKey(key: Uint8Array): boolean {
+  const space = key[0]
+  return space === SPACE.annotationPurge || space === SPACE.uploadPurge || space === SPACE.bucketPurge
+}
+
 export function outboxKey(partition: number, sequence: number): Uint8Array {
   return new KeyWriter(SPACE.outbox).number(partition, 8).number(sequence, 8).bytes()
 }
@@ -180,8 +268,15 @@ export function outboxRange(partition: number): KeyRange {
 export function spacesAt(bucket: string, key: string): Uint8Array[] {
   return [
     objectKey(bucket, key),
-    ...[SPACE.manifest, SPACE.upload, SPACE.part, SPACE.uploadPurge].map((space) =>
-      new KeyWriter(space).text(bucket).openText(key).bytes(),
-    ),
+    ...[
+      SPACE.manifest,
+      SPACE.upload,
+      SPACE.part,
+      SPACE.uploadPurge,
+      SPACE.version,
+      SPACE.nullVersion,
+      SPACE.annotation,
+      SPACE.annotationPurge,
+    ].map((space) => new KeyWriter(space).text(bucket).openText(key).bytes()),
   ]
 }

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { compareBytes } from './bytes.ts'
-import { manifestPageKey, objectKey, partKey, uploadKey, uploadPurgeKey } from './keys.ts'
+import {
+  manifestPageKey,
+  nullVersionKey,
+  objectKey,
+  partKey,
+  uploadKey,
+  uploadPurgeKey,
+  versionKey,
+} from './keys.ts'
 import {
   comparePositions,
   engineRanges,
@@ -45,7 +53,7 @@ test('a gap is told, not guessed over', () => {
   assert.throws(() => partitionOf(gap, { bucket: 'a', key: '' }), RangeError)
 })
 
-test('objects, manifests, uploads and parts of a key lie in the ranges of its partition, and in no other', () => {
+test('objects, versions, manifests, uploads and parts of a key lie in the ranges of its partition, and in no other', () => {
   fc.assert(
     fc.property(position, position, position, (a, b, at) => {
       const [start, end] = [a, b].sort(comparePositions)
@@ -58,6 +66,8 @@ test('objects, manifests, uploads and parts of a key lie in the ranges of its pa
         uploadKey(place),
         partKey(place, 3),
         uploadPurgeKey(place),
+        versionKey(at.bucket, at.key, 9n),
+        nullVersionKey(at.bucket, at.key),
       ]
       for (const key of keys) {
         const inside = engineRanges(range).some(

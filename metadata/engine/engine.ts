@@ -13,6 +13,8 @@ export interface Engine {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   /** One consistent snapshot: a batch is seen whole or not at all. */
   scan(request: ScanRequest): Promise<EngineEntry[]>
+  /** Several scans of one consistent snapshot: what a batch moves from one range to another is seen exactly once. */
+  scanTogether(requests: readonly ScanRequest[]): Promise<EngineEntry[][]>
   /**
    * Resolves once all of the batch is on stable storage; from then on every read sees it.
    * @throws {FencedError} the fence does not hold; nothing was written

@@ -15,6 +15,8 @@ import {
   type ScanRequest,
 } from './engine.ts'
 
+type Snapshot = ReturnType<ClassicLevel<Uint8Array, Uint8Array>['snapshot']>
+
 /** Blocks of LevelDB kept uncompressed in memory. */
 const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 /** The log that is replayed at start, and the size of the table it becomes. */
@@ -61,18 +63,17 @@ export class LevelEngine implements Engine {
     return this.#level.get(key)
   }
 
-  async scan(request: ScanRequest): Promise<EngineEntry[]> {
-    assertScan(request, ENGINE_SCAN_ENTRIES_MAX)
-    if (request.limit === 0) return []
-    // An iterator reads from the snapshot of the moment it was made.
-    const iterator = this.#level.iterator({
-      gte: request.gte,
-      lt: request.lt,
-      limit: request.limit,
-      reverse: request.reverse === true,
-    })
-    const entries = await iterator.all()
-    return entries.map(([key, value]) => ({ key, value }))
+  scan(request: ScanRequest): Promise<EngineEntry[]> {
+    return this.#scan(request)
+  }
+
+  async scanTogether(requests: readonly ScanRequest[]): Promise<EngineEntry[][]> {
+    const snapshot = this.#level.snapshot()
+    try {
+      return await Promise.all(requests.map((request) => this.#scan(request, snapshot)))
+    } finally {
+      await snapshot.close()
+    }
   }
 
   async commit(batch: EngineBatch): Promise<void> {
@@ -85,6 +86,21 @@ export class LevelEngine implements Engine {
   async close(): Promise<void> {
     await this.#tail
     await this.#level.close()
+  }
+
+  async #scan(request: ScanRequest, snapshot?: Snapshot): Promise<EngineEntry[]> {
+    assertScan(request, ENGINE_SCAN_ENTRIES_MAX)
+    if (request.limit === 0) return []
+    // Without a snapshot given, an iterator reads from that of the moment it was made.
+    const iterator = this.#level.iterator({
+      gte: request.gte,
+      lt: request.lt,
+      limit: request.limit,
+      reverse: request.reverse === true,
+      snapshot,
+    })
+    const entries = await iterator.all()
+    return entries.map(([key, value]) => ({ key, value }))
   }
 
   async #write({ fence, puts, deletes }: EngineBatch): Promise<void> {

@@ -30,15 +30,11 @@ export class MemoryEngine implements Engine {
   }
 
   async scan(request: ScanRequest): Promise<EngineEntry[]> {
-    this.#assertOpen()
-    assertScan(request, ENGINE_SCAN_ENTRIES_MAX)
-    const start = this.#position(request.gte)
-    const end = Math.max(start, this.#position(request.lt))
-    const found =
-      request.reverse === true
-        ? this.#entries.slice(Math.max(start, end - request.limit), end).reverse()
-        : this.#entries.slice(start, Math.min(end, start + request.limit))
-    return found.map(({ key, value }) => ({ key: key.slice(), value: value.slice() }))
+    return this.#scan(request)
+  }
+
+  async scanTogether(requests: readonly ScanRequest[]): Promise<EngineEntry[][]> {
+    return requests.map((request) => this.#scan(request))
   }
 
   async commit(batch: EngineBatch): Promise<void> {
@@ -58,6 +54,18 @@ export class MemoryEngine implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true
+  }
+
+  #scan(request: ScanRequest): EngineEntry[] {
+    this.#assertOpen()
+    assertScan(request, ENGINE_SCAN_ENTRIES_MAX)
+    const start = this.#position(request.gte)
+    const end = Math.max(start, this.#position(request.lt))
+    const found =
+      request.reverse === true
+        ? this.#entries.slice(Math.max(start, end - request.limit), end).reverse()
+        : this.#entries.slice(start, Math.min(end, start + request.limit))
+    return found.map(({ key, value }) => ({ key: key.slice(), value: value.slice() }))
   }
 
   #find(key: Uint8Array): EngineEntry | undefined {

@@ -1,10 +1,11 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { KeyReader, KeyWriter, next } from '../../core/keyspace/bytes.ts'
+import { next } from '../../core/keyspace/bytes.ts'
 import { outboxKey, outboxRange, outboxReserveKey } from '../../core/keyspace/keys.ts'
 import { ENGINE_SCAN_ENTRIES_MAX, OUTBOX_SEQUENCES_RESERVED } from '../../core/limits.ts'
 import { OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Engine, EngineEntry } from '../engine/engine.ts'
+import { Sequence } from './sequence.ts'
 import { encodeRecord, outboxKind, outboxTaskOf } from '../records.ts'
 
 export type OutboxTask = NonNullable<MessageInitShape<typeof OutboxRecordSchema>['task']>
@@ -15,40 +16,34 @@ export interface Backlog {
   repair: number
 }
 
-/**
- * What follows from a partition's commits, in their order. Sequences only grow, across restarts too: they are reserved
- * in blocks ahead of use, and a new owner starts at the end of the last block.
- */
+/** What follows from a partition's commits, in their order: its sequences only grow, across restarts too. */
 export class Outbox {
   readonly #partition: number
   readonly #clock: Clock
   readonly #backlog: Backlog
-  #next: number
-  #reserved: number
+  readonly sequence: Sequence
 
-  private constructor(partition: number, clock: Clock, first: number, backlog: Backlog) {
+  private constructor(partition: number, clock: Clock, sequence: Sequence, backlog: Backlog) {
     this.#partition = partition
     this.#clock = clock
-    this.#next = first
-    this.#reserved = first
+    this.sequence = sequence
     this.#backlog = backlog
   }
 
   /** Reads where the sequences stand, and counts the backlog. */
   static async open(engine: Engine, partition: number, clock: Clock): Promise<Outbox> {
-    const reserved = await engine.get(outboxReserveKey(partition))
-    const first = reserved === undefined ? 1 : new KeyReader(reserved).number(8)
-    return new Outbox(partition, clock, first, await countBacklog(engine, partition))
+    const sequence = await Sequence.open(engine, outboxReserveKey(partition), OUTBOX_SEQUENCES_RESERVED)
+    return new Outbox(partition, clock, sequence, await countBacklog(engine, partition))
   }
 
   get backlog(): Readonly<Backlog> {
     return this.#backlog
   }
 
-  /** The puts that queue these tasks, to go into the batch of the change they follow from. */
+  /** The puts that queue these tasks, to go into the batch of the change they follow from, with what {@link sequence} reserves. */
   append(tasks: readonly OutboxTask[]): EngineEntry[] {
-    const puts = tasks.map((task) => {
-      const sequence = this.#next++
+    return tasks.map((task) => {
+      const sequence = this.sequence.take()
       const record = create(OutboxRecordSchema, {
         sequence: BigInt(sequence),
         createdMs: BigInt(this.#clock.nowMs()),
@@ -56,22 +51,12 @@ export class Outbox {
       })
       return { key: outboxKey(this.#partition, sequence), value: encodeRecord(outboxKind, record) }
     })
-    if (this.#next > this.#reserved) {
-      this.#reserved = this.#next + OUTBOX_SEQUENCES_RESERVED
-      puts.push({ key: outboxReserveKey(this.#partition), value: reserveValue(this.#reserved) })
-    }
-    return puts
   }
 
   /** Counts tasks that became durable (`by` 1) or whose removal did (`by` -1). */
   count(tasks: Iterable<'garbage' | 'repair' | undefined>, by: 1 | -1): void {
     for (const task of tasks) if (task !== undefined) this.#backlog[task] += by
   }
-}
-
-/** The first byte stands where a key has its space, and is 1: the value's own format. */
-function reserveValue(sequence: number): Uint8Array {
-  return new KeyWriter(1).number(sequence, 8).bytes()
 }
 
 async function countBacklog(engine: Engine, partition: number): Promise<Backlog> {

@@ -1,6 +1,7 @@
 import type { Message } from '@bufbuild/protobuf'
-import { isHotKey } from '../../core/keyspace/keys.ts'
+import { isHotKey, isPurgeKey, orderReserveKey } from '../../core/keyspace/keys.ts'
 import { holds, type PartitionRange } from '../../core/keyspace/partitions.ts'
+import { VERSION_ORDERS_RESERVED } from '../../core/limits.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
@@ -14,6 +15,7 @@ import { keyName } from './key-name.ts'
 import { takeLease } from './lease.ts'
 import { NamedLocks, type Release } from './locks.ts'
 import { Outbox, type OutboxTask } from './outbox.ts'
+import { Sequence } from './sequence.ts'
 import { CachedValue, RecordCache } from './record-cache.ts'
 
 export interface PartitionPorts {
@@ -45,26 +47,33 @@ export interface Decision {
 export class Partition {
   readonly range: PartitionRange
   readonly outbox: Outbox
+  /** Where versions stand among those of their key: a number is taken by the decision that makes the version. */
+  readonly orders: Sequence
   readonly clock: Clock
   readonly log: Log
   readonly #engine: Engine
   readonly #commits: GroupCommit
   readonly #cache: RecordCache
   readonly #locks = new NamedLocks()
+  readonly #markers: MarkerListener
 
   private constructor(
     engine: Engine,
     range: PartitionRange,
     outbox: Outbox,
+    orders: Sequence,
     commits: GroupCommit,
     cache: RecordCache,
+    markers: MarkerListener,
     { clock, log }: PartitionPorts,
   ) {
     this.#engine = engine
     this.range = range
     this.outbox = outbox
+    this.orders = orders
     this.#commits = commits
     this.#cache = cache
+    this.#markers = markers
     this.clock = clock
     this.log = log
   }
@@ -74,12 +83,19 @@ export class Partition {
     const fence = await takeLease(engine, range.id, ports.random)
     // Read after the lease is taken: nobody else can change it now.
     const outbox = await Outbox.open(engine, range.id, ports.clock)
+    const orders = await Sequence.open(engine, orderReserveKey(range.id), VERSION_ORDERS_RESERVED)
     const cache = new RecordCache()
+    const markers: MarkerListener = { marked: () => undefined }
     function publish(writes: ReadonlyMap<string, PendingWrite>): void {
-      for (const [name, { key, value }] of writes) if (isHotKey(key)) cache.publish(name, value)
+      let marked = false
+      for (const [name, { key, value }] of writes) {
+        if (isHotKey(key)) cache.publish(name, value)
+        else if (value !== null && isPurgeKey(key)) marked = true
+      }
+      if (marked) markers.marked()
     }
     const commits = new GroupCommit(engine, fence, ports.nextTurn, publish)
-    return new Partition(engine, range, outbox, commits, cache, ports)
+    return new Partition(engine, range, outbox, orders, commits, cache, markers, ports)
   }
 
   /** @throws {MetadataError} NOT_MINE for a position of another partition */
@@ -121,6 +137,12 @@ export class Partition {
     return this.#engine.scan(request)
   }
 
+  /** Durable entries of several ranges at one and the same moment. */
+  async scanTogether(requests: readonly ScanRequest[]): Promise<EngineEntry[][]> {
+    this.#commits.assertOwner()
+    return this.#engine.scanTogether(requests)
+  }
+
   /** Resolves when all that was decided so far is durable. @throws {MetadataError} */
   settled(): Promise<void> {
     return this.#commits.settled()
@@ -129,14 +151,22 @@ export class Partition {
   /** Puts a decision in line. Called under the locks of all it was based on. @throws {MetadataError} */
   enqueue({ puts = [], deletes = [], tasks = [], acknowledged = [] }: Decision): void {
     const kinds = tasks.map((task) => task.case)
+    const queued = this.outbox.append(tasks)
+    const reservations = [this.outbox.sequence, this.orders].flatMap((one) => one.reservation() ?? [])
     this.#commits.enqueue({
-      puts: tasks.length === 0 ? puts : [...puts, ...this.outbox.append(tasks)],
+      puts: [...puts, ...queued, ...reservations.map(({ put }) => put)],
       deletes,
       onDurable: () => {
         this.outbox.count(kinds, 1)
         this.outbox.count(acknowledged, -1)
       },
     })
+    for (const { inLine } of reservations) inLine()
+  }
+
+  /** Calls `marked` whenever markers have become durable that a purge goes by. One listener. */
+  onPurgeMarkers(marked: () => void): void {
+    this.#markers.marked = marked
   }
 
   /** Decides about one key of a bucket, while the bucket stays as it is. Answers when the decision is durable. */
@@ -180,6 +210,10 @@ export class Partition {
     }
     return this.#cache.get(name, () => this.#engine.get(key))
   }
+}
+
+interface MarkerListener {
+  marked: () => void
 }
 
 function bucketLock(bucket: string): string {

@@ -91,6 +91,33 @@ export function engineContract(name: string, open: EngineFactory): void {
       )
     })
 
+    it('scans several ranges in one snapshot: what moves between them is seen once, wherever it is', () =>
+      withEngine(async (engine) => {
+        await engine.commit(batch({ a1: 'v' }))
+        let moving = true
+        async function move(): Promise<void> {
+          for (let round = 0; round < 200; round++) {
+            await engine.commit(batch({ b1: 'v' }, ['a1']))
+            await engine.commit(batch({ a1: 'v' }, ['b1']))
+          }
+          moving = false
+        }
+        async function look(): Promise<void> {
+          while (moving) {
+            const ranges = ['b', 'a'].map((letter) => ({
+              gte: bytes(letter),
+              lt: bytes(`${letter}\xff`),
+              limit: 2,
+            }))
+            const [b = [], a = []] = await engine.scanTogether(ranges)
+            assert.equal(a.length + b.length, 1)
+            await new Promise(setImmediate)
+          }
+        }
+        await Promise.all([move(), look(), look()])
+        assert.deepEqual(await engine.scanTogether([]), [])
+      }))
+
     it('orders keys by unsigned bytes, a shorter one first', () =>
       withEngine(async (engine) => {
         const keys = ['\xff', 'a\0', '\x7f', 'a', '\x80', 'a\0\0', 'b', '\x01']
