@@ -41,6 +41,8 @@ test('options that do not go together are refused', () => {
     [{ code: 'rs-4' }, /code: .*rs-<data>-<parity>/],
     [{ domain: 'S3.Example' }, /domain: expected a lower-case domain name/],
     [{ logLevel: 'loud' }, /logLevel: expected one of debug/],
+    [{ defaultObjectOwnership: 'Mine' }, /defaultObjectOwnership: expected one of BucketOwnerEnforced/],
+    [{ bucketsPerAccount: '0' }, /bucketsPerAccount: expected 1 or more/],
   ]
   for (const [flags, message] of bad) {
     assert.throws(
@@ -53,7 +55,13 @@ test('options that do not go together are refused', () => {
 
 test('every process is configured by a file that its own command accepts', () => {
   const paths = dataPaths('/data')
-  const start = options({ separate: 'true', gateways: '2', domain: 's3.test' })
+  const start = options({
+    separate: 'true',
+    gateways: '2',
+    domain: 's3.test',
+    defaultObjectOwnership: 'ObjectWriter',
+    bucketsPerAccount: '7',
+  })
   const plans = planProcesses(planCluster(cluster, paths, start), paths)
   assert.deepEqual(
     plans.map(({ name }) => name),
@@ -74,6 +82,10 @@ test('every process is configured by a file that its own command accepts', () =>
     [20_000, 20_001, 20_002, 9000, 9001],
   )
   assert.ok(plans.every(({ config }) => config.host === '127.0.0.1'))
+  for (const { config } of plans.filter(({ kind }) => kind === 'gateway')) {
+    assert.ok('defaultObjectOwnership' in config)
+    assert.deepEqual([config.defaultObjectOwnership, config.bucketsPerAccount], ['ObjectWriter', 7])
+  }
 })
 
 test('a child gets no option of start, and only gateways the root credentials', () => {

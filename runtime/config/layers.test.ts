@@ -31,6 +31,8 @@ test('the command line wins over the environment, that over the file, that over 
     host: '127.0.0.1',
     port: 3,
     region: 'environment-1',
+    defaultObjectOwnership: 'BucketOwnerEnforced',
+    bucketsPerAccount: 10_000,
     metadata: 'file:1',
     secretFile: '/etc/ashlar/secret',
     logLevel: 'info',
