@@ -1,9 +1,11 @@
-/** A whole cluster in this process: metadata in memory, six storage nodes on disks in memory, and a gateway on a port. */
+/** A whole cluster in this process: metadata in memory, six storage nodes on disks in memory, and gateways on ports. */
+import { SHARD_LIST_MAX } from '../../core/limits.ts'
 import { startGateway } from '../../gateway/main.ts'
 import type { BucketDefaults } from '../../gateway/operations/services.ts'
 import { defaultPools, startMetadata } from '../../metadata/main.ts'
 import type { MetadataApi, MetadataOperation } from '../../proto/metadata-api.ts'
 import type { ShardService } from '../../proto/shard-transport.ts'
+import type { AccountConfig } from '../../runtime/config/accounts.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
@@ -28,11 +30,15 @@ export interface Faults {
 export interface TestCluster {
   /** `host:port` of S3. */
   readonly address: string
+  /** The same of every gateway, that one first. */
+  readonly addresses: readonly string[]
   readonly metadata: MetadataApi
   readonly nodes: readonly string[]
   readonly faults: Faults
   /** Live shards on all storage nodes together. */
   shardCount(): Promise<number>
+  /** Ids of the blobs that have live shards on any storage node. */
+  blobs(): Promise<ReadonlySet<string>>
   close(): Promise<void>
 }
 
@@ -42,6 +48,10 @@ export interface TestClusterOptions {
   /** Buckets are served as `<bucket>.<domain>` too. */
   readonly domains: readonly string[]
   readonly bucketDefaults?: Partial<BucketDefaults>
+  /** Accounts beside the root account, whose credentials those above are. */
+  readonly accounts?: readonly AccountConfig[]
+  /** One unless it says otherwise. */
+  readonly gateways?: number
 }
 
 export async function startTestCluster({
@@ -49,6 +59,8 @@ export async function startTestCluster({
   credentials,
   domains,
   bucketDefaults = {},
+  accounts = [],
+  gateways: count = 1,
 }: TestClusterOptions): Promise<TestCluster> {
   const world = { clock: systemClock, random: systemRandom, log: silentLog }
   const metadata = await startMetadata(
@@ -85,18 +97,23 @@ export async function startTestCluster({
   }
   await allUp(metadata.api)
   const faults: Faults = { unreachable: new Set(), metadata: () => undefined }
-  const gateway = await startGateway(
-    { host: '127.0.0.1', port: 0, domains, region, credentials, bucketDefaults },
-    {
-      ...world,
-      metadata: breakable(metadata.api, faults),
-      shards: createInProcessShardTransport((id) =>
-        faults.unreachable.has(id) ? undefined : services.get(id),
-      ),
-    },
-  )
+  const start = () =>
+    startGateway(
+      { host: '127.0.0.1', port: 0, domains, region, credentials, bucketDefaults, accounts },
+      {
+        ...world,
+        metadata: breakable(metadata.api, faults),
+        shards: createInProcessShardTransport((id) =>
+          faults.unreachable.has(id) ? undefined : services.get(id),
+        ),
+      },
+    )
+  const gateway = await start()
+  const gateways = [gateway]
+  while (gateways.length < count) gateways.push(await start())
   return {
     address: gateway.address,
+    addresses: gateways.map(({ address }) => address),
     metadata: metadata.api,
     nodes: nodes.map(({ id }) => id),
     faults,
@@ -104,8 +121,9 @@ export async function startTestCluster({
       const statuses = await Promise.all([...services.values()].map((service) => service.status()))
       return statuses.reduce((sum, { shards }) => sum + shards, 0)
     },
+    blobs: () => blobsOf(metadata.api, [...services.values()]),
     async close() {
-      await gateway.close(AbortSignal.abort())
+      for (const one of gateways) await one.close(AbortSignal.abort())
       for (const close of closing) await close()
       await metadata.close()
     },
@@ -119,6 +137,20 @@ async function allUp(metadata: MetadataApi): Promise<void> {
     if (cluster.nodes.length === nodes.length) return
     await systemClock.sleep(1)
   }
+}
+
+async function blobsOf(metadata: MetadataApi, services: readonly ShardService[]): Promise<Set<string>> {
+  const { map } = await metadata.call('getCluster', {})
+  const groups = map?.pools.flatMap((pool) => pool.groups.map(({ id }) => id)) ?? []
+  const blobs = new Set<string>()
+  for (const service of services) {
+    for (const group of groups) {
+      const { shards, truncated } = await service.list({ group, limit: SHARD_LIST_MAX })
+      if (truncated) throw new Error('more shards in a group than a test is thought to make')
+      for (const { address } of shards) blobs.add(address.blob)
+    }
+  }
+  return blobs
 }
 
 function breakable(metadata: MetadataApi, faults: Faults): MetadataApi {

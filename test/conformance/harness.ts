@@ -13,6 +13,8 @@ export interface Conformance extends Pick<TestCluster, 'faults' | 'metadata' | '
   readonly address: string
   /** Of `client`; everything else is unknown to the gateway. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** A client of another account of the options, or, without keys, of nobody: its requests are not signed. */
+  clientOf(keys: KeyPair | undefined): S3Client
   /** Makes a bucket of a name that no other test uses. */
   newBucket(): Promise<string>
   /** Sends a request, signed unless it says otherwise. */
@@ -20,6 +22,8 @@ export interface Conformance extends Pick<TestCluster, 'faults' | 'metadata' | '
   /** Undoes whatever a test has broken. */
   heal(): void
 }
+
+type KeyPair = Conformance['credentials']
 
 /** The host name of virtual-host style requests. */
 export const DOMAIN = 's3.test'
@@ -29,24 +33,29 @@ const credentials = { accessKeyId: 'AKIDCONFORMANCE', secretAccessKey: 'conforma
 /** Starts a cluster that ends with the test file. Call it at the top of the file. */
 export async function startConformance(
   region = 'us-east-1',
-  options: Pick<TestClusterOptions, 'bucketDefaults'> = {},
+  options: Pick<TestClusterOptions, 'bucketDefaults' | 'accounts'> = {},
 ): Promise<Conformance> {
   const cluster = await startTestCluster({ region, credentials, domains: [DOMAIN], ...options })
   const { address, faults, metadata, nodes } = cluster
-  const client = new S3Client({
-    region,
-    credentials,
-    endpoint: `http://${address}`,
-    forcePathStyle: true,
-    maxAttempts: 1,
-  })
+  const clients: S3Client[] = []
+  const clientOf = (keys: KeyPair | undefined): S3Client => {
+    const common = { region, endpoint: `http://${address}`, forcePathStyle: true, maxAttempts: 1 }
+    const made =
+      keys === undefined
+        ? new S3Client({ ...common, credentials, signer: { sign: async (request) => request } })
+        : new S3Client({ ...common, credentials: keys })
+    clients.push(made)
+    return made
+  }
+  const client = clientOf(credentials)
   after(async () => {
-    client.destroy()
+    for (const made of clients) made.destroy()
     await cluster.close()
   })
   let buckets = 0
   return {
     client,
+    clientOf,
     region,
     address,
     credentials,
