@@ -13,7 +13,9 @@ const store: Store = {
   metadata: { call: unused },
   putObject: unused,
   putPart: unused,
+  putAnnotation: unused,
   readObject: unused,
+  readAnnotation: unused,
 }
 const rows = s3Table({ store, newUploadId: unused, newVersion: unused, bucketDefaults: S3_BUCKET_DEFAULTS })
 
@@ -29,7 +31,7 @@ const read = new Set(
    MetadataDirective MpuObjectSize MultipartUpload ObjectAttributes ObjectOwnership OwnershipControls PartNumber PartNumberMarker
    Prefix Range ResponseCacheControl ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage
    ResponseContentType ResponseExpires StartAfter StorageClass Tagging TaggingDirective UploadId UploadIdMarker
-   VersionId VersioningConfiguration WebsiteRedirectLocation
+   VersionId VersionIdMarker VersioningConfiguration WebsiteRedirectLocation
    ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME ChecksumMD5 ChecksumSHA1 ChecksumSHA256 ChecksumSHA512
    ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64`.split(/\s+/),
 )

@@ -95,6 +95,14 @@ function compileHeadStep(member: Member): HeadStep | undefined {
   return undefined
 }
 
+/** S3's own messages for headers that have to be there. */
+const missingMessages: ReadonlyMap<string, string> = new Map([
+  [
+    'x-amz-object-attributes',
+    'The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty',
+  ],
+])
+
 /** Conditions on dates: RFC 9110 §13.1.3 and §13.1.4 have an invalid date ignored. */
 const ignoredWhenInvalid = /^(?:x-amz-copy-source-)?if-(?:un)?modified-since$/
 
@@ -117,7 +125,7 @@ function compileHeader(member: Member, wireName: string): HeadStep {
     if (text !== undefined) assign(input, name, read(decodeHeader(text)))
     else if (required) {
       throw new S3Error('InvalidRequest', {
-        message: `Missing required header for this request: ${wireName}`,
+        message: missingMessages.get(header) ?? `Missing required header for this request: ${wireName}`,
       })
     }
   }

@@ -59,6 +59,7 @@ export function compileRouter(operations: Iterable<OperationShape>): Router {
       if (rule && score(rule, request)?.missing === 0) return rule.operation
     }
     const subresource = subresourceOf(request.query, subresources)
+    refuseListType(level, request)
     const rule = best(groups.get(groupOf(method, level, subresource)) ?? [], request)
     if (rule) return rule.operation
     if (method === 'POST' && level === 'bucket' && subresource === undefined) {
@@ -71,6 +72,13 @@ export function compileRouter(operations: Iterable<OperationShape>): Router {
       headers: { allow: allowed.join(', ') },
     })
   }
+}
+
+/** Of listings there are a first version, which has no type, and a second. */
+function refuseListType(level: Level, { method, query }: RouteRequest): void {
+  const type = query.get('list-type')
+  if (level !== 'bucket' || method !== 'GET' || type === undefined || type === '2') return
+  throw invalidArgument('list-type', type, 'Invalid List Type specified in Request')
 }
 
 const methods = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE']

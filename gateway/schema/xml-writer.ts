@@ -13,6 +13,12 @@ type ContentWriter = (value: unknown) => string
 /** Writes `value` as elements of its own. */
 type ElementWriter = (value: unknown) => string
 
+/**
+ * Under this key a structure may say in which order the items of several flattened lists stand, which no schema can: the
+ * names of the members, one for each item. S3 mixes versions and delete markers so.
+ */
+export const ITEM_ORDER = Symbol('order of items')
+
 const compiled = new WeakMap<StructureShape, (value: unknown) => StructureText>()
 
 interface StructureText {
@@ -43,9 +49,9 @@ export function escapeXml(text: string): string {
 function compileStructure(shape: StructureShape): (value: unknown) => StructureText {
   const known = compiled.get(shape)
   if (known) return known
-  let elements: { name: string; write: ElementWriter }[] | undefined
+  let elements: CompiledMember[] | undefined
   let attributes: { name: string; attribute: string; write: ContentWriter }[] = []
-  const prepare = (): { name: string; write: ElementWriter }[] => {
+  const prepare = (): CompiledMember[] => {
     const inBody = shape.members.filter(({ traits }) => isInBody(traits))
     attributes = inBody
       .filter(({ traits }) => traits.xmlAttribute)
@@ -56,7 +62,7 @@ function compileStructure(shape: StructureShape): (value: unknown) => StructureT
       }))
     return inBody
       .filter(({ traits }) => !traits.xmlAttribute)
-      .map((member) => ({ name: member.name, write: compileMember(member) }))
+      .map((member) => ({ name: member.name, ...compileMember(member) }))
   }
   const writer = (value: unknown): StructureText => {
     elements ??= prepare()
@@ -66,10 +72,14 @@ function compileStructure(shape: StructureShape): (value: unknown) => StructureT
       const field = fields[name]
       if (field !== undefined && field !== null) attributeText += ` ${attribute}="${write(field)}"`
     }
+    const order: unknown = Reflect.get(fields, ITEM_ORDER)
+    const mixed = Array.isArray(order) ? writeMixed(order, elements, fields) : undefined
     let content = ''
     for (const { name, write } of elements) {
       const field = fields[name]
-      if (field !== undefined && field !== null) content += write(field)
+      if (field === undefined || field === null) continue
+      if (mixed?.names.has(name)) content += mixed.take()
+      else content += write(field)
     }
     return { attributes: attributeText, content }
   }
@@ -77,16 +87,50 @@ function compileStructure(shape: StructureShape): (value: unknown) => StructureT
   return writer
 }
 
-function compileMember(member: Member): ElementWriter {
+interface CompiledMember {
+  readonly name: string
+  readonly write: ElementWriter
+  /** Of a flattened list: writes one item. */
+  readonly item?: ElementWriter
+}
+
+function compileMember(member: Member): Omit<CompiledMember, 'name'> {
   const name = member.traits.xmlName ?? member.name
-  if (member.shape.kind !== 'list') return compileElement(member, name)
+  if (member.shape.kind !== 'list') return { write: compileElement(member, name) }
   const { item } = member.shape
   if (member.traits.xmlFlattened) {
     const write = compileElement(item, name)
-    return (value) => asArray(value, name).map(write).join('')
+    return { write: (value) => asArray(value, name).map(write).join(''), item: write }
   }
   const write = compileElement(item, item.traits.xmlName ?? 'member')
-  return (value) => `<${name}>${asArray(value, name).map(write).join('')}</${name}>`
+  return { write: (value) => `<${name}>${asArray(value, name).map(write).join('')}</${name}>` }
+}
+
+/** The items of the lists that `order` names, mixed; they stand where the first of the lists would. */
+function writeMixed(
+  order: readonly unknown[],
+  elements: readonly CompiledMember[],
+  fields: Readonly<Record<string, unknown>>,
+): { names: ReadonlySet<unknown>; take: () => string } {
+  const lists = new Map<unknown, { items: Iterator<unknown>; item: ElementWriter }>()
+  for (const { name, item } of elements) {
+    if (item !== undefined) lists.set(name, { items: asArray(fields[name] ?? [], name).values(), item })
+  }
+  let text = ''
+  for (const name of order) {
+    const list = lists.get(name)
+    const next = list?.items.next()
+    if (list === undefined || next === undefined || next.done === true) {
+      throw new TypeError(`${String(name)}: no item is left`)
+    }
+    text += list.item(next.value)
+  }
+  const take = (): string => {
+    const taken = text
+    text = ''
+    return taken
+  }
+  return { names: new Set(order), take }
 }
 
 function compileElement(target: Target, name: string): ElementWriter {

@@ -84,10 +84,13 @@ export async function listPage(
   }
 }
 
-function entry(object: ObjectSummary, encode: (name: string) => string, owners: boolean): _Object {
+/** What all listings tell of an object. */
+export function describeEntry(
+  object: ObjectSummary,
+  encode: (name: string) => string,
+): Pick<_Object, 'Key' | 'LastModified' | 'ETag' | 'ChecksumAlgorithm' | 'ChecksumType' | 'Size'> {
   const algorithms = object.checksumAlgorithms.flatMap((name) => checksumAlgorithmNamed(name) ?? [])
   const type = checksumTypeOf(object.checksumType)
-  const { storageClass } = object
   return {
     Key: encode(object.key),
     LastModified: new Date(Number(object.lastModifiedMs)),
@@ -95,6 +98,13 @@ function entry(object: ObjectSummary, encode: (name: string) => string, owners: 
     ...(algorithms.length === 0 ? {} : { ChecksumAlgorithm: algorithms }),
     ...(type === undefined ? {} : { ChecksumType: type }),
     Size: Number(object.size),
+  }
+}
+
+function entry(object: ObjectSummary, encode: (name: string) => string, owners: boolean): _Object {
+  const { storageClass } = object
+  return {
+    ...describeEntry(object, encode),
     StorageClass: isOneOf(storageClasses, storageClass) ? storageClass : 'STANDARD',
     ...(owners ? { Owner: { ID: object.owner } } : {}),
   }

@@ -76,8 +76,9 @@ export function copyObject({
  */
 function refuseNoChange(input: Input, { bucket, key }: ObjectRecord): void {
   if (input.Bucket !== bucket || input.Key !== key) return
-  if (input.MetadataDirective === 'REPLACE' || parseCopySource(input.CopySource).versionId !== undefined)
+  if (input.MetadataDirective === 'REPLACE' || parseCopySource(input.CopySource).versionId !== undefined) {
     return
+  }
   const { StorageClass, WebsiteRedirectLocation, ChecksumAlgorithm } = input
   if ((StorageClass ?? WebsiteRedirectLocation ?? ChecksumAlgorithm) !== undefined) return
   throw new S3Error('InvalidRequest', {

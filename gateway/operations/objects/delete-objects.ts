@@ -60,8 +60,9 @@ async function remove(
   } catch (error) {
     const failure = error instanceof S3Error ? error : clusterFailure(error)
     if (failure === undefined) throw error
-    if (failure.status >= 500)
+    if (failure.status >= 500) {
       context.log.warn('the cluster failed to delete an object', { key: item.Key, error })
+    }
     return { error: { ...named(item), Code: failure.code, Message: failure.message } }
   }
 }
