@@ -146,7 +146,7 @@ export const INDEX_VERIFY_SHARDS_MAX = 1_000_000
 /** Segment files open at once: enough that hot ones stay open, far below the usual limit of 1,024 descriptors. */
 export const SEGMENT_FILES_OPEN_MAX = 256
 
-/** Encoded owner of a shard: a key of 1,024 bytes, a bucket of 63, a version and the rest, with room to spare. */
+/** Encoded owner of a shard: a key of 1,024 bytes, an annotation's name of 512, a bucket of 63, a version and the rest. */
 export const SHARD_OWNER_BYTES_MAX = 2048
 
 /** Shards in one page of a list. */

@@ -5,6 +5,7 @@ import { RECORD_FORMAT } from '../core/limits.ts'
 import { assertKnownFormat } from '../core/records/format.ts'
 import { ClusterMapSchema } from '../proto/gen/ashlar/v1/cluster_pb.js'
 import {
+  AnnotationRecordSchema,
   BucketRecordSchema,
   BucketSettingSchema,
   ChecksumSchema,
@@ -27,6 +28,7 @@ export const objectKind = { what: 'the object record', schema: ObjectRecordSchem
 export const manifestKind = { what: 'the manifest page', schema: ManifestPageSchema }
 export const uploadKind = { what: 'the upload record', schema: UploadRecordSchema }
 export const partKind = { what: 'the part record', schema: PartRecordSchema }
+export const annotationKind = { what: 'the annotation record', schema: AnnotationRecordSchema }
 export const outboxKind = { what: 'the outbox record', schema: OutboxRecordSchema }
 export const clusterMapKind = { what: 'the cluster map', schema: ClusterMapSchema }
 

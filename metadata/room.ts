@@ -12,6 +12,7 @@ const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
   'createUpload',
   'commitPart',
   'completeUpload',
+  'putAnnotation',
 ] as const)
 
 /**

@@ -8,6 +8,7 @@ import type { Random } from '../runtime/ports/random.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { BatchTooLargeError } from './engine/engine.ts'
 import { invalidRequest } from './failure.ts'
+import { deleteAnnotation, getAnnotation, listAnnotations, putAnnotation } from './partition/annotations.ts'
 import { createBucket, deleteBucket, getBucket, listBuckets } from './partition/buckets.ts'
 import { completeUpload } from './partition/complete.ts'
 import { commitObject, deleteObject, getManifest, getObject, listObjects } from './partition/objects.ts'
@@ -123,6 +124,14 @@ export class MetadataService {
         return { case: 'abortUpload', value: await abortUpload(partition, purger, operation.value) }
       case 'listUploads':
         return { case: 'listUploads', value: await listUploads(partition, operation.value) }
+      case 'putAnnotation':
+        return { case: 'putAnnotation', value: await putAnnotation(partition, operation.value) }
+      case 'getAnnotation':
+        return { case: 'getAnnotation', value: await getAnnotation(partition, operation.value) }
+      case 'listAnnotations':
+        return { case: 'listAnnotations', value: await listAnnotations(partition, operation.value) }
+      case 'deleteAnnotation':
+        return { case: 'deleteAnnotation', value: await deleteAnnotation(partition, operation.value) }
       case 'getCluster':
         return { case: 'getCluster', value: cluster.getCluster(operation.value) }
       case 'heartbeat':

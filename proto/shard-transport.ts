@@ -23,6 +23,8 @@ export interface ShardOwner {
   readonly version: string
   /** Part number of a multipart upload; 0 for a single PUT. */
   readonly part: number
+  /** Name of the annotation that the blob is; absent for an object's own bytes. */
+  readonly annotation?: string
   /** Name of the code the blob is cut by, such as `rs-4-2`. */
   readonly code: string
   /** Bytes of the whole blob. */

@@ -1,6 +1,11 @@
 import type { ChecksumAlgorithm } from '../core/checksum/algorithms.ts'
 import type { MetadataApi, MetadataRequestInit } from '../proto/metadata-api.ts'
-import type { Checksum, ObjectRecord, PartRecord } from '../proto/gen/ashlar/v1/records_pb.js'
+import type {
+  AnnotationRecord,
+  Checksum,
+  ObjectRecord,
+  PartRecord,
+} from '../proto/gen/ashlar/v1/records_pb.js'
 
 /** What the gateway and the workers see of the cluster: bytes through the store, records through metadata. */
 export interface Store {
@@ -20,12 +25,22 @@ export interface Store {
   /** The same for one part of a multipart upload. */
   putPart(request: PutPart, signal?: AbortSignal): Promise<PartRecord>
 
+  /** The same for an annotation of a version of an object. */
+  putAnnotation(request: PutAnnotation, signal?: AbortSignal): Promise<PutAnnotationResult>
+
   /**
    * The bytes `[start, end)` of an object, in pieces that are the caller's to keep. Reconstructs what
    * is missing, corrupt or slow.
    * @throws {StoreError} `unreadable` if too few shards can be had
    */
   readObject(record: ObjectRecord, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
+
+  /** The same for all of an annotation of that object. */
+  readAnnotation(
+    object: ObjectRecord,
+    annotation: AnnotationRecord,
+    signal?: AbortSignal,
+  ): AsyncIterable<Uint8Array>
 }
 
 /** Half open: `start` inclusive, `end` exclusive; 0 ≤ start ≤ end ≤ size. */
@@ -84,6 +99,22 @@ export interface PutPart {
   readonly partNumber: number
   readonly storageClass: string
   readonly content: Content
+}
+
+export interface PutAnnotation {
+  /** The version that it is to belong to. */
+  readonly object: Pick<ObjectRecord, 'bucket' | 'key' | 'version' | 'order' | 'versioned'>
+  readonly name: string
+  /** ETag that the object must have, without quotes, or `*`; absent: any. */
+  readonly ifMatch?: string
+  /** Not empty. */
+  readonly content: Content
+}
+
+export interface PutAnnotationResult {
+  readonly annotation: AnnotationRecord
+  /** As it is with the annotation. */
+  readonly object: ObjectRecord
 }
 
 export type StoreErrorCode =

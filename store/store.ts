@@ -15,8 +15,8 @@ import { Suspicion } from './cluster/suspicion.ts'
 import { Background, type Environment } from './environment.ts'
 import { StripeMemory } from './memory/stripe-memory.ts'
 import { HedgePolicy } from './read/hedge-policy.ts'
-import { readObject } from './read/read-object.ts'
-import { putObject, putPart } from './write/put.ts'
+import { readAnnotation, readObject } from './read/read-object.ts'
+import { putAnnotation, putObject, putPart } from './write/put.ts'
 
 export interface StoreOptions {
   readonly metadata: MetadataApi
@@ -103,7 +103,9 @@ export function createStore(options: StoreOptions): ClosableStore {
     metadata,
     putObject: (request, signal) => putObject(environment, request, signal),
     putPart: (request, signal) => putPart(environment, request, signal),
+    putAnnotation: (request, signal) => putAnnotation(environment, request, signal),
     readObject: (record, range, signal) => readObject(environment, record, range, signal),
+    readAnnotation: (object, annotation, signal) => readAnnotation(environment, object, annotation, signal),
     cluster: () => viewOf(environment),
     async close() {
       await environment.background.idle()

@@ -1,8 +1,13 @@
 import { create } from '@bufbuild/protobuf'
+import type { KeyRange } from '../../core/keyspace/bytes.ts'
 import {
+  annotationPurgeKey,
+  annotationPurgeSpace,
+  annotationRange,
   bucketPurgeKey,
   bucketPurgeSpace,
   partRange,
+  readAnnotationPurgeKey,
   readBucketPurgeKey,
   readUploadKey,
   type UploadPlace,
@@ -11,15 +16,20 @@ import {
   uploadRange,
 } from '../../core/keyspace/keys.ts'
 import { PURGE_RECORDS_PER_BATCH } from '../../core/limits.ts'
-import { GarbageTaskSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import {
+  type BlobRecord,
+  GarbageTaskSchema,
+  type ObjectRecord,
+} from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { EngineEntry } from '../engine/engine.ts'
-import { decodeRecord, partKind } from '../records.ts'
+import { annotationKind, decodeRecord, partKind } from '../records.ts'
 import type { OutboxTask } from './outbox.ts'
 import type { Partition } from './partition.ts'
 
 /**
- * What remains to be removed after an upload has ended, in batches of bounded size. The upload itself is gone in the
- * batch that ended it, which also wrote a marker; parts are reached only through their upload, so nobody sees them.
+ * What remains to be removed after an upload has ended, or a version with annotations is gone, in batches of bounded
+ * size. The upload or version itself is gone in the batch that ended it, which also wrote a marker; parts and
+ * annotations are reached only through it, so nobody sees them.
  */
 const PARTS = {
   /** The upload was completed: its parts are in the manifest, or in garbage tasks already. */
@@ -31,6 +41,12 @@ const PARTS = {
 /** The marker that has an ended upload's parts removed. */
 export function purgeMarker(place: UploadPlace, parts: keyof typeof PARTS): EngineEntry {
   return { key: uploadPurgeKey(place), value: Uint8Array.of(PARTS[parts]) }
+}
+
+/** The marker that makes garbage of the annotations of a version that is removed; none if it has none. */
+export function annotationsMarker(removed: ObjectRecord | undefined): EngineEntry[] {
+  if (removed === undefined || removed.annotationCount === 0) return []
+  return [{ key: annotationPurgeKey(removed), value: new Uint8Array() }]
 }
 
 /**
@@ -60,6 +76,9 @@ export class Purger {
 
   constructor(partition: Partition) {
     this.#partition = partition
+    partition.onPurgeMarkers(() => {
+      this.wake()
+    })
   }
 
   /** Called after a marker became durable. */
@@ -83,11 +102,16 @@ export class Purger {
     try {
       while (this.#again && !this.#closed) {
         this.#again = false
-        while ((await this.#purgeBuckets()) || (await this.#purgeUploads())) if (this.#closed) return
+        for (;;) {
+          const more =
+            (await this.#purgeBuckets()) || (await this.#purgeUploads()) || (await this.#purgeAnnotations())
+          if (this.#closed) return
+          if (!more) break
+        }
       }
     } catch (error) {
       // The markers are still there: the next owner, or the next wake, goes on.
-      this.#partition.log.error('removing the parts of ended uploads failed', { error })
+      this.#partition.log.error('removing what ended uploads and removed versions left failed', { error })
     } finally {
       this.#work = undefined
     }
@@ -107,25 +131,51 @@ export class Purger {
     const markers = await this.#partition.scan({ ...uploadPurgeSpace(), limit: PURGE_RECORDS_PER_BATCH })
     for (const { key, value } of markers) {
       const place = readUploadKey(key)
-      while (!this.#closed && (await this.#purgeSomeParts(place, value[0] === PARTS.discard)));
+      const discard = value[0] === PARTS.discard
+      await this.#purge(key, place, partRange(place), (part) =>
+        discard ? decodeRecord(partKind, part).blob : undefined,
+      )
       if (this.#closed) return true
-      this.#partition.enqueue({ deletes: [key] })
-      await this.#partition.settled()
     }
     return markers.length > 0
   }
 
-  async #purgeSomeParts(place: UploadPlace, discard: boolean): Promise<boolean> {
-    const entries = await this.#partition.scan({ ...partRange(place), limit: PURGE_RECORDS_PER_BATCH })
-    if (entries.length === 0) return false
-    const blobs = entries.flatMap(({ value }) => decodeRecord(partKind, value).blob ?? [])
-    const { bucket, key } = place
-    const garbage: OutboxTask[] =
-      discard && blobs.length > 0
-        ? [{ case: 'garbage', value: create(GarbageTaskSchema, { bucket, key, blobs }) }]
-        : []
-    this.#partition.enqueue({ deletes: entries.map((entry) => entry.key), tasks: garbage })
-    await this.#partition.settled()
-    return true
+  async #purgeAnnotations(): Promise<boolean> {
+    const markers = await this.#partition.scan({ ...annotationPurgeSpace(), limit: PURGE_RECORDS_PER_BATCH })
+    for (const { key } of markers) {
+      const place = readAnnotationPurgeKey(key)
+      await this.#purge(
+        key,
+        place,
+        annotationRange(place, ''),
+        (annotation) => decodeRecord(annotationKind, annotation).blob,
+      )
+      if (this.#closed) return true
+    }
+    return markers.length > 0
+  }
+
+  /** Removes the records of a range, their blobs being garbage, and the marker after the last of them. */
+  async #purge(
+    marker: Uint8Array,
+    { bucket, key }: { readonly bucket: string; readonly key: string },
+    range: KeyRange,
+    garbageOf: (record: Uint8Array) => BlobRecord | undefined,
+  ): Promise<void> {
+    while (!this.#closed) {
+      const entries = await this.#partition.scan({ ...range, limit: PURGE_RECORDS_PER_BATCH })
+      if (entries.length === 0) {
+        this.#partition.enqueue({ deletes: [marker] })
+        await this.#partition.settled()
+        return
+      }
+      const blobs = entries.flatMap(({ value }) => garbageOf(value) ?? [])
+      const tasks: OutboxTask[] =
+        blobs.length === 0
+          ? []
+          : [{ case: 'garbage', value: create(GarbageTaskSchema, { bucket, key, blobs }) }]
+      this.#partition.enqueue({ deletes: entries.map((entry) => entry.key), tasks })
+      await this.#partition.settled()
+    }
   }
 }

@@ -5,6 +5,9 @@ import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { StoreError, type ByteRange } from '../api.ts'
 import { blobOf, type Blob } from './blob-location.ts'
 
+/** What is read: an object, or what else is a blob and belongs to one. */
+export type StoredContent = Pick<ObjectRecord, 'bucket' | 'key' | 'version' | 'size' | 'blob' | 'manifest'>
+
 /** Bytes `[start, end)` of a blob, not empty. */
 export interface BlobRange {
   readonly blob: Blob
@@ -21,7 +24,7 @@ export interface BlobRange {
  */
 export async function* blobRanges(
   metadata: MetadataApi,
-  record: ObjectRecord,
+  record: StoredContent,
   { start, end }: ByteRange,
 ): AsyncGenerator<BlobRange, void, undefined> {
   const size = Number(record.size)
@@ -46,7 +49,7 @@ export async function* blobRanges(
 }
 
 function* partRanges(
-  record: ObjectRecord,
+  record: StoredContent,
   parts: readonly PartRecord[],
   pageStart: number,
   pageEnd: number,
@@ -68,7 +71,7 @@ function* partRanges(
   if (offset !== pageEnd) throw contradiction(record, `a page ends at ${offset}, not at ${pageEnd}`)
 }
 
-async function fetchPage(metadata: MetadataApi, record: ObjectRecord, page: number): Promise<ManifestPage> {
+async function fetchPage(metadata: MetadataApi, record: StoredContent, page: number): Promise<ManifestPage> {
   const { bucket, key, version } = record
   const reply = await metadata.call('getManifest', { bucket, key, version, firstPage: page, pageCount: 1 })
   const [found] = reply.pages
@@ -76,6 +79,6 @@ async function fetchPage(metadata: MetadataApi, record: ObjectRecord, page: numb
   return found
 }
 
-function contradiction({ bucket, key, version }: ObjectRecord, what: string): StoreError {
+function contradiction({ bucket, key, version }: StoredContent, what: string): StoreError {
   return new StoreError('unreadable', `object ${bucket}/${key} version ${version}: ${what}`)
 }

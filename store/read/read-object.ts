@@ -10,13 +10,13 @@
 
 import { locateRange, stripeDataBytes, type ShardRange } from '../../core/erasure/layout.ts'
 import { READ_STRIPES_MAX } from '../../core/limits.ts'
-import type { ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import type { AnnotationRecord, ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { StoreError, type ByteRange } from '../api.ts'
 import type { Environment } from '../environment.ts'
 import type { MemoryLease, StripeMemory } from '../memory/stripe-memory.ts'
 import { Scope } from '../scope.ts'
 import type { Blob } from './blob-location.ts'
-import { blobRanges } from './blob-ranges.ts'
+import { blobRanges, type StoredContent } from './blob-ranges.ts'
 import { StripeRead } from './stripe-read.ts'
 
 /** Made once: an error with its stack costs more than reading a small object from memory. */
@@ -24,7 +24,7 @@ const OVER = new Error('the read is over')
 
 export async function* readObject(
   environment: Environment,
-  record: ObjectRecord,
+  record: StoredContent,
   range: ByteRange,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -55,6 +55,17 @@ export async function* readObject(
     scope.end()
     buffers.end()
   }
+}
+
+/** All of an annotation of that object. */
+export function readAnnotation(
+  environment: Environment,
+  { bucket, key, version }: ObjectRecord,
+  { size, blob }: AnnotationRecord,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const content = { bucket, key, version, size, ...(blob === undefined ? {} : { blob }) }
+  return readObject(environment, content, { start: 0, end: Number(size) }, signal)
 }
 
 /** One read's share of the buffers of all. */
@@ -103,7 +114,7 @@ interface StripeRuns {
 /** The range, stripe by stripe. */
 async function* stripeRuns(
   { metadata }: Environment,
-  record: ObjectRecord,
+  record: StoredContent,
   range: ByteRange,
 ): AsyncGenerator<StripeRuns, void, undefined> {
   for await (const { blob, start, end } of blobRanges(metadata, record, range)) {

@@ -1,12 +1,22 @@
-/** The two writes: an object, and a part of a multipart upload. */
+/** The three writes: an object, a part of a multipart upload, and an annotation of an object. */
 
-import { RECORD_FORMAT } from '../../core/limits.ts'
+import { ANNOTATIONS_PER_VERSION_MAX, RECORD_FORMAT } from '../../core/limits.ts'
 import { groupOf } from '../../core/placement/group.ts'
+import { versionIdOf } from '../../core/records/version-id.ts'
 import type { ObjectRecord, PartRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { newIdentifier } from '../../runtime/random/identifier.ts'
+import type { MetadataReply } from '../../proto/metadata-api.ts'
 import type { ShardOwner } from '../../proto/shard-transport.ts'
 import { createChecksum } from '../../runtime/crypto/checksum.ts'
-import { StoreError, type AcceptedContent, type Content, type PutObject, type PutPart } from '../api.ts'
+import {
+  StoreError,
+  type AcceptedContent,
+  type Content,
+  type PutAnnotation,
+  type PutAnnotationResult,
+  type PutObject,
+  type PutPart,
+} from '../api.ts'
 import type { Environment } from '../environment.ts'
 import { Scope } from '../scope.ts'
 import { BlobWrite } from './blob-write.ts'
@@ -36,7 +46,7 @@ interface Written {
   readonly blob?: BlobInit
 }
 
-type Ownership = Pick<ShardOwner, 'bucket' | 'key' | 'version' | 'part'>
+type Ownership = Pick<ShardOwner, 'bucket' | 'key' | 'version' | 'part' | 'annotation'>
 
 export async function putObject(
   environment: Environment,
@@ -115,6 +125,61 @@ export async function putPart(
       return part.blob?.id === blob.id ? part : undefined
     },
   }))
+}
+
+/** What belongs to S3's storage classes is the object: an annotation of any lies in the pools of the standard one. */
+const ANNOTATION_STORAGE_CLASS = 'STANDARD'
+
+export async function putAnnotation(
+  environment: Environment,
+  { object, name, ifMatch, content }: PutAnnotation,
+  signal?: AbortSignal,
+): Promise<PutAnnotationResult> {
+  const { metadata } = environment
+  const { bucket, key, version } = object
+  const versionId = versionIdOf(object)
+  const ownership = { bucket, key, version, part: 0, annotation: name }
+  return write(
+    environment,
+    content,
+    ANNOTATION_STORAGE_CLASS,
+    ownership,
+    signal,
+    ({ size, accepted, blob }) => ({
+      send: async () => {
+        const annotation = {
+          format: RECORD_FORMAT,
+          name,
+          size: BigInt(size),
+          etag: accepted.etag,
+          checksums: [...accepted.checksums],
+          ...(blob === undefined ? {} : { blob: copy(blob) }),
+        }
+        const reply = await metadata.call('putAnnotation', {
+          bucket,
+          key,
+          versionId,
+          version,
+          annotation,
+          ...(ifMatch === undefined ? {} : { ifMatch }),
+          limitPerObject: ANNOTATIONS_PER_VERSION_MAX,
+          repairs: repairs(ownership, blob),
+        })
+        return annotated(reply)
+      },
+      find: async (inquiry) => {
+        const reply = await metadata.call('getAnnotation', { bucket, key, versionId, name }, inquiry)
+        return reply.annotation?.blob?.id === blob?.id ? annotated(reply) : undefined
+      },
+    }),
+  )
+}
+
+function annotated({
+  annotation,
+  object,
+}: MetadataReply<'putAnnotation' | 'getAnnotation'>): PutAnnotationResult {
+  return { annotation: present(annotation), object: present(object) }
 }
 
 /** Shards first, then the record: only the commit makes anything visible. */

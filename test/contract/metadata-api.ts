@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
+import { annotationCases } from './metadata-api-annotations.ts'
 import { bucketCases } from './metadata-api-buckets.ts'
 import { clusterCases } from './metadata-api-cluster.ts'
 import { listingCases } from './metadata-api-listing.ts'
@@ -19,6 +20,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
     for (const [what, run] of [
       ...bucketCases,
       ...settingCases,
+      ...annotationCases,
       ...objectCases,
       ...listingCases,
       ...uploadCases,

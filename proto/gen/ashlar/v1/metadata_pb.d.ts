@@ -1849,6 +1849,13 @@ export declare type PutAnnotationRequest = Message<"ashlar.v1.PutAnnotationReque
    * @generated from field: repeated ashlar.v1.RepairTask repairs = 7;
    */
   repairs: RepairTask[];
+
+  /**
+   * 32 hex digits, which the shards carry: if the object is another by now, it is a conflict
+   *
+   * @generated from field: string version = 8;
+   */
+  version: string;
 };
 
 /**
