@@ -25,7 +25,7 @@ export interface BucketCors {
   readonly rules: readonly CorsPolicyRule[] | undefined
 }
 
-/** Where configurations come from. */
+/** Where configurations come from. Rejects with an S3Error when the cluster cannot say. */
 export type CorsLookup = (bucket: string, signal: AbortSignal) => Promise<BucketCors>
 
 /** Lower-case name → value. */
