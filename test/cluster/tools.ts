@@ -41,10 +41,13 @@ export function awsEnvironment(cluster: Cluster, gateway = 0): Record<string, st
   }
 }
 
-/** Why a test that needs a program is skipped; false when the program is there. */
-export async function missing(program: string): Promise<string | false> {
+/**
+ * Why a test that needs a program is skipped; false when the program is there.
+ * @param version how it is asked for its version
+ */
+export async function missing(program: string, version = '--version'): Promise<string | false> {
   try {
-    await run(program, ['--version'])
+    await run(program, [version])
     return false
   } catch {
     return `${program} is not installed`

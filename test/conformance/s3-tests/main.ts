@@ -53,8 +53,7 @@ async function runSuite({ suite, python, report, pytest }: Wanted): Promise<Map<
     await writeFile(accountsPath, accountsFile(accounts), { mode: 0o600 })
     const cluster = await startCluster(run, {
       // The suite's tests of access control lists take them to be in force, as they were at AWS before 2023.
-      args: ['--accounts', accountsPath],
-      environment: { ASHLAR_DEFAULT_OBJECT_OWNERSHIP: 'ObjectWriter' },
+      args: ['--accounts', accountsPath, '--default-object-ownership', 'ObjectWriter'],
     })
     const config = join(folder, 's3tests.conf')
     const port = Number(new URL(cluster.endpoints[0] ?? '').port)
@@ -111,6 +110,9 @@ async function main(args: readonly string[]): Promise<number> {
   await writeFile(LIST, `${JSON.stringify(updated(expectations, differences), undefined, 2)}\n`)
   return differences.some(({ kind }) => kind === 'broken' || kind === 'unclassified') ? 1 : 0
 }
+
+// What was started ends with this process, but a signal alone would not let it say so.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   const usage =

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { access, cp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { killAtExit } from '../../cluster/processes.ts'
 import { adapt } from './adaptations.ts'
 
 /** The checkout of ceph/s3-tests and the Python that runs it. Neither is part of the project. */
@@ -124,6 +125,7 @@ function run(
     env: { PATH, HOME, ...environment },
     stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'ignore' : 'inherit'],
   })
+  if (child.pid !== undefined) killAtExit(child.pid)
   let output = ''
   child.stdout?.on('data', (bytes: Buffer) => {
     output += bytes.toString()
