@@ -52,12 +52,16 @@ export const xmlEnumerationPlaces: readonly string[] = [...inXml.keys()]
 export interface HttpEnumeration {
   readonly allowed: ReadonlySet<string>
   readonly refuse: (value: string) => S3Error
+  /** Whether the letter case means nothing; the values of the list are upper case then. */
+  readonly anyCase?: boolean
 }
 
 const argument = (name: string, message?: string) => (value: string) => invalidArgument(name, value, message)
 
+/** S3 reads the names of checksum algorithms and types in any letter case (Versity's integration suite). */
 const checksumAlgorithms = {
   allowed: valuesOf(s3.ChecksumAlgorithm),
+  anyCase: true,
   refuse: () =>
     new S3Error('InvalidRequest', {
       message: `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${Object.values(s3.ChecksumAlgorithm).join(', ')}]`,
@@ -107,6 +111,7 @@ const inHttp: ReadonlyMap<string, HttpEnumeration> = new Map<string, HttpEnumera
     'x-amz-checksum-type',
     {
       allowed: valuesOf(s3.ChecksumType),
+      anyCase: true,
       refuse: () =>
         new S3Error('InvalidRequest', { message: 'Value for x-amz-checksum-type header is invalid.' }),
     },

@@ -158,20 +158,33 @@ function assign(input: InputFields, name: string, value: unknown): void {
   if (value !== undefined) input[name] = value
 }
 
-/** S3's own messages for numbers that are none. */
-const integerMessages: ReadonlyMap<string, string> = new Map([
-  ['partNumber', 'Part number must be an integer between 1 and 10000, inclusive'],
+/** S3's own refusals of numbers that are none. */
+const integerRefusals: ReadonlyMap<string, (text: string) => S3Error> = new Map([
+  [
+    'partNumber',
+    (text: string) =>
+      invalidArgument('partNumber', text, 'Part number must be an integer between 1 and 10000, inclusive'),
+  ],
+  [
+    'x-amz-mp-object-size',
+    (text: string) =>
+      new S3Error('InvalidRequest', {
+        message: `Value for x-amz-mp-object-size header is invalid: '${text}'`,
+      }),
+  ],
 ])
 
 const INT32_MAX = 2 ** 31 - 1
 
 /** @param max largest magnitude that the type on the wire holds */
 function compileInteger(wireName: string, max: number): (text: string) => number {
-  const message =
-    integerMessages.get(wireName) ?? `Provided ${wireName} not an integer or within integer range`
+  const refuse =
+    integerRefusals.get(wireName) ??
+    ((text: string) =>
+      invalidArgument(wireName, text, `Provided ${wireName} not an integer or within integer range`))
   return (text) => {
     const value = parseInteger(text)
-    if (value === undefined || Math.abs(value) > max) throw invalidArgument(wireName, text, message)
+    if (value === undefined || Math.abs(value) > max) throw refuse(text)
     return value
   }
 }
@@ -185,10 +198,11 @@ function compileValue(
     case 'string': {
       const enumeration = httpEnumerationOf(wireName.toLowerCase())
       if (!enumeration) return (text) => text
-      const { allowed, refuse } = enumeration
+      const { allowed, refuse, anyCase = false } = enumeration
       return (text) => {
-        if (!allowed.has(text)) throw refuse(text)
-        return text
+        const value = anyCase ? text.toUpperCase() : text
+        if (!allowed.has(value)) throw refuse(text)
+        return value
       }
     }
     case 'integer':

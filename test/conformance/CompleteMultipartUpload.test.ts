@@ -209,6 +209,9 @@ test('x-amz-mp-object-size must be the size', async () => {
   assert.ok(wrong.body.replaceAll('&apos;', "'").includes(message), wrong.body)
   const negative = await finish(place, document, { 'x-amz-mp-object-size': '-1' })
   assert.match(negative.body, /header is less than zero/)
+  const none = await finish(place, document, { 'x-amz-mp-object-size': 'eight' })
+  assert.deepEqual([none.status, none.code], [400, 'InvalidRequest'])
+  assert.match(none.body, /Value for x-amz-mp-object-size header is invalid/)
   assert.equal((await finish(place, document, { 'x-amz-mp-object-size': '8' })).status, 200)
 })
 

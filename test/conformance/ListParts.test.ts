@@ -84,8 +84,15 @@ test('refusals', async () => {
   await assert.rejects(list({ Key: 'other' }), s3Error('NoSuchUpload', 404))
   await assert.rejects(list({ Bucket: 'no-such-bucket' }), s3Error('NoSuchBucket', 404))
   await assert.rejects(list({ MaxParts: -1 }), s3Error('InvalidArgument', 400))
-  for (const marker of ['-1', 'one', '2147483648']) {
-    await assert.rejects(list({ PartNumberMarker: marker }), s3Error('InvalidArgument', 400))
+  const notNegative = 'Argument part-number-marker must be an integer between 0 and 2147483647'
+  const notInteger = 'Provided part-number-marker not an integer or within integer range'
+  for (const [marker, message] of [
+    ['-1', notNegative],
+    ['one', notInteger],
+    ['2147483648', notInteger],
+    ['2736457823532448723', notInteger],
+  ]) {
+    await assert.rejects(list({ PartNumberMarker: marker }), s3Error('InvalidArgument', 400, message))
   }
   const target = `/${Bucket}/refused?uploadId=${place.UploadId}&max-parts=many`
   assert.equal((await raw({ target })).code, 'InvalidArgument')

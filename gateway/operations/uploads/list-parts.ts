@@ -55,11 +55,16 @@ function partOf({ partNumber, etag, size, lastModifiedMs, checksums }: PartRecor
   }
 }
 
+const INT32_MAX = 2 ** 31 - 1
+
 /** The part number after which the page begins; past the last possible one the page is empty. */
 function readMarker(marker: string | undefined): number {
   if (marker === undefined || marker === '') return 0
-  const after = /^\d{1,10}$/.test(marker) ? Number(marker) : Number.NaN
-  if (after <= 2_147_483_647) return Math.min(after, PART_NUMBER_MAX)
-  const message = 'Argument part-number-marker must be an integer between 0 and 2147483647'
+  const after = /^-?\d{1,10}$/.test(marker) ? Number(marker) : Number.NaN
+  if (after >= 0 && after <= INT32_MAX) return Math.min(after, PART_NUMBER_MAX)
+  const message =
+    after < 0 && after >= -INT32_MAX
+      ? `Argument part-number-marker must be an integer between 0 and ${INT32_MAX}`
+      : 'Provided part-number-marker not an integer or within integer range'
   throw invalidArgument('part-number-marker', marker, message)
 }
