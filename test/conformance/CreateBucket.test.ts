@@ -1,23 +1,43 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { CreateBucketCommand, GetBucketLocationCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  GetBucketLocationCommand,
+  GetBucketOwnershipControlsCommand,
+  GetBucketTaggingCommand,
+  HeadBucketCommand,
+  type Tag,
+} from '@aws-sdk/client-s3'
 import { s3Error, startConformance } from './harness.ts'
 
 const classic = await startConformance()
 const ireland = await startConformance('eu-west-1')
+const limited = await startConformance('us-east-1', { bucketDefaults: { limitPerOwner: 2 } })
 
 const document = (content: string): string =>
   `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</CreateBucketConfiguration>`
 
 test('a bucket is there once it was made, and says where', async () => {
   const { client } = classic
-  const { Location } = await client.send(new CreateBucketCommand({ Bucket: 'made' }))
-  assert.equal(Location, '/made')
+  const { Location, BucketArn } = await client.send(new CreateBucketCommand({ Bucket: 'made' }))
+  assert.deepEqual([Location, BucketArn], ['/made', 'arn:aws:s3:::made'])
   await client.send(new HeadBucketCommand({ Bucket: 'made' }))
 })
 
 test('names that break the rules are InvalidBucketName', async () => {
-  const names = ['ab', 'UPPER', 'a..b', '-a-b', 'a-b-', '192.168.5.4', 'xn--abc', 'abc-s3alias', 'a_b_c']
+  const names = [
+    'ab',
+    'UPPER',
+    'a..b',
+    '-a-b',
+    'a-b-',
+    '192.168.5.4',
+    'xn--abc',
+    'abc-s3alias',
+    'abc-an',
+    'a_b_c',
+  ]
   for (const name of [...names, 'a'.repeat(64)]) {
     const { status, code, body } = await classic.raw({ method: 'PUT', target: `/${name}` })
     assert.deepEqual([status, code], [400, 'InvalidBucketName'], name)
@@ -65,7 +85,8 @@ describe('location constraints', () => {
     ['none outside us-east-1', ireland, undefined, 'IllegalLocationConstraintException'],
     ['another Region', ireland, 'eu-central-1', 'IllegalLocationConstraintException'],
     ['another Region in us-east-1', classic, 'eu-west-1', 'IllegalLocationConstraintException'],
-    ['one that does not exist', ireland, 'moon-east-1', 'InvalidLocationConstraint'],
+    ['one that does not exist', ireland, 'moon-east-1', 'IllegalLocationConstraintException'],
+    ['one that does not exist in us-east-1', classic, 'moon-east-1', 'InvalidLocationConstraint'],
     ['us-east-1, which is none', classic, 'us-east-1', 'InvalidLocationConstraint'],
   ] as const
   for (const [what, { raw }, constraint, wanted] of refused) {
@@ -80,10 +101,8 @@ describe('location constraints', () => {
 
 describe('what is not built is refused by name', () => {
   const unbuilt: readonly (readonly [string, string])[] = [
-    ['x-amz-acl', 'public-read'],
-    ['x-amz-grant-read', 'id=abc'],
     ['x-amz-bucket-object-lock-enabled', 'true'],
-    ['x-amz-object-ownership', 'ObjectWriter'],
+    ['x-amz-bucket-namespace', 'account-regional'],
   ]
   for (const [name, value] of unbuilt) {
     test(`${name}: ${value}`, async () => {
@@ -94,7 +113,7 @@ describe('what is not built is refused by name', () => {
   }
 
   for (const element of [
-    '<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>',
+    '<Bucket><Type>Directory</Type><DataRedundancy>SingleAvailabilityZone</DataRedundancy></Bucket>',
     '<Location><Name>use1-az4</Name><Type>AvailabilityZone</Type></Location>',
   ]) {
     test(element, async () => {
@@ -104,9 +123,78 @@ describe('what is not built is refused by name', () => {
   }
 
   test('what happens anyway may be asked for', async () => {
-    const headers = { 'x-amz-acl': 'private', 'x-amz-object-ownership': 'BucketOwnerEnforced' }
+    const headers = { 'x-amz-bucket-namespace': 'global', 'x-amz-bucket-object-lock-enabled': 'false' }
     assert.equal((await classic.raw({ method: 'PUT', target: '/as-ever', headers })).status, 200)
   })
+})
+
+describe('tags', () => {
+  const create = (Bucket: string, Tags: Tag[]) =>
+    classic.client.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { Tags } }))
+  const tagsOf = async (Bucket: string) =>
+    (await classic.client.send(new GetBucketTaggingCommand({ Bucket }))).TagSet
+
+  test('a bucket has them from its first moment', async () => {
+    await create('tagged', [{ Key: 'a', Value: 'b' }])
+    assert.deepEqual(await tagsOf('tagged'), [{ Key: 'a', Value: 'b' }])
+    await create('not-tagged', [])
+    await assert.rejects(tagsOf('not-tagged'), s3Error('NoSuchTagSet', 404))
+  })
+
+  test('with them, making a bucket again is an error in us-east-1 as well; without, it leaves them', async () => {
+    const tags = [{ Key: 'a', Value: 'b' }]
+    await create('tagged-twice', tags)
+    await assert.rejects(create('tagged-twice', tags), s3Error('BucketAlreadyOwnedByYou', 409))
+    await create('tagged-twice', [])
+    assert.deepEqual(await tagsOf('tagged-twice'), tags)
+  })
+
+  test('sets that no bucket may have make none', async () => {
+    const system =
+      'User-defined tag keys can\'t start with "aws:". This prefix is reserved for system tags. Remove "aws:" from your tag keys and try again.'
+    await assert.rejects(
+      create('badly-tagged', [{ Key: 'aws:a', Value: 'b' }]),
+      s3Error('InvalidTag', 400, system),
+    )
+    const many = Array.from({ length: 51 }, (_, i) => ({ Key: String(i), Value: '' }))
+    await assert.rejects(create('badly-tagged', many), s3Error('BadRequest', 400))
+    const head = new HeadBucketCommand({ Bucket: 'badly-tagged' })
+    await assert.rejects(classic.client.send(head), s3Error('NotFound', 404))
+  })
+})
+
+describe('object ownership', () => {
+  test('is that of the request', async () => {
+    for (const ObjectOwnership of ['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'] as const) {
+      const Bucket = `made-${ObjectOwnership.toLowerCase()}`
+      await classic.client.send(new CreateBucketCommand({ Bucket, ObjectOwnership }))
+      const answer = await classic.client.send(new GetBucketOwnershipControlsCommand({ Bucket }))
+      assert.deepEqual(answer.OwnershipControls?.Rules, [{ ObjectOwnership }])
+    }
+  })
+
+  test('other values are InvalidArgument', async () => {
+    for (const value of ['RandomValue', '']) {
+      const headers = { 'x-amz-object-ownership': value }
+      const answer = await classic.raw({ method: 'PUT', target: '/no-ownership', headers })
+      assert.deepEqual([answer.status, answer.code], [400, 'InvalidArgument'], value)
+      assert.match(
+        answer.body,
+        new RegExp(`<Message>Invalid x-amz-object-ownership header: ${value}</Message>`),
+      )
+      assert.match(answer.body, /<ArgumentName>x-amz-object-ownership<\/ArgumentName>/)
+    }
+  })
+})
+
+test('an account has as many buckets as its operator allows', async () => {
+  const { client } = limited
+  for (const Bucket of ['one', 'two']) await client.send(new CreateBucketCommand({ Bucket }))
+  const third = new CreateBucketCommand({ Bucket: 'three' })
+  const message = 'You have attempted to create more buckets than allowed'
+  await assert.rejects(client.send(third), s3Error('TooManyBuckets', 400, message))
+  await client.send(new DeleteBucketCommand({ Bucket: 'one' }))
+  await client.send(new CreateBucketCommand({ Bucket: 'three' }))
 })
 
 test('malformed documents are MalformedXML', async () => {

@@ -21,11 +21,11 @@ test("one's own buckets by name, with their owner and dates", async () => {
   assert.deepEqual(named(answer.Buckets), names)
   assert.match(answer.Owner?.ID ?? '', /^[0-9a-f]{64}$/)
   assert.equal(answer.ContinuationToken, undefined)
-  for (const { CreationDate, BucketRegion } of answer.Buckets ?? []) {
+  for (const { CreationDate, BucketRegion, BucketArn } of answer.Buckets ?? []) {
     const ms = CreationDate?.getTime() ?? 0
     assert.ok(ms >= startedMs - 1000 && ms <= Date.now())
-    // Only requests with a parameter get it.
-    assert.equal(BucketRegion, undefined)
+    // Only requests with a parameter get them.
+    assert.deepEqual([BucketRegion, BucketArn], [undefined, undefined])
   }
 })
 
@@ -37,6 +37,7 @@ test('pages by max-buckets and continuation-token', async () => {
   assert.deepEqual(named(exact.Buckets), names)
   assert.equal(exact.ContinuationToken, undefined)
   assert.equal(exact.Buckets?.[0]?.BucketRegion, 'us-east-1')
+  assert.equal(exact.Buckets?.[0]?.BucketArn, 'arn:aws:s3:::apple')
 })
 
 test('prefix, which is echoed', async () => {
