@@ -64,6 +64,14 @@ export interface ObjectLine {
 
 const OBJECT = ObjectRecordSchema.field
 
+/** What a listing of versions shows: of an object, or of a delete marker. */
+export interface VersionLine extends ObjectLine {
+  version: string
+  order: bigint
+  versioned: boolean
+  deleteMarker: boolean
+}
+
 /**
  * Reads only what a listing shows out of an object record: a few times cheaper than decoding it with its headers and
  * its blob, and most of the cost of a listing.
@@ -71,7 +79,31 @@ const OBJECT = ObjectRecordSchema.field
  */
 export function readObjectLine(bytes: Uint8Array): ObjectLine {
   const reader = new BinaryReader(bytes)
-  const line: ObjectLine = {
+  const line = emptyLine()
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag()
+    if (!readLineField(reader, field, line)) reader.skip(wire, field)
+  }
+  return line
+}
+
+/** The same with what makes a version of it. @throws {NewerFormatError} */
+export function readVersionLine(bytes: Uint8Array): VersionLine {
+  const reader = new BinaryReader(bytes)
+  const line: VersionLine = { ...emptyLine(), version: '', order: 0n, versioned: false, deleteMarker: false }
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag()
+    if (field === OBJECT.version.number) line.version = reader.string()
+    else if (field === OBJECT.order.number) line.order = BigInt(reader.uint64())
+    else if (field === OBJECT.versioned.number) line.versioned = reader.bool()
+    else if (field === OBJECT.deleteMarker.number) line.deleteMarker = reader.bool()
+    else if (!readLineField(reader, field, line)) reader.skip(wire, field)
+  }
+  return line
+}
+
+function emptyLine(): ObjectLine {
+  return {
     size: 0n,
     etag: '',
     lastModifiedMs: 0n,
@@ -80,22 +112,23 @@ export function readObjectLine(bytes: Uint8Array): ObjectLine {
     checksumAlgorithms: [],
     checksumType: '',
   }
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag()
-    if (field === OBJECT.format.number) {
-      assertKnownFormat(objectKind.what, reader.uint32(), RECORD_FORMAT)
-    } else if (field === OBJECT.size.number) line.size = BigInt(reader.uint64())
-    else if (field === OBJECT.etag.number) line.etag = reader.string()
-    else if (field === OBJECT.lastModifiedMs.number) line.lastModifiedMs = BigInt(reader.uint64())
-    else if (field === OBJECT.storageClass.number) line.storageClass = reader.string()
-    else if (field === OBJECT.owner.number) line.owner = reader.string()
-    else if (field === OBJECT.checksums.number) {
-      const checksum = fromBinary(ChecksumSchema, reader.bytes())
-      line.checksumAlgorithms.push(checksum.algorithm)
-      line.checksumType = checksum.type
-    } else reader.skip(wire, field)
-  }
-  return line
+}
+
+/** Whether it was a field of the line; otherwise nothing was read. */
+function readLineField(reader: BinaryReader, field: number, line: ObjectLine): boolean {
+  if (field === OBJECT.format.number) {
+    assertKnownFormat(objectKind.what, reader.uint32(), RECORD_FORMAT)
+  } else if (field === OBJECT.size.number) line.size = BigInt(reader.uint64())
+  else if (field === OBJECT.etag.number) line.etag = reader.string()
+  else if (field === OBJECT.lastModifiedMs.number) line.lastModifiedMs = BigInt(reader.uint64())
+  else if (field === OBJECT.storageClass.number) line.storageClass = reader.string()
+  else if (field === OBJECT.owner.number) line.owner = reader.string()
+  else if (field === OBJECT.checksums.number) {
+    const checksum = fromBinary(ChecksumSchema, reader.bytes())
+    line.checksumAlgorithms.push(checksum.algorithm)
+    line.checksumType = checksum.type
+  } else return false
+  return true
 }
 
 /** Which task an outbox record holds, without decoding it. */

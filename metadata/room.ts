@@ -9,6 +9,7 @@ const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
   'createBucket',
   'putBucketSetting',
   'commitObject',
+  'updateObject',
   'createUpload',
   'commitPart',
   'completeUpload',

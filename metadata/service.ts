@@ -11,7 +11,9 @@ import { invalidRequest } from './failure.ts'
 import { deleteAnnotation, getAnnotation, listAnnotations, putAnnotation } from './partition/annotations.ts'
 import { createBucket, deleteBucket, getBucket, listBuckets } from './partition/buckets.ts'
 import { completeUpload } from './partition/complete.ts'
-import { commitObject, deleteObject, getManifest, getObject, listObjects } from './partition/objects.ts'
+import { deleteObject } from './partition/delete-object.ts'
+import { listVersions } from './partition/list-versions.ts'
+import { commitObject, getManifest, getObject, listObjects } from './partition/objects.ts'
 import { acknowledgeOutbox, readOutbox } from './partition/outbox-requests.ts'
 import type { Partition } from './partition/partition.ts'
 import type { Purger } from './partition/purge.ts'
@@ -21,6 +23,7 @@ import {
   putBucketSetting,
   updateBucket,
 } from './partition/settings.ts'
+import { updateObject } from './partition/update-object.ts'
 import type { Room } from './room.ts'
 import {
   abortUpload,
@@ -108,6 +111,10 @@ export class MetadataService {
         return { case: 'deleteObject', value: await deleteObject(partition, operation.value) }
       case 'listObjects':
         return { case: 'listObjects', value: await listObjects(partition, operation.value) }
+      case 'listVersions':
+        return { case: 'listVersions', value: await listVersions(partition, operation.value) }
+      case 'updateObject':
+        return { case: 'updateObject', value: await updateObject(partition, operation.value) }
       case 'getManifest':
         return { case: 'getManifest', value: await getManifest(partition, operation.value) }
       case 'createUpload':

@@ -2,28 +2,53 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { planCompletion } from './completion.ts'
-import { refusalOf } from './conditions.ts'
+import { type Conditions, type ConditionTarget, refusalOf } from './conditions.ts'
 import { assertKnownFormat, NewerFormatError } from './format.ts'
-
-const none = { ifMatch: [], ifNoneMatchAny: false }
 
 test('conditions: every row of the table', () => {
   const noSuchKey = { refused: 'no-such-key' }
+  const conflict = { refused: 'conflict', condition: 'If-Match' }
   const failed = (condition: string) => ({ refused: 'precondition-failed', condition })
-  const rows = [
-    [none, undefined, undefined],
-    [none, 'e', undefined],
-    [{ ifMatch: ['e'], ifNoneMatchAny: false }, 'e', undefined],
-    [{ ifMatch: ['x', 'e'], ifNoneMatchAny: false }, 'e', undefined],
-    [{ ifMatch: ['*'], ifNoneMatchAny: false }, 'e', undefined],
-    [{ ifMatch: ['x'], ifNoneMatchAny: false }, 'e', failed('If-Match')],
-    [{ ifMatch: ['x'], ifNoneMatchAny: false }, undefined, noSuchKey],
-    [{ ifMatch: ['*'], ifNoneMatchAny: false }, undefined, noSuchKey],
-    [{ ifMatch: [], ifNoneMatchAny: true }, undefined, undefined],
-    [{ ifMatch: [], ifNoneMatchAny: true }, 'e', failed('If-None-Match')],
-    [{ ifMatch: ['e'], ifNoneMatchAny: true }, 'e', failed('If-None-Match')],
-  ] as const
-  for (const [conditions, etag, wanted] of rows) assert.deepEqual(refusalOf(conditions, etag), wanted)
+  const object = { etag: 'e', size: 5n, lastModifiedMs: 1_999n, deleteMarker: false }
+  const marker = { etag: '', size: 0n, lastModifiedMs: 1_999n, deleteMarker: true }
+  const size = 'x-amz-if-match-size'
+  const time = 'x-amz-if-match-last-modified-time'
+  const rows: readonly [Partial<Conditions>, ConditionTarget | undefined, object | undefined][] = [
+    [{}, undefined, undefined],
+    [{}, object, undefined],
+    [{}, marker, undefined],
+    [{ ifMatch: ['e'] }, object, undefined],
+    [{ ifMatch: ['x', 'e'] }, object, undefined],
+    [{ ifMatch: ['*'] }, object, undefined],
+    [{ ifMatch: ['x'] }, object, failed('If-Match')],
+    [{ ifMatch: ['x'] }, undefined, noSuchKey],
+    [{ ifMatch: ['*'] }, undefined, noSuchKey],
+    [{ ifMatch: ['*'] }, marker, failed('If-Match')],
+    [{ ifMatch: [''] }, marker, failed('If-Match')],
+    [{ ifMatch: ['e'], observedVersion: '' }, undefined, noSuchKey],
+    [{ ifMatch: ['e'], observedVersion: 'null' }, undefined, conflict],
+    [{ ifMatch: ['*'], observedVersion: 'v' }, undefined, conflict],
+    [{ ifMatch: ['e'], observedVersion: 'v' }, object, undefined],
+    [{ ifMatch: ['x'], observedVersion: 'v' }, object, failed('If-Match')],
+    [{ observedVersion: 'v' }, undefined, undefined],
+    [{ ifNoneMatchAny: true }, undefined, undefined],
+    [{ ifNoneMatchAny: true }, object, failed('If-None-Match')],
+    [{ ifMatch: ['e'], ifNoneMatchAny: true }, object, failed('If-None-Match')],
+    [{ ifMatchSize: 5n }, object, undefined],
+    [{ ifMatchSize: 0n }, object, failed(size)],
+    [{ ifMatchSize: 9n }, undefined, undefined],
+    [{ ifMatchSize: 0n }, marker, failed(size)],
+    [{ ifMatchLastModifiedMs: 1_000n }, object, undefined],
+    [{ ifMatchLastModifiedMs: 2_000n }, object, failed(time)],
+    [{ ifMatchLastModifiedMs: 0n }, undefined, undefined],
+    [{ ifMatchLastModifiedMs: 1_000n }, marker, failed(time)],
+    [{ ifMatch: ['e'], ifMatchSize: 5n, ifMatchLastModifiedMs: 1_500n }, object, undefined],
+    [{ ifMatch: ['e'], ifMatchSize: 4n, ifMatchLastModifiedMs: 9_000n }, object, failed(size)],
+  ]
+  for (const [conditions, target, wanted] of rows) {
+    const all = { ifMatch: [], ifNoneMatchAny: false, ...conditions }
+    assert.deepEqual(refusalOf(all, target), wanted, JSON.stringify(Object.keys(conditions)))
+  }
 })
 
 test('a record of a newer format is refused by name and number', () => {

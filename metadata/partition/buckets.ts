@@ -8,6 +8,7 @@ import {
   ownedBucketRange,
   readOwnedBucketKey,
   uploadRange,
+  versionRange,
 } from '../../core/keyspace/keys.ts'
 import { ENGINE_SCAN_ENTRIES_MAX, LIST_ENTRIES_MAX } from '../../core/limits.ts'
 import {
@@ -103,7 +104,7 @@ export async function getBucket(partition: Partition, { name }: GetBucketRequest
 }
 
 /**
- * Only objects keep a bucket from being deleted; uploads in progress are aborted with it, as S3 does for general
+ * Only objects, in all their versions, and delete markers keep a bucket from being deleted; uploads in progress are aborted with it, as S3 does for general
  * purpose buckets (only directory buckets refuse).
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html
  * @throws {MetadataError} NO_SUCH_BUCKET, BUCKET_NOT_EMPTY
@@ -118,8 +119,8 @@ export async function deleteBucket(
     const bucket = await viewBucket(partition, name)
     // Nothing in the bucket is being decided now; what was decided must be there to be found.
     await partition.settled()
-    const [object] = await partition.scan({ ...objectRange(name, ''), limit: 1 })
-    if (object !== undefined) {
+    const contents = [objectRange(name, ''), versionRange(name, '')].map((range) => ({ ...range, limit: 1 }))
+    if ((await partition.scanTogether(contents)).some((found) => found.length > 0)) {
       throw new MetadataError(FailureCode.BUCKET_NOT_EMPTY, `the bucket ${name} is not empty`, {
         BucketName: name,
       })

@@ -7,7 +7,12 @@ import {
   type UploadPlace,
   uploadKey,
 } from '../../core/keyspace/keys.ts'
-import { LIST_ENTRIES_MAX, MANIFEST_PAGE_PARTS, PART_NUMBER_MAX } from '../../core/limits.ts'
+import {
+  ENGINE_SCAN_ENTRIES_MAX,
+  LIST_ENTRIES_MAX,
+  MANIFEST_PAGE_PARTS,
+  PART_NUMBER_MAX,
+} from '../../core/limits.ts'
 import { type CompletionRefusal, planCompletion } from '../../core/records/completion.ts'
 import {
   type CompleteUploadReply,
@@ -16,8 +21,10 @@ import {
   FailureCode,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import {
+  BucketVersioning,
   GarbageTaskSchema,
   ManifestPageSchema,
+  type ObjectRecord,
   ObjectRecordSchema,
   type PartRecord,
 } from '../../proto/gen/ashlar/v1/records_pb.js'
@@ -25,18 +32,20 @@ import { MetadataError } from '../../proto/metadata-api.ts'
 import { invalidRequest, noSuchUpload } from '../failure.ts'
 import { decodeRecord, encodeRecord, manifestKind, objectKind, partKind, uploadKind } from '../records.ts'
 import { viewBucket } from './buckets.ts'
-import { assertConditions, garbageOf, modifiedAt } from './objects.ts'
+import { newestVersions } from './find-version.ts'
+import { assertConditions, modifiedAt } from './objects.ts'
 import type { OutboxTask } from './outbox.ts'
 import type { Partition } from './partition.ts'
 import { purgeMarker, type Purger } from './purge.ts'
+import { removedVersion, succeed } from './versions.ts'
 
 /**
  * Makes an object of an upload's parts: its record, its manifest and the end of the upload in one batch. The version
  * of the object is the upload's id, which its shards carry already. So a repeat of the request, whose answer was lost,
- * finds the object it made and is answered the same, as S3 does.
+ * finds the object it made and is answered the same, as S3 does, also when a newer version stands before it meanwhile.
  *
- * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, INVALID_PART with the
- *   field PartNumber, ENTITY_TOO_SMALL with PartNumber, ETag, ProposedSize and MinSizeAllowed
+ * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, CONDITIONAL_CONFLICT,
+ *   INVALID_PART with the field PartNumber, ENTITY_TOO_SMALL with PartNumber, ETag, ProposedSize and MinSizeAllowed
  */
 export async function completeUpload(
   partition: Partition,
@@ -48,15 +57,14 @@ export async function completeUpload(
     throw invalidRequest(`an upload has at most ${PART_NUMBER_MAX} parts`)
   }
   const reply = await partition.onKey(bucket, key, async () => {
-    await viewBucket(partition, bucket)
+    const { versioning } = await viewBucket(partition, bucket)
     const at = objectKey(bucket, key)
     const current = await partition.view(objectKind, at)
     const upload = await partition.view(uploadKind, uploadKey(request))
     if (upload === undefined) {
-      if (current?.version === uploadId && current.etag === request.etag) {
-        return create(CompleteUploadReplySchema, { object: current })
-      }
-      throw noSuchUpload(uploadId)
+      const made = await findCompleted(partition, versioning, request, current)
+      if (made?.etag !== request.etag) throw noSuchUpload(uploadId)
+      return create(CompleteUploadReplySchema, { object: made })
     }
     // Parts that were decided before this must be there to be found.
     await partition.settled()
@@ -66,6 +74,13 @@ export async function completeUpload(
     })
     if (plan.refused !== undefined) throw failureOf(plan, request.partBytesMin)
     assertConditions(request.conditions, current, key)
+    const { order, versioned, puts, deletes, removed } = await succeed(
+      partition,
+      versioning,
+      request,
+      current,
+    )
+    const gone = await removedVersion(partition, removed)
     const object = create(ObjectRecordSchema, {
       bucket,
       key,
@@ -77,21 +92,44 @@ export async function completeUpload(
       storageClass: upload.storageClass,
       owner: upload.owner,
       manifest: { partCount: request.parts.length, pageOffsets: [...plan.pageOffsets] },
+      order,
+      versioned,
+      tags: upload.tags,
       ...(upload.headers === undefined ? {} : { headers: upload.headers }),
+      ...(upload.acl === undefined ? {} : { acl: upload.acl }),
     })
     const pages = plan.pages.map((parts, page) => ({
       key: manifestPageKey(bucket, key, uploadId, page),
       value: encodeRecord(manifestKind, create(ManifestPageSchema, { parts: [...parts] })),
     }))
     partition.enqueue({
-      puts: [{ key: at, value: encodeRecord(objectKind, object) }, ...pages, purgeMarker(request, 'drop')],
-      deletes: [uploadKey(request)],
-      tasks: [...(await garbageOf(partition, current)), ...garbageOfParts(request, plan.unused)],
+      puts: [
+        { key: at, value: encodeRecord(objectKind, object) },
+        ...puts,
+        ...gone.puts,
+        ...pages,
+        purgeMarker(request, 'drop'),
+      ],
+      deletes: [uploadKey(request), ...deletes],
+      tasks: [...gone.tasks, ...garbageOfParts(request, plan.unused)],
     })
     return create(CompleteUploadReplySchema, { object })
   })
   purger.wake()
   return reply
+}
+
+/** The object that an upload which is gone became. */
+async function findCompleted(
+  partition: Partition,
+  versioning: BucketVersioning,
+  { bucket, key, uploadId }: UploadPlace,
+  current: ObjectRecord | undefined,
+): Promise<ObjectRecord | undefined> {
+  if (current?.version === uploadId) return current
+  if (versioning === BucketVersioning.NEVER) return undefined
+  const others = await newestVersions(partition, bucket, key, ENGINE_SCAN_ENTRIES_MAX)
+  return others.find(({ object }) => object.version === uploadId)?.object
 }
 
 async function readParts(partition: Partition, place: UploadPlace): Promise<PartRecord[]> {

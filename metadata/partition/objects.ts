@@ -1,21 +1,14 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next, successor } from '../../core/keyspace/bytes.ts'
-import { manifestPageKey, objectKey, objectRange, readObjectKey } from '../../core/keyspace/keys.ts'
+import { objectKey, objectRange, readObjectKey } from '../../core/keyspace/keys.ts'
 import { commonPrefixOf } from '../../core/keyspace/listing.ts'
-import {
-  ERASURE_SHARDS_MAX,
-  LIST_ENTRIES_MAX,
-  OBJECT_KEY_BYTES_MAX,
-  PART_NUMBER_MAX,
-} from '../../core/limits.ts'
-import { refusalOf } from '../../core/records/conditions.ts'
+import { ERASURE_SHARDS_MAX, LIST_ENTRIES_MAX, OBJECT_KEY_BYTES_MAX } from '../../core/limits.ts'
+import { type ConditionTarget, refusalOf } from '../../core/records/conditions.ts'
+import { versionIdOf } from '../../core/records/version-id.ts'
 import {
   type CommitObjectReply,
   CommitObjectReplySchema,
   type CommitObjectRequest,
-  type DeleteObjectReply,
-  DeleteObjectReplySchema,
-  type DeleteObjectRequest,
   FailureCode,
   type GetManifestReply,
   GetManifestReplySchema,
@@ -29,20 +22,17 @@ import {
   ObjectSummarySchema,
   type WriteConditions,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
-import {
-  GarbageTaskSchema,
-  type ManifestPage,
-  type ObjectRecord,
-  ObjectRecordSchema,
-  type RepairTask,
-} from '../../proto/gen/ashlar/v1/records_pb.js'
+import { ObjectRecordSchema, type RepairTask } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
-import { invalidRequest, noSuchKey, required } from '../failure.ts'
-import { decodeRecord, encodeRecord, manifestKind, objectKind, readObjectLine } from '../records.ts'
+import { deletedKey, invalidRequest, noSuchKey, noSuchVersion, required } from '../failure.ts'
+import { encodeRecord, objectKind, readObjectLine } from '../records.ts'
 import { readBucket, viewBucket } from './buckets.ts'
+import { readAny } from './find-version.ts'
+import { readPages } from './garbage.ts'
 import { type Listed, listGrouped } from './grouped-listing.ts'
 import type { OutboxTask } from './outbox.ts'
 import type { Partition } from './partition.ts'
+import { removedVersion, succeed } from './versions.ts'
 
 const IDENTIFIER = /^[0-9a-f]{32}$/
 
@@ -58,23 +48,28 @@ export function assertKey(key: string): void {
   }
 }
 
-/** @throws {MetadataError} NO_SUCH_KEY, PRECONDITION_FAILED with the field Condition */
+/** @throws {MetadataError} NO_SUCH_KEY; PRECONDITION_FAILED and CONDITIONAL_CONFLICT with the field Condition */
 export function assertConditions(
   conditions: WriteConditions | undefined,
-  current: ObjectRecord | undefined,
+  target: ConditionTarget | undefined,
   key: string,
 ): void {
   if (conditions === undefined) return
-  const refusal = refusalOf(conditions, current?.etag)
+  const refusal = refusalOf(conditions, target)
   if (refusal === undefined) return
   if (refusal.refused === 'no-such-key') throw noSuchKey(key)
-  throw new MetadataError(
-    FailureCode.PRECONDITION_FAILED,
-    `the condition ${refusal.condition} does not hold`,
-    {
-      Condition: refusal.condition,
-    },
-  )
+  const fields = { Condition: refusal.condition }
+  throw refusal.refused === 'conflict'
+    ? new MetadataError(
+        FailureCode.CONDITIONAL_CONFLICT,
+        `the object was deleted after the write with ${refusal.condition} began`,
+        fields,
+      )
+    : new MetadataError(
+        FailureCode.PRECONDITION_FAILED,
+        `the condition ${refusal.condition} does not hold`,
+        fields,
+      )
 }
 
 /** One task for each repair that a write owes. @throws {MetadataError} INVALID_REQUEST */
@@ -83,31 +78,6 @@ export function repairTasks(repairs: readonly RepairTask[]): OutboxTask[] {
     throw invalidRequest('a write owes more repairs than it has shards')
   }
   return repairs.map((value) => ({ case: 'repair', value }))
-}
-
-/** What becomes garbage with an object that is replaced or deleted. The caller holds the key's lock. */
-export async function garbageOf(
-  partition: Partition,
-  object: ObjectRecord | undefined,
-): Promise<OutboxTask[]> {
-  if (object === undefined) return []
-  const { bucket, key, version, blob, manifest } = object
-  if (manifest === undefined) {
-    if (blob === undefined) return []
-    return [{ case: 'garbage', value: create(GarbageTaskSchema, { bucket, key, blobs: [blob] }) }]
-  }
-  // The pages may be in the very batch that is on its way.
-  await partition.settled()
-  const pages = await readPages(partition, object, 0, manifest.pageOffsets.length)
-  return pages.map(({ parts }, page) => ({
-    case: 'garbage',
-    value: create(GarbageTaskSchema, {
-      bucket,
-      key,
-      blobs: parts.flatMap((part) => part.blob ?? []),
-      manifestPage: { version, page },
-    }),
-  }))
 }
 
 /** Unix time for a record that replaces `previous`: never earlier, whatever the clock says. */
@@ -119,7 +89,11 @@ export function modifiedAt(
   return previous !== undefined && previous.lastModifiedMs > now ? previous.lastModifiedMs : now
 }
 
-/** @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_KEY, PRECONDITION_FAILED */
+/**
+ * Makes an object the current version of its key. The same commit again, since its answer was lost, changes nothing as
+ * long as the object is still current, or still the null version.
+ * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_KEY, PRECONDITION_FAILED, CONDITIONAL_CONFLICT
+ */
 export async function commitObject(
   partition: Partition,
   request: CommitObjectRequest,
@@ -131,51 +105,46 @@ export async function commitObject(
   if (given.manifest !== undefined) throw invalidRequest('only a completed upload makes a manifest')
   const repairs = repairTasks(request.repairs)
   return partition.onKey(bucket, key, async () => {
-    await viewBucket(partition, bucket)
+    const { versioning } = await viewBucket(partition, bucket)
     const at = objectKey(bucket, key)
     const current = await partition.view(objectKind, at)
-    // The same write again, since its answer was lost.
     if (current?.version === version) return create(CommitObjectReplySchema, { object: current })
+    const { order, versioned, puts, deletes, removed } = await succeed(partition, versioning, given, current)
+    if (removed?.version === version) return create(CommitObjectReplySchema, { object: removed })
     assertConditions(request.conditions, current, key)
-    const garbage = await garbageOf(partition, current)
+    const gone = await removedVersion(partition, removed)
     const { $typeName: _, ...fields } = given
-    const object = create(ObjectRecordSchema, { ...fields, lastModifiedMs: modifiedAt(partition, current) })
+    const object = create(ObjectRecordSchema, {
+      ...fields,
+      lastModifiedMs: modifiedAt(partition, current),
+      order,
+      versioned,
+      deleteMarker: false,
+      annotationCount: 0,
+    })
     partition.enqueue({
-      puts: [{ key: at, value: encodeRecord(objectKind, object) }],
-      tasks: [...garbage, ...repairs],
+      puts: [{ key: at, value: encodeRecord(objectKind, object) }, ...puts, ...gone.puts],
+      deletes,
+      tasks: [...gone.tasks, ...repairs],
     })
     return create(CommitObjectReplySchema, { object })
   })
 }
 
-/** @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_KEY */
-export async function getObject(
-  partition: Partition,
-  { bucket, key }: GetObjectRequest,
-): Promise<GetObjectReply> {
-  partition.assertMine(bucket, key)
-  const object = await partition.read(objectKind, objectKey(bucket, key))
-  const { versioning } = await readBucket(partition, bucket)
-  if (object !== undefined) return create(GetObjectReplySchema, { object, versioning })
-  throw noSuchKey(key)
-}
-
-/** @throws {MetadataError} NO_SUCH_BUCKET; NO_SUCH_KEY and PRECONDITION_FAILED only under conditions */
-export async function deleteObject(
-  partition: Partition,
-  request: DeleteObjectRequest,
-): Promise<DeleteObjectReply> {
-  const { bucket, key } = request
-  return partition.onKey(bucket, key, async () => {
-    await viewBucket(partition, bucket)
-    const at = objectKey(bucket, key)
-    const current = await partition.view(objectKind, at)
-    assertConditions(request.conditions, current, key)
-    if (current !== undefined) {
-      partition.enqueue({ deletes: [at], tasks: await garbageOf(partition, current) })
-    }
-    return create(DeleteObjectReplySchema, { existed: current !== undefined })
-  })
+/**
+ * The current object, or the version named, be it an object or a delete marker.
+ * @throws {MetadataError} NO_SUCH_BUCKET; NO_SUCH_KEY, with the fields DeleteMarker and VersionId where the current
+ *   version is a delete marker; NO_SUCH_VERSION
+ */
+export async function getObject(partition: Partition, request: GetObjectRequest): Promise<GetObjectReply> {
+  const { bucket, key, versionId } = request
+  const object = await readAny(partition, request)
+  if (object === undefined) {
+    await readBucket(partition, bucket)
+    throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)
+  }
+  if (object.deleteMarker && versionId === '') throw deletedKey(key, versionIdOf(object))
+  return create(GetObjectReplySchema, { object })
 }
 
 /** In UTF-8 order of keys and common prefixes. @throws {MetadataError} NO_SUCH_BUCKET */
@@ -237,19 +206,4 @@ export async function getManifest(
   partition.assertMine(bucket, key)
   const pages = await readPages(partition, request, firstPage, pageCount)
   return create(GetManifestReplySchema, { pages })
-}
-
-async function readPages(
-  partition: Partition,
-  { bucket, key, version }: { bucket: string; key: string; version: string },
-  first: number,
-  count: number,
-): Promise<ManifestPage[]> {
-  if (count > PART_NUMBER_MAX) throw invalidRequest(`an object has no ${count} manifest pages`)
-  if (count === 0) return []
-  const gte = manifestPageKey(bucket, key, version, first)
-  const lt = successor(manifestPageKey(bucket, key, version, first + count - 1))
-  const entries = await partition.scan({ gte, lt, limit: Math.min(count, LIST_ENTRIES_MAX) })
-  if (entries.length < count) throw noSuchKey(key)
-  return entries.map(({ value }) => decodeRecord(manifestKind, value))
 }
