@@ -22,11 +22,16 @@ const others = ['alice', 'bob', 'nobody'] as const
 /** What each of the others gets, by the letters of the operations below. */
 type Rights = readonly [alice: string, bob: string, nobody: string]
 
+/** As CreateBucket and PutObject both take them, but for the two canned lists that only objects have. */
+interface ListHeaders extends Pick<
+  s3.CreateBucketCommandInput,
+  'GrantRead' | 'GrantWrite' | 'GrantReadACP' | 'GrantWriteACP' | 'GrantFullControl'
+> {
+  readonly ACL?: s3.BucketCannedACL
+}
+
 interface List {
-  readonly headers: Pick<
-    s3.CreateBucketCommandInput & s3.PutObjectCommandInput,
-    'ACL' | 'GrantRead' | 'GrantWrite' | 'GrantReadACP' | 'GrantWriteACP' | 'GrantFullControl'
-  >
+  readonly headers: ListHeaders
   readonly rights: Rights
 }
 
@@ -53,7 +58,6 @@ const objectLists: Readonly<Record<string, List>> = {
   'public-read': { headers: { ACL: 'public-read' }, rights: ['G', 'G', 'G'] },
   'public-read-write': { headers: { ACL: 'public-read-write' }, rights: ['G', 'G', 'G'] },
   'authenticated-read': { headers: { ACL: 'authenticated-read' }, rights: ['G', 'G', ''] },
-  'bucket-owner-read': { headers: { ACL: 'bucket-owner-read' }, rights: ['', '', ''] },
   'alice READ': { headers: { GrantRead: toAlice }, rights: ['G', '', ''] },
   'alice READ_ACP': { headers: { GrantReadACP: toAlice }, rights: ['r', '', ''] },
   'alice WRITE_ACP': { headers: { GrantWriteACP: toAlice }, rights: ['w', '', ''] },
@@ -117,7 +121,7 @@ const objectChanges: Readonly<Record<string, Operation>> = {
 let made = 0
 
 async function newBucket(
-  list: List['headers'] = {},
+  list: ListHeaders = {},
   ObjectOwnership: s3.ObjectOwnership = 'ObjectWriter',
 ): Promise<string> {
   const Bucket = `authorization-${(made += 1)}`
