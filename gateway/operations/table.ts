@@ -12,6 +12,7 @@ import { objectRows } from './objects/rows.ts'
 import type { OperationRow } from './operation.ts'
 import { ownershipRows } from './ownership/rows.ts'
 import type { S3Services } from './services.ts'
+import { unconfiguredRows } from './unconfigured/rows.ts'
 import { refuseUnsupported } from './unsupported.ts'
 import { taggingRows } from './tagging/rows.ts'
 import { uploadRows } from './uploads/rows.ts'
@@ -25,6 +26,7 @@ export function s3Table(services: S3Services): readonly OperationRow[] {
     corsRows,
     ownershipRows,
     versioningRows,
+    unconfiguredRows,
     objectRows,
     taggingRows,
     listingRows,
