@@ -110,6 +110,8 @@ test('CRC64NVME over more than its working memory equals its pieces, and instanc
   assert.deepEqual(whole.digest(), pieces.digest())
 })
 
+type Piece = { readonly crc: Uint8Array; readonly bytes: number }
+
 const splitting = fc
   .tuple(fc.uint8Array({ maxLength: 500 }), fc.array(fc.nat(500), { maxLength: 6 }))
   .map(([data, cuts]) => {
@@ -144,26 +146,26 @@ test('combination at the sizes of real parts', () => {
 })
 
 test('combining is associative up to the largest lengths', () => {
-  const far = 2 ** 52
-  const [a, b, c] = ['a', 'b', 'c'].map((text) => checksumOf('CRC64NVME', Buffer.from(text))) as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-  ]
-  const bc = fullObjectChecksum('CRC64NVME', [
-    { crc: b, bytes: far },
-    { crc: c, bytes: 12345 },
-  ])
-  const left = fullObjectChecksum('CRC64NVME', [
-    { crc: a, bytes: 1 },
-    { crc: b, bytes: far },
-    { crc: c, bytes: 12345 },
-  ])
-  const right = fullObjectChecksum('CRC64NVME', [
-    { crc: a, bytes: 1 },
-    { crc: bc ?? b, bytes: far + 12345 },
-  ])
-  assert.deepEqual(left, right)
+  const lengths = fc.oneof(fc.integer({ min: 0, max: 2 ** 51 }), fc.integer({ min: 0, max: 5 * 1024 ** 3 }))
+  const texts = fc.string({ maxLength: 8 })
+  const pieces = fc.record({ text: texts, bytes: lengths })
+  for (const algorithm of ['CRC32', 'CRC32C', 'CRC64NVME'] as const) {
+    const combine = (...parts: readonly { readonly crc: Uint8Array; readonly bytes: number }[]) => ({
+      crc: fullObjectChecksum(algorithm, parts) ?? new Uint8Array(),
+      bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    })
+    fc.assert(
+      fc.property(pieces, pieces, pieces, (...given) => {
+        const [a, b, c] = given.map(({ text, bytes }) => ({
+          crc: checksumOf(algorithm, Buffer.from(text)),
+          bytes,
+        })) as [Piece, Piece, Piece]
+        const whole = combine(a, b, c)
+        assert.deepEqual(combine(combine(a, b), c), whole)
+        assert.deepEqual(combine(a, combine(b, c)), whole)
+      }),
+    )
+  }
 })
 
 test('combination refuses what cannot be right, and algorithms that cannot be combined', () => {

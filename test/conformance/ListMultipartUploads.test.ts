@@ -8,7 +8,7 @@ import {
 import { s3Error, startConformance } from './harness.ts'
 import { begin, type Place } from './uploads.ts'
 
-const { client, raw, newBucket } = await startConformance()
+const { client, raw, newBucket, metadata } = await startConformance()
 
 const list = (Bucket: string, more: Partial<ListMultipartUploadsCommandInput> = {}) =>
   client.send(new ListMultipartUploadsCommand({ Bucket, ...more }))
@@ -94,6 +94,33 @@ test('pages of any size, with prefix and delimiter, give everything once', async
   )
   assert.deepEqual([grouped.Prefix, grouped.Delimiter], ['d/', '/'])
   assert.equal(places.length, keys.length)
+})
+
+test('a page has at most 1,000, asked for or not', async () => {
+  const Bucket = await newBucket()
+  const ids = Array.from({ length: 1001 }, (_, i) => i.toString(16).padStart(32, '0'))
+  await Promise.all(
+    ids.map((uploadId) =>
+      metadata.call('createUpload', { upload: { format: 1, bucket: Bucket, key: 'many', uploadId } }),
+    ),
+  )
+  for (const more of [{}, { MaxUploads: 5000 }]) {
+    const page = await list(Bucket, more)
+    assert.deepEqual([page.MaxUploads, page.IsTruncated], [1000, true])
+    assert.deepEqual(
+      page.Uploads?.map(({ UploadId }) => UploadId),
+      ids.slice(0, 1000),
+    )
+    const rest = await list(Bucket, {
+      KeyMarker: page.NextKeyMarker,
+      UploadIdMarker: page.NextUploadIdMarker,
+    })
+    assert.deepEqual(
+      rest.Uploads?.map(({ UploadId }) => UploadId),
+      ids.slice(1000),
+    )
+    assert.equal(rest.IsTruncated, false)
+  }
 })
 
 test('a page goes on after an upload that has ended meanwhile', async () => {

@@ -23,8 +23,8 @@ const nodes = ZONES.flatMap((zone) => [1, 2].map((number) => ({ id: `${zone}-${n
 export interface Faults {
   /** Storage nodes that cannot be reached. */
   readonly unreachable: Set<string>
-  /** Called before every request of the gateway to metadata; what it returns is thrown. */
-  metadata: (operation: MetadataOperation) => Error | undefined
+  /** Called, and waited for, before every request of the gateway to metadata; what it returns is thrown. */
+  metadata: (operation: MetadataOperation) => Error | undefined | Promise<Error | undefined>
 }
 
 export interface TestCluster {
@@ -156,7 +156,7 @@ async function blobsOf(metadata: MetadataApi, services: readonly ShardService[])
 function breakable(metadata: MetadataApi, faults: Faults): MetadataApi {
   return {
     async call(operation, request, signal) {
-      const fault = faults.metadata(operation)
+      const fault = await faults.metadata(operation)
       if (fault !== undefined) throw fault
       return await metadata.call(operation, request, signal)
     },
