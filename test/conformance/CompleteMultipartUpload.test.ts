@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { describe, test } from 'node:test'
+import { before, describe, test } from 'node:test'
 import {
   CompleteMultipartUploadCommand,
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   S3Client,
   UploadPartCommand,
@@ -18,7 +23,8 @@ import { md5Hex, patternOf, readBody } from './bodies.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { bare, begin, complete, PART_BYTES, upload, uploadParts, type Place } from './uploads.ts'
 
-const { client, raw, newBucket, address, region, credentials, metadata } = await startConformance()
+const { client, raw, newBucket, address, region, credentials, metadata, faults, heal } =
+  await startConformance()
 const Bucket = await newBucket()
 
 const finish = (place: Place, document: string, headers: Record<string, string> = {}) =>
@@ -231,10 +237,108 @@ describe('conditions', () => {
     assert.equal((await finish(next, document, { 'if-none-match': '*' })).status, 200)
   })
 
+  /** Completes under If-Match while another client deletes, or replaces, what is there. */
+  const meanwhile = async (Key: string, act: () => Promise<unknown>) => {
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: 'there' }))
+    const { place, etag } = await started(Key)
+    faults.metadata = async (operation) => {
+      if (operation !== 'completeUpload') return undefined
+      heal()
+      await act()
+      return undefined
+    }
+    const first = await finish(place, documentOf(partOf(1, etag)), { 'if-match': md5Hex('there') })
+    heal()
+    return { first, again: () => finish(place, documentOf(partOf(1, etag))) }
+  }
+
+  test('deleted meanwhile: a conflict, and the upload goes on', async () => {
+    const { first, again } = await meanwhile('conflict', () =>
+      client.send(new DeleteObjectCommand({ Bucket, Key: 'conflict' })),
+    )
+    assert.deepEqual([first.status, first.code], [409, 'ConditionalRequestConflict'])
+    assert.equal((await again()).status, 200)
+  })
+
+  test('replaced meanwhile: 412, and the upload goes on', async () => {
+    const { first, again } = await meanwhile('replaced', () =>
+      client.send(new PutObjectCommand({ Bucket, Key: 'replaced', Body: 'other' })),
+    )
+    assert.deepEqual([first.status, first.code], [412, 'PreconditionFailed'])
+    assert.equal((await again()).status, 200)
+    assert.equal((await readBody(client, Bucket, 'replaced')).toString(), 'part one')
+  })
+
   test('others are not implemented, as in S3', async () => {
     const { place, etag } = await started('unbuilt')
     const answer = await finish(place, documentOf(partOf(1, etag)), { 'if-none-match': etag })
     assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'])
+  })
+})
+
+describe('versions', () => {
+  const setVersioning = (Status: 'Enabled' | 'Suspended') =>
+    client.send(new PutBucketVersioningCommand({ Bucket: versioned, VersioningConfiguration: { Status } }))
+  const startedIn = async (Key: string, body: string) => {
+    const place = await begin(client, versioned, Key)
+    return { place, part: bare(await upload(client, place, 1, body)) }
+  }
+  const versioned = 'completed-versions'
+  before(async () => {
+    await client.send(new CreateBucketCommand({ Bucket: versioned }))
+    await setVersioning('Enabled')
+  })
+
+  test('each completion makes a version, and says which; a repeat names the same', async () => {
+    const versions: (string | undefined)[] = []
+    const repeats: (() => ReturnType<typeof complete>)[] = []
+    for (const body of ['one', 'two']) {
+      const { place, part } = await startedIn('key', body)
+      repeats.push(() => complete(client, place, [part]))
+      versions.push((await complete(client, place, [part])).VersionId)
+    }
+    for (const [i, repeat] of repeats.entries()) assert.equal((await repeat()).VersionId, versions[i])
+    assert.equal(new Set(versions).size, 2)
+    for (const [i, body] of ['one', 'two'].entries()) {
+      const { Body, VersionId } = await client.send(
+        new GetObjectCommand({ Bucket: versioned, Key: 'key', VersionId: versions[i] }),
+      )
+      assert.deepEqual([await Body?.transformToString(), VersionId], [body, versions[i]])
+    }
+    const { Versions = [] } = await client.send(new ListObjectVersionsCommand({ Bucket: versioned }))
+    assert.deepEqual(
+      Versions.map(({ VersionId, IsLatest }) => [VersionId, IsLatest]),
+      [
+        [versions[1], true],
+        [versions[0], false],
+      ],
+    )
+  })
+
+  test('conditions speak of the current version; a delete marker is none', async () => {
+    const Key = 'conditional'
+    const { ETag } = await client.send(new PutObjectCommand({ Bucket: versioned, Key, Body: 'x' }))
+    const first = await startedIn(Key, 'first')
+    const send = (more: object) =>
+      client.send(
+        new CompleteMultipartUploadCommand({
+          ...first.place,
+          MultipartUpload: { Parts: [first.part] },
+          ...more,
+        }),
+      )
+    await assert.rejects(send({ IfNoneMatch: '*' }), s3Error('PreconditionFailed', 412))
+    await client.send(new DeleteObjectCommand({ Bucket: versioned, Key }))
+    await assert.rejects(send({ IfMatch: ETag }), s3Error('NoSuchKey', 404))
+    assert.ok((await send({ IfNoneMatch: '*' })).VersionId)
+  })
+
+  test('while versioning is suspended, the null version, which answers do not name', async () => {
+    await setVersioning('Suspended')
+    const { place, part } = await startedIn('suspended', 'x')
+    assert.equal((await complete(client, place, [part])).VersionId, undefined)
+    const head = await client.send(new HeadObjectCommand({ Bucket: versioned, Key: 'suspended' }))
+    assert.equal(head.VersionId, 'null')
   })
 })
 
