@@ -253,6 +253,9 @@ export const ANNOTATION_BYTES_MAX = 1024 * 1024
 /** Annotations of one version of an object, and of one page of their list. Source: S3 User Guide, "Annotating your objects". */
 export const ANNOTATIONS_PER_VERSION_MAX = 1000
 
+/** Annotations of one copy on their way at once: of at most a MiB each, so that a copy takes a few stripes of memory. */
+export const ANNOTATION_COPIES_IN_FLIGHT_MAX = 4
+
 /** Outbox records read or acknowledged by one request: a reply of some hundred KiB. */
 export const OUTBOX_PAGE_MAX = 1000
 

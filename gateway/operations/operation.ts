@@ -42,18 +42,22 @@ type Present<T> = T extends Leaf
       ? { [K in keyof T]: {} extends Pick<T, K> ? Present<T[K]> : Present<Exclude<T[K], undefined>> }
       : T
 
+/** Members that are streams, in inputs and outputs. */
+type StreamMember = 'Body' | 'AnnotationPayload'
+
 /**
  * What a handler gets for one of the SDK's input types: required members present, `Body` a checked stream, `Expires` also
  * as the text that came, and `If-Range` beside `Range`.
  */
-export type OperationInput<SdkInput> = Present<Omit<SdkInput, 'Body'>> &
-  ('Body' extends keyof SdkInput ? { readonly Body: VerifiedBody } : unknown) &
-  ('Expires' extends keyof SdkInput ? { readonly ExpiresString?: string } : unknown) &
+export type OperationInput<SdkInput> = Present<Omit<SdkInput, StreamMember>> & {
+  readonly [Member in StreamMember & keyof SdkInput]: VerifiedBody
+} & ('Expires' extends keyof SdkInput ? { readonly ExpiresString?: string } : unknown) &
   ('Range' extends keyof SdkInput ? { readonly IfRange?: string } : unknown)
 
 /** What a handler returns for one of the SDK's output types: `Body` a stream of known size. */
-export type OperationOutput<SdkOutput> = Omit<SdkOutput, '$metadata' | 'Body'> &
-  ('Body' extends keyof SdkOutput ? { readonly Body?: BodyStream } : unknown)
+export type OperationOutput<SdkOutput> = Omit<SdkOutput, '$metadata' | StreamMember> & {
+  readonly [Member in StreamMember & keyof SdkOutput]?: BodyStream
+}
 
 /** A row as the pipeline uses it; made by `operation`, which checks the types. */
 export interface OperationRow {

@@ -21,14 +21,14 @@ const rows = s3Table({ store, newUploadId: unused, newVersion: unused, bucketDef
 
 /** Members of inputs that handlers read, or the body's stage does. */
 const read = new Set(
-  `ACL AccessControlPolicy Body Bucket BucketRegion CORSConfiguration CacheControl ChecksumAlgorithm ChecksumMode ChecksumType
+  `ACL AccessControlPolicy AnnotationDirective AnnotationName AnnotationPayload AnnotationPrefix Body Bucket BucketRegion CORSConfiguration CacheControl ChecksumAlgorithm ChecksumMode ChecksumType
    ContentDisposition ContentEncoding ContentLanguage ContentLength ContentMD5 ContentType ContinuationToken
    CopySource CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince
    CopySourceRange CreateBucketConfiguration Delete Delimiter EncodingType ExpectedBucketOwner
    ExpectedSourceBucketOwner Expires FetchOwner
    GrantFullControl GrantRead GrantReadACP GrantWrite GrantWriteACP IfMatch IfMatchLastModifiedTime IfMatchSize IfModifiedSince
-   IfNoneMatch IfUnmodifiedSince Key KeyMarker Marker MaxBuckets MaxKeys MaxParts MaxUploads Metadata
-   MetadataDirective MpuObjectSize MultipartUpload ObjectAttributes ObjectOwnership OwnershipControls PartNumber PartNumberMarker
+   IfNoneMatch IfUnmodifiedSince Key KeyMarker Marker MaxAnnotationResults MaxBuckets MaxKeys MaxParts MaxUploads Metadata
+   MetadataDirective MpuObjectSize MultipartUpload ObjectAttributes ObjectIfMatch ObjectOwnership OwnershipControls PartNumber PartNumberMarker
    Prefix Range ResponseCacheControl ResponseContentDisposition ResponseContentEncoding ResponseContentLanguage
    ResponseContentType ResponseExpires StartAfter StorageClass Tagging TaggingDirective UploadId UploadIdMarker
    VersionId VersionIdMarker VersioningConfiguration WebsiteRedirectLocation
@@ -38,7 +38,6 @@ const read = new Set(
 
 /** Those that S3 ignores, too, where there is nothing they could act on; unsupported.ts says what. */
 const withoutEffect = new Set([
-  'AnnotationDirective',
   'BypassGovernanceRetention',
   'MFA',
   'OptionalObjectAttributes',

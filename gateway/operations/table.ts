@@ -3,6 +3,7 @@
  * name. Traits common to all are executed here, once.
  */
 import { aclRows } from './acl/rows.ts'
+import { annotationRows } from './annotations/rows.ts'
 import { bucketTaggingRows } from './bucket-tagging/rows.ts'
 import { bucketRows } from './buckets/rows.ts'
 import { corsRows } from './cors/rows.ts'
@@ -29,6 +30,7 @@ export function s3Table(services: S3Services): readonly OperationRow[] {
     unconfiguredRows,
     objectRows,
     taggingRows,
+    annotationRows,
     listingRows,
     uploadRows,
   ]

@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
+import { annotationEndCases } from './metadata-api-annotations-end.ts'
 import { annotationCases } from './metadata-api-annotations.ts'
 import { bucketCases } from './metadata-api-buckets.ts'
 import { clusterCases } from './metadata-api-cluster.ts'
@@ -21,6 +22,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...bucketCases,
       ...settingCases,
       ...annotationCases,
+      ...annotationEndCases,
       ...objectCases,
       ...listingCases,
       ...uploadCases,

@@ -10,6 +10,7 @@ import { parseCopySource } from '../../rules/copy-source.ts'
 import { parseTaggingHeader } from '../../rules/tags.ts'
 import { readWriteConditions } from '../../rules/write-conditions.ts'
 import { copiedContent, findCopySource, requireCopyableSize } from './copy-source.ts'
+import { annotationsToCopy } from '../annotations/copy-annotations.ts'
 import { accessOfNewObject } from '../acl/new-object.ts'
 import { objectHeaders, redirectLocation, type RecordedHeaders } from './object-headers.ts'
 import { writtenVersionId } from './find-object.ts'
@@ -44,6 +45,7 @@ export function copyObject({
     const size = Number(source.size)
     requireCopyableSize(size)
     const observed = await refuseEarly(store.metadata, input, conditions, signal)
+    const copyAnnotations = await annotationsToCopy(store, source, input.AnnotationDirective, signal)
     const kept = { algorithm: keptAlgorithm(input, source), type: 'FULL_OBJECT' } as const
     const object = await store.putObject(
       {
@@ -58,6 +60,7 @@ export function copyObject({
       },
       signal,
     )
+    await copyAnnotations(object)
     return {
       ...writtenVersionId(object),
       ...(version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }),

@@ -35,7 +35,7 @@ export interface FoundObject {
 export async function findObject(
   metadata: MetadataApi,
   { Bucket, Key, VersionId }: ObjectName,
-  method: 'GET' | 'HEAD' | 'PUT',
+  method: 'GET' | 'HEAD' | 'PUT' | 'DELETE',
   { access, signal }: Pick<RequestContext, 'access' | 'signal'>,
   need: ObjectNeed = 'READ',
 ): Promise<FoundObject> {
