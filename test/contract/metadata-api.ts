@@ -8,6 +8,7 @@ import { listingCases } from './metadata-api-listing.ts'
 import { objectCases } from './metadata-api-objects.ts'
 import { settingCases } from './metadata-api-settings.ts'
 import { uploadCases } from './metadata-api-uploads.ts'
+import { versionModelCases } from './metadata-api-versions-model.ts'
 
 /** A metadata service of its own, with nothing in it, and its end. */
 export type MetadataFactory = () => Promise<{ api: MetadataApi; dispose: () => Promise<void> }>
@@ -26,6 +27,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...objectCases,
       ...listingCases,
       ...uploadCases,
+      ...versionModelCases,
       ...clusterCases,
     ]) {
       it(what, async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
-import type { ObjectRecord, PartRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { type DeleteObjectReply, FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { BucketVersioning, ObjectRecord, PartRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { type MetadataApi, MetadataError, type MetadataRequestInit } from '../../proto/metadata-api.ts'
 
 /** Requests that tests of metadata make, with the fields that do not matter filled in. */
@@ -57,9 +57,14 @@ export async function get(api: MetadataApi, key: string, bucket = BUCKET): Promi
   }
 }
 
-export async function startUpload(api: MetadataApi, key: string, uploadId = newId()): Promise<string> {
+export async function startUpload(
+  api: MetadataApi,
+  key: string,
+  uploadId = newId(),
+  bucket = BUCKET,
+): Promise<string> {
   await api.call('createUpload', {
-    upload: { bucket: BUCKET, key, uploadId, storageClass: 'STANDARD', owner: OWNER },
+    upload: { bucket, key, uploadId, storageClass: 'STANDARD', owner: OWNER },
   })
   return uploadId
 }
@@ -70,10 +75,11 @@ export async function putPart(
   uploadId: string,
   partNumber: number,
   size = 10,
+  bucket = BUCKET,
 ): Promise<PartRecord> {
   const id = newId()
   const { part } = await api.call('commitPart', {
-    bucket: BUCKET,
+    bucket,
     key,
     uploadId,
     part: {
@@ -122,6 +128,39 @@ export async function garbage(api: MetadataApi): Promise<string[]> {
     }
     if (records.length === 0) return ids.sort()
   }
+}
+
+/** A version, an object or a delete marker, as it is; undefined where there is none. */
+export async function getVersion(
+  api: MetadataApi,
+  key: string,
+  versionId: string,
+  bucket = BUCKET,
+): Promise<ObjectRecord | undefined> {
+  try {
+    return (await api.call('getObject', { bucket, key, versionId })).object
+  } catch (error) {
+    if (error instanceof MetadataError && error.code === FailureCode.NO_SUCH_VERSION) return undefined
+    throw error
+  }
+}
+
+export async function setVersioning(
+  api: MetadataApi,
+  versioning: BucketVersioning,
+  name = BUCKET,
+): Promise<void> {
+  await api.call('updateBucket', { name, versioning })
+}
+
+/** A delete with a marker of its own. */
+export function remove(
+  api: MetadataApi,
+  key: string,
+  more: Partial<MetadataRequestInit<'deleteObject'>> = {},
+): Promise<DeleteObjectReply> {
+  const request = { bucket: BUCKET, key, markerVersion: newId(), owner: OWNER, ...more }
+  return api.call('deleteObject', request as MetadataRequestInit<'deleteObject'>)
 }
 
 /** Asserts a MetadataError of this code, and of these fields where given. */
