@@ -139,12 +139,10 @@ export async function commitObject(
 export async function getObject(partition: Partition, request: GetObjectRequest): Promise<GetObjectReply> {
   const { bucket, key, versionId } = request
   const object = await readAny(partition, request)
-  if (object === undefined) {
-    await readBucket(partition, bucket)
-    throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)
-  }
+  const { versioning } = await readBucket(partition, bucket)
+  if (object === undefined) throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)
   if (object.deleteMarker && versionId === '') throw deletedKey(key, versionIdOf(object))
-  return create(GetObjectReplySchema, { object })
+  return create(GetObjectReplySchema, { object, versioning })
 }
 
 /** In UTF-8 order of keys and common prefixes. @throws {MetadataError} NO_SUCH_BUCKET */
