@@ -1,7 +1,8 @@
 /**
- * `npm run generate`: writes proto/gen from proto/**\/*.proto (buf.gen.yaml says how). `--check` only compares,
- * for `npm run check generated`. Both work without a network: buf compiles here, with a local plugin.
+ * `npm run generate`: writes proto/gen from proto/**\/*.proto (buf.gen.yaml says how), then docs/s3-compatibility.md. `--check`
+ * only compares, for `npm run check generated`. Both work without a network: buf compiles here, with a local plugin.
  */
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -10,6 +11,8 @@ import { root } from './lib/root.ts'
 import { portable } from './lib/source-files.ts'
 
 const generated = 'proto/gen'
+
+type Mode = 'write' | 'check'
 
 /** Paths of the files under `directory`, relative to it; none where it does not exist. */
 async function filesUnder(directory: string): Promise<string[]> {
@@ -42,7 +45,7 @@ async function differences(fresh: string, committed: string): Promise<string[]> 
 }
 
 /** Makes proto/gen anew in a temporary directory, then compares it with the committed one or replaces that. */
-export async function generate(mode: 'write' | 'check'): Promise<CommandResult> {
+async function contracts(mode: Mode): Promise<CommandResult> {
   const scratch = await mkdtemp(join(tmpdir(), 'ashlar-generate-'))
   try {
     const made = await runTool(root, 'buf', ['generate', '--output', scratch])
@@ -59,6 +62,24 @@ export async function generate(mode: 'write' | 'check'): Promise<CommandResult> 
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/**
+ * docs/s3-compatibility.md: what its maker looks at is not for a script to import, so that runs by itself. Nothing to do where
+ * a checkout has no such document.
+ */
+async function compatibility(mode: Mode): Promise<CommandResult> {
+  const maker = join('test', 'conformance', 'compatibility', 'main.ts')
+  if (!existsSync(join(root, maker))) return { ok: true, output: '' }
+  const { ok, output } = await runTool(root, 'node', [maker, ...(mode === 'check' ? ['--check'] : [])])
+  const advice = mode === 'check' ? 'Run npm run generate and commit what it writes.\n' : ''
+  return ok ? { ok, output } : { ok, output: `${output}${advice}` }
+}
+
+/** Makes everything that is generated, or compares it with what is committed. */
+export async function generate(mode: Mode): Promise<CommandResult> {
+  const results = [await contracts(mode), await compatibility(mode)]
+  return { ok: results.every(({ ok }) => ok), output: results.map(({ output }) => output).join('') }
 }
 
 if (import.meta.main) {
