@@ -1,7 +1,8 @@
 /**
  * Rules of bucket names.
  * Source: S3 User Guide, "General purpose bucket naming rules" (2026). `-an` ends the names of account regional namespaces,
- * which are not built.
+ * which are not built. That a hyphen stands at neither end of a label is no longer in the guide (it was until 2018: each
+ * label "must start and end with a lowercase letter or a number"); ceph/s3-tests notes that AWS holds to it still.
  */
 
 const allowed = /^[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]$/
@@ -13,12 +14,12 @@ const reservedSuffixes = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3'
 
 /**
  * True when a bucket of this name may be made: 3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at
- * either end, no two dots in a row, not the form of an IPv4 address, none of AWS's reserved prefixes and suffixes.
+ * either end of every label between dots, not the form of an IPv4 address, none of AWS's reserved prefixes and suffixes.
  */
 export function isCreatableBucketName(name: string): boolean {
   return (
     allowed.test(name) &&
-    !name.includes('..') &&
+    !/\.[.-]|-\./.test(name) &&
     !ipv4.test(name) &&
     !reservedPrefixes.some((prefix) => name.startsWith(prefix)) &&
     !reservedSuffixes.some((suffix) => name.endsWith(suffix))

@@ -26,7 +26,21 @@ describe('bucket names', () => {
   })
 
   it('that may not be made', () => {
-    const wrong = ['', 'ab', 'a'.repeat(64), 'Abc', 'a_b', '-ab', 'ab-', '.ab', 'ab.', 'a..b', '192.168.5.4']
+    const wrong = [
+      '',
+      'ab',
+      'a'.repeat(64),
+      'Abc',
+      'a_b',
+      '-ab',
+      'ab-',
+      '.ab',
+      'ab.',
+      'a..b',
+      'a.-b',
+      'a-.b',
+      '192.168.5.4',
+    ]
     const reserved = [
       'xn--a',
       'sthree-a',
@@ -36,6 +50,7 @@ describe('bucket names', () => {
       'a.mrap',
       'a--x-s3',
       'a--table-s3',
+      'a-an',
     ]
     for (const name of [...wrong, ...reserved, 'a b', 'ä-ö', 'a/b', 'abc\n']) {
       assert.equal(isCreatableBucketName(name), false, name)
