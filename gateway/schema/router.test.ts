@@ -31,7 +31,6 @@ describe('the router', () => {
     ['HEAD /bucket', 'HeadBucket'],
     ['DELETE /bucket', 'DeleteBucket'],
     ['GET /bucket', 'ListObjects'],
-    ['GET /bucket?list-type=1', 'ListObjects'],
     ['GET /bucket?list-type=2', 'ListObjectsV2'],
     ['GET /bucket?prefix=a&list-type=2&unknown=1', 'ListObjectsV2'],
     ['GET /bucket?versions', 'ListObjectVersions'],
@@ -116,6 +115,12 @@ describe('the router', () => {
 
   it('refuses two sub-resources at once', () => {
     assert.throws(() => route('GET /bucket?acl&tagging'), /Conflicting query string parameters: acl, tagging/)
+  })
+
+  it('knows listings of type 2 only', () => {
+    for (const type of ['1', '3', '']) {
+      assert.throws(() => route(`GET /bucket?list-type=${type}`), /Invalid List Type specified in Request/)
+    }
   })
 
   it('names the known gaps', () => {

@@ -59,7 +59,7 @@ export function compileRouter(operations: Iterable<OperationShape>): Router {
       if (rule && score(rule, request)?.missing === 0) return rule.operation
     }
     const subresource = subresourceOf(request.query, subresources)
-    refuseListType(level, request)
+    if (subresource === undefined) refuseListType(level, request)
     const rule = best(groups.get(groupOf(method, level, subresource)) ?? [], request)
     if (rule) return rule.operation
     if (method === 'POST' && level === 'bucket' && subresource === undefined) {

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
   CopyObjectCommand,
+  GetObjectAnnotationCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
+  ListObjectAnnotationsCommand,
+  PutObjectAnnotationCommand,
   PutObjectCommand,
   type CopyObjectCommandInput,
 } from '@aws-sdk/client-s3'
@@ -10,6 +14,7 @@ import { toBase64 } from '../../core/checksum/base64.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { uploadParts } from './uploads.ts'
+import { ABSENT_VERSION, putDeleteMarker, putVersion, setVersioning } from './versions.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
 
 const { client, raw, newBucket, metadata } = await startConformance()
@@ -88,7 +93,11 @@ describe('a copy', () => {
     await copy('versioned', { CopySource: `${Bucket}/source?versionId=null` })
     await assert.rejects(
       copy('versioned', { CopySource: `${Bucket}/source?versionId=abc` }),
-      s3Error('NotImplemented', 501),
+      s3Error('InvalidArgument', 400, 'Invalid version id specified'),
+    )
+    await assert.rejects(
+      copy('versioned', { CopySource: `${Bucket}/source?versionId=` }),
+      s3Error('InvalidArgument', 400, 'Version id cannot be the empty string'),
     )
   })
 
@@ -111,6 +120,83 @@ describe('a copy', () => {
     assert.equal(CopyObjectResult?.ChecksumCRC32, toBase64(checksumOf('CRC32', bytes)))
     assert.equal(CopyObjectResult?.ChecksumType, 'FULL_OBJECT')
     assert.ok((await readBody(client, Bucket, 'parts-copy')).equals(bytes))
+  })
+})
+
+describe('tags', () => {
+  const tagsOf = async (Key: string) =>
+    (await client.send(new GetObjectTaggingCommand({ Bucket, Key }))).TagSet
+  const CopySource = `${Bucket}/tagged`
+
+  test('are copied, unless replaced', async () => {
+    await client.send(new PutObjectCommand({ Bucket, Key: 'tagged', Tagging: 'a=1' }))
+    for (const directive of [{}, { TaggingDirective: 'COPY', Tagging: 'ignored=1' } as const]) {
+      await copy('tags', { CopySource, ...directive })
+      assert.deepEqual(await tagsOf('tags'), [{ Key: 'a', Value: '1' }])
+    }
+    await copy('tags', { CopySource, TaggingDirective: 'REPLACE', Tagging: 'b=2' })
+    assert.deepEqual(await tagsOf('tags'), [{ Key: 'b', Value: '2' }])
+    await copy('tags', { CopySource, TaggingDirective: 'REPLACE' })
+    assert.deepEqual(await tagsOf('tags'), [])
+    const illTagged = copy('tags', { CopySource, TaggingDirective: 'REPLACE', Tagging: '=' })
+    await assert.rejects(illTagged, s3Error('InvalidArgument', 400))
+  })
+})
+
+test('the storage class is STANDARD unless asked for', async () => {
+  await client.send(new PutObjectCommand({ Bucket, Key: 'cold', StorageClass: 'STANDARD_IA' }))
+  await copy('warm', { CopySource: `${Bucket}/cold` })
+  assert.equal((await head('warm')).StorageClass, undefined)
+  await copy('warm', { CopySource: `${Bucket}/cold`, StorageClass: 'ONEZONE_IA' })
+  assert.equal((await head('warm')).StorageClass, 'ONEZONE_IA')
+})
+
+describe('versions', () => {
+  test('of the source and of the copy are told; an older one may be copied onto itself', async () => {
+    const versioned = await newBucket()
+    await setVersioning(client, versioned, 'Enabled')
+    const one = await putVersion(client, versioned, 'k', 'one')
+    const two = await putVersion(client, versioned, 'k', 'two')
+    const send = (more: Partial<CopyObjectCommandInput>) =>
+      client.send(
+        new CopyObjectCommand({ Bucket: versioned, Key: 'copy', CopySource: `${versioned}/k`, ...more }),
+      )
+    const current = await send({})
+    assert.equal(current.CopySourceVersionId, two)
+    assert.match(current.VersionId ?? '', /^[A-Za-z0-9_-]{32}$/)
+    const older = await send({ CopySource: `${versioned}/k?versionId=${one}` })
+    assert.equal(older.CopySourceVersionId, one)
+    assert.equal((await readBody(client, versioned, 'copy')).toString(), 'one')
+    await assert.rejects(send({ Key: 'k' }), s3Error('InvalidRequest', 400, /copy an object to itself/))
+    await send({ Key: 'k', CopySource: `${versioned}/k?versionId=${one}` })
+    assert.equal((await readBody(client, versioned, 'k')).toString(), 'one')
+    const elsewhere = await send({ Bucket })
+    assert.deepEqual([elsewhere.VersionId, elsewhere.CopySourceVersionId !== undefined], [undefined, true])
+  })
+
+  test('a delete marker is no source', async () => {
+    const versioned = await newBucket()
+    await setVersioning(client, versioned, 'Enabled')
+    await putVersion(client, versioned, 'k', 'one')
+    const marker = await putDeleteMarker(client, versioned, 'k')
+    const send = (query: string) =>
+      raw({
+        method: 'PUT',
+        target: `/${Bucket}/of-marker`,
+        headers: { 'x-amz-copy-source': `${versioned}/k${query}` },
+      })
+    const current = await send('')
+    assert.deepEqual([current.status, current.code], [404, 'NoSuchKey'])
+    assert.match(current.body, /<Key>k<\/Key>/)
+    assert.deepEqual(
+      [current.headers['x-amz-delete-marker'], current.headers['x-amz-version-id']],
+      ['true', marker],
+    )
+    const named = await send(`?versionId=${marker}`)
+    assert.deepEqual([named.status, named.code], [400, 'InvalidRequest'])
+    assert.match(named.body, /may not specifically refer to a delete marker by version id\./)
+    const absent = await send(`?versionId=${ABSENT_VERSION}`)
+    assert.deepEqual([absent.status, absent.code], [404, 'NoSuchVersion'])
   })
 })
 
@@ -234,8 +320,6 @@ describe('refusals', () => {
   })
 
   for (const [name, value] of [
-    ['x-amz-acl', 'public-read'],
-    ['x-amz-tagging', 'a=b'],
     ['x-amz-copy-source-server-side-encryption-customer-algorithm', 'AES256'],
   ] as const) {
     test(`not built: ${name}`, async () => {
@@ -248,4 +332,32 @@ describe('refusals', () => {
       assert.match(answer.body, new RegExp(`<Header>${name}</Header>`))
     })
   }
+})
+
+test('annotations are copied, from a version and onto the object itself, unless they are excluded', async () => {
+  const Key = 'annotated'
+  const CopySource = `${Bucket}/${Key}`
+  const notes = { 'note.a': 'first', 'note.b': 'größe'.repeat(20_000) }
+  await client.send(new PutObjectCommand({ Bucket, Key, Body }))
+  for (const [AnnotationName, AnnotationPayload] of Object.entries(notes)) {
+    await client.send(new PutObjectAnnotationCommand({ Bucket, Key, AnnotationName, AnnotationPayload }))
+  }
+  const annotationsOf = async (key: string) => {
+    const { Annotations = [] } = await client.send(new ListObjectAnnotationsCommand({ Bucket, Key: key }))
+    const texts = Annotations.map(async ({ AnnotationName }) => {
+      const answer = await client.send(new GetObjectAnnotationCommand({ Bucket, Key: key, AnnotationName }))
+      return [AnnotationName, await answer.AnnotationPayload?.transformToString()] as const
+    })
+    return Object.fromEntries(await Promise.all(texts))
+  }
+  for (const AnnotationDirective of [undefined, 'COPY'] as const) {
+    const copy = { Bucket, Key: `${Key}.${AnnotationDirective}`, CopySource }
+    await client.send(new CopyObjectCommand(AnnotationDirective ? { ...copy, AnnotationDirective } : copy))
+    assert.deepEqual(await annotationsOf(copy.Key), notes)
+  }
+  const without = { Bucket, Key: `${Key}.without`, CopySource, AnnotationDirective: 'EXCLUDE' } as const
+  await client.send(new CopyObjectCommand(without))
+  assert.deepEqual(await annotationsOf(without.Key), {})
+  await client.send(new CopyObjectCommand({ Bucket, Key, CopySource, MetadataDirective: 'REPLACE' }))
+  assert.deepEqual(await annotationsOf(Key), notes)
 })

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
-import { afterEach, before, test } from 'node:test'
+import { afterEach, before, describe, test } from 'node:test'
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListObjectVersionsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { s3Error, startConformance } from './harness.ts'
+import { ABSENT_VERSION, putDeleteMarker, putVersion, setVersioning } from './versions.ts'
 
 const { client, newBucket, raw, faults, heal } = await startConformance()
 
@@ -55,19 +57,96 @@ test('If-Match: the tag, any, another, none there', async () => {
   assert.equal(await isThere(), true)
 })
 
-test('the null version is the object; others are not built, nor the conditions of directory buckets', async () => {
+test('x-amz-if-match-size and -last-modified-time hold where there is nothing', async () => {
+  const remove = (more: { IfMatchSize?: number; IfMatchLastModifiedTime?: Date; IfMatch?: string }) =>
+    client.send(new DeleteObjectCommand({ Bucket, Key, ...more }))
   await put()
-  for (const [query, headers] of [
-    ['?versionId=abc', {}],
-    ['', { 'x-amz-if-match-size': '4' }],
-    ['', { 'x-amz-if-match-last-modified-time': new Date().toUTCString() }],
-  ] as const) {
-    const answer = await raw({ method: 'DELETE', target: `/${Bucket}/a%20key${query}`, headers })
-    assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'])
-  }
+  const { LastModified } = await client.send(new HeadObjectCommand({ Bucket, Key }))
+  assert.ok(LastModified)
+  await assert.rejects(remove({ IfMatchSize: 5 }), s3Error('PreconditionFailed', 412))
+  const another = remove({ IfMatchLastModifiedTime: new Date('2015-01-01') })
+  await assert.rejects(another, s3Error('PreconditionFailed', 412))
   assert.equal(await isThere(), true)
-  await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId: 'null' }))
+  await remove({ IfMatchSize: 4, IfMatchLastModifiedTime: LastModified })
   assert.equal(await isThere(), false)
+  await remove({ IfMatchSize: 5, IfMatchLastModifiedTime: new Date('2015-01-01') })
+  await assert.rejects(remove({ IfMatch: '*', IfMatchSize: 5 }), s3Error('NoSuchKey', 404))
+})
+
+describe('versions', () => {
+  let versioned = ''
+  const remove = async (more: { VersionId?: string; IfMatch?: string } = {}) => {
+    const { DeleteMarker, VersionId } = await client.send(
+      new DeleteObjectCommand({ Bucket: versioned, Key, ...more }),
+    )
+    return [DeleteMarker, VersionId]
+  }
+  const current = async () => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: versioned, Key }))
+    return await Body?.transformToString()
+  }
+
+  before(async () => {
+    versioned = await newBucket()
+  })
+
+  test('never enabled: the null version is the object', async () => {
+    await putVersion(client, versioned, Key, 'body')
+    await remove({ VersionId: 'null' })
+    await assert.rejects(current(), s3Error('NoSuchKey', 404))
+  })
+
+  test('enabled: a delete marker each time; by its id a version is gone for good', async () => {
+    await setVersioning(client, versioned, 'Enabled')
+    const one = await putVersion(client, versioned, Key, 'one')
+    const two = await putVersion(client, versioned, Key, 'two')
+    const [made, first] = await remove()
+    const [again, second] = await remove()
+    assert.deepEqual([made, again], [true, true])
+    assert.ok(typeof first === 'string' && typeof second === 'string' && first !== second)
+    await assert.rejects(current(), s3Error('NoSuchKey', 404))
+    assert.deepEqual(await remove({ VersionId: second }), [true, second])
+    await assert.rejects(current(), s3Error('NoSuchKey', 404))
+    assert.deepEqual(await remove({ VersionId: first }), [true, first])
+    assert.equal(await current(), 'two')
+    assert.deepEqual(await remove({ VersionId: two }), [undefined, two])
+    assert.equal(await current(), 'one')
+    assert.deepEqual(await remove({ VersionId: one }), [undefined, one])
+    const { Versions, DeleteMarkers } = await client.send(
+      new ListObjectVersionsCommand({ Bucket: versioned }),
+    )
+    assert.deepEqual([Versions, DeleteMarkers], [undefined, undefined])
+  })
+
+  test('a version that is not there is answered by its name', async () => {
+    assert.deepEqual(await remove({ VersionId: ABSENT_VERSION }), [undefined, ABSENT_VERSION])
+    await assert.rejects(remove({ VersionId: 'abc' }), s3Error('InvalidArgument', 400, /Invalid version id/))
+  })
+
+  test('what never was gets a delete marker, too', async () => {
+    const marker = await putDeleteMarker(client, versioned, 'never was')
+    const { DeleteMarkers } = await client.send(new ListObjectVersionsCommand({ Bucket: versioned }))
+    assert.deepEqual(
+      DeleteMarkers?.map(({ VersionId, IsLatest }) => [VersionId, IsLatest]),
+      [[marker, true]],
+    )
+  })
+
+  test('conditions are of the current version, and not of one that is named', async () => {
+    const one = await putVersion(client, versioned, Key, 'one')
+    const named = remove({ VersionId: one, IfMatch: '*' })
+    await assert.rejects(named, s3Error('NotImplemented', 501))
+    await assert.rejects(remove({ IfMatch: '"another"' }), s3Error('PreconditionFailed', 412))
+    assert.equal((await remove({ IfMatch: '*' }))[0], true)
+    await assert.rejects(remove({ IfMatch: '*' }), s3Error('PreconditionFailed', 412))
+  })
+
+  test('suspended: the null version makes way for a delete marker, which is null', async () => {
+    await setVersioning(client, versioned, 'Suspended')
+    assert.equal(await putVersion(client, versioned, Key, 'null'), 'null')
+    assert.deepEqual(await remove(), [true, 'null'])
+    assert.deepEqual(await remove({ VersionId: 'null' }), [true, 'null'])
+  })
 })
 
 test('NoSuchBucket, AccessDenied', async () => {

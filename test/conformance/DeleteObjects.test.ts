@@ -4,6 +4,7 @@ import { afterEach, before, describe, test } from 'node:test'
 import {
   DeleteObjectsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
   type DeleteObjectsCommandOutput,
   type ObjectIdentifier,
 } from '@aws-sdk/client-s3'
@@ -11,6 +12,7 @@ import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { s3Error, startConformance, type Conformance } from './harness.ts'
 import { EMPTY_ETAG, putEmpty } from './objects.ts'
+import { ABSENT_VERSION, putVersion, setVersioning } from './versions.ts'
 
 const { client, newBucket, raw, metadata, faults, heal } = await startConformance()
 
@@ -142,16 +144,6 @@ describe('the whole request is refused, and nothing deleted', () => {
     assert.deepEqual(await left(), kept)
   })
 
-  test('versions and the conditions of directory buckets are not built', async () => {
-    for (const element of ['<VersionId>abc</VersionId>', '<Size>0</Size>']) {
-      const answer = await post(
-        `<Delete><Object><Key>kept</Key></Object><Object><Key>two</Key>${element}</Object></Delete>`,
-      )
-      assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'])
-    }
-    assert.deepEqual(await left(), kept)
-  })
-
   test('NoSuchBucket, AccessDenied', async () => {
     const Delete = { Objects: [{ Key: 'kept' }] }
     const nowhere = client.send(new DeleteObjectsCommand({ Bucket: 'not-there', Delete }))
@@ -160,4 +152,58 @@ describe('the whole request is refused, and nothing deleted', () => {
     await assert.rejects(client.send(new DeleteObjectsCommand(input)), s3Error('AccessDenied', 403))
     assert.deepEqual(await left(), kept)
   })
+})
+
+test('Size and LastModifiedTime are conditions of each key', async () => {
+  await putEmpty(metadata, Bucket, ['sized', 'timed'])
+  const { Deleted, Errors = [] } = await remove([
+    { Key: 'sized', Size: 1 },
+    { Key: 'timed', LastModifiedTime: new Date('2015-01-01') },
+    { Key: 'absent', Size: 1 },
+  ])
+  assert.deepEqual(Deleted, [{ Key: 'absent' }])
+  assert.deepEqual(
+    Errors.map(({ Key, Code }) => [Key, Code]),
+    [
+      ['sized', 'PreconditionFailed'],
+      ['timed', 'PreconditionFailed'],
+    ],
+  )
+  assert.equal((await remove([{ Key: 'sized', Size: 0 }, { Key: 'timed' }])).Deleted?.length, 2)
+})
+
+test('versions, delete markers, and what is wrong with one of them', async () => {
+  const versioned = await newBucket()
+  await setVersioning(client, versioned, 'Enabled')
+  const send = (...Objects: ObjectIdentifier[]) =>
+    client.send(new DeleteObjectsCommand({ Bucket: versioned, Delete: { Objects } }))
+  const one = await putVersion(client, versioned, 'a', '1')
+  const two = await putVersion(client, versioned, 'a', '2')
+  const made = await send({ Key: 'a' }, { Key: 'never was' })
+  const [marker, other] = made.Deleted ?? []
+  assert.deepEqual([marker?.Key, marker?.DeleteMarker, marker?.VersionId], ['a', true, undefined])
+  assert.ok(marker?.DeleteMarkerVersionId && other?.DeleteMarkerVersionId)
+  const markers = { a: marker.DeleteMarkerVersionId, other: other.DeleteMarkerVersionId }
+  const { Deleted, Errors } = await send(
+    { Key: 'a', VersionId: one },
+    { Key: 'a', VersionId: markers.a },
+    { Key: 'a', VersionId: ABSENT_VERSION },
+    { Key: 'a', VersionId: 'abc' },
+    { Key: 'a', VersionId: two, ETag: '"another"' },
+  )
+  assert.deepEqual(Deleted, [
+    { Key: 'a', VersionId: one },
+    { Key: 'a', VersionId: markers.a, DeleteMarker: true, DeleteMarkerVersionId: markers.a },
+    { Key: 'a', VersionId: ABSENT_VERSION },
+  ])
+  assert.deepEqual(
+    Errors?.map(({ Key, VersionId, Code }) => [Key, VersionId, Code]),
+    [
+      ['a', 'abc', 'NoSuchVersion'],
+      ['a', two, 'PreconditionFailed'],
+    ],
+  )
+  await send({ Key: 'a', VersionId: two }, { Key: 'never was', VersionId: markers.other })
+  const rest = await client.send(new ListObjectVersionsCommand({ Bucket: versioned }))
+  assert.deepEqual([rest.Versions, rest.DeleteMarkers], [undefined, undefined])
 })

@@ -10,6 +10,7 @@ import fc from 'fast-check'
 import { patternOf } from './bodies.ts'
 import { DOMAIN, s3Error, startConformance, statusOf } from './harness.ts'
 import { begin, complete, PART_BYTES, upload } from './uploads.ts'
+import { ABSENT_VERSION, putDeleteMarker, putVersion, setVersioning } from './versions.ts'
 
 const { client, newBucket, raw, faults, heal, nodes } = await startConformance()
 
@@ -313,11 +314,7 @@ describe('errors', () => {
     await assert.rejects(get({ Key: 'k'.repeat(1025) }), s3Error('KeyTooLongError', 400))
   })
 
-  test('versions and customer keys are not built; the null version is', async () => {
-    const version = await raw({ target: `/${Bucket}/small?versionId=abc` })
-    assert.deepEqual([version.status, version.code], [501, 'NotImplemented'])
-    assert.match(version.body, /<Query>versionId<\/Query>/)
-    assert.equal((await raw({ target: `/${Bucket}/small?versionId=null` })).body, small.toString())
+  test('customer keys are not built', async () => {
     const name = 'x-amz-server-side-encryption-customer-algorithm'
     const encrypted = await raw({ target: `/${Bucket}/small`, headers: { [name]: 'AES256' } })
     assert.deepEqual([encrypted.status, encrypted.code], [501, 'NotImplemented'])
@@ -329,6 +326,105 @@ describe('errors', () => {
     const { status, code } = await raw({ target: `/${Bucket}/small`, signed: false })
     assert.deepEqual([status, code], [403, 'AccessDenied'])
   })
+})
+
+describe('versions', () => {
+  let versioned = ''
+  const ask = (query = '', method = 'GET', headers = {}) =>
+    raw({ method, target: `/${versioned}/k${query}`, headers })
+  const version = ({ headers }: { headers: Readonly<Record<string, string | undefined>> }) =>
+    headers['x-amz-version-id']
+
+  before(async () => {
+    versioned = await newBucket()
+  })
+
+  test('a bucket that never had any names none; the null version may be asked for', async () => {
+    await putVersion(client, versioned, 'k', 'null')
+    const answers = [await ask(), await ask('?versionId=null')]
+    assert.deepEqual(
+      answers.map(({ body }) => body),
+      ['null', 'null'],
+    )
+    assert.deepEqual(answers.map(version), [undefined, undefined])
+    const absent = await ask(`?versionId=${ABSENT_VERSION}`)
+    assert.deepEqual([absent.status, absent.code], [404, 'NoSuchVersion'])
+    assert.match(absent.body, new RegExp(`<Key>k</Key><VersionId>${ABSENT_VERSION}</VersionId>`))
+  })
+
+  test('the current one and any other, the null version included', async () => {
+    await setVersioning(client, versioned, 'Enabled')
+    assert.deepEqual([(await ask()).body, version(await ask())], ['null', 'null'])
+    const one = await putVersion(client, versioned, 'k', 'one')
+    const two = await putVersion(client, versioned, 'k', 'two')
+    for (const [query, body, id] of [
+      ['', 'two', two],
+      [`?versionId=${two}`, 'two', two],
+      [`?versionId=${one}`, 'one', one],
+      ['?versionId=null', 'null', 'null'],
+    ] as const) {
+      const answer = await ask(query)
+      assert.deepEqual([answer.status, answer.body, version(answer)], [200, body, id], query)
+    }
+    const range = await ask(`?versionId=${one}`, 'GET', { range: 'bytes=1-' })
+    assert.deepEqual([range.status, range.body, version(range)], [206, 'ne', one])
+  })
+
+  test('a delete marker is no object: 404 as the current version, 405 by its id', async () => {
+    const marker = await putDeleteMarker(client, versioned, 'k')
+    const current = await ask()
+    assert.deepEqual([current.status, current.code], [404, 'NoSuchKey'])
+    assert.deepEqual([version(current), current.headers['x-amz-delete-marker']], [marker, 'true'])
+    assert.match(current.body, /<Key>k<\/Key><RequestId>/)
+    const named = await ask(`?versionId=${marker}`)
+    assert.deepEqual([named.status, named.code], [405, 'MethodNotAllowed'])
+    assert.deepEqual([version(named), named.headers['x-amz-delete-marker']], [marker, 'true'])
+    assert.equal(named.headers['allow'], 'DELETE')
+    assert.ok(!Number.isNaN(Date.parse(named.headers['last-modified'] ?? '')))
+    assert.match(named.body, /<Method>GET<\/Method><ResourceType>DeleteMarker<\/ResourceType>/)
+  })
+
+  for (const [query, message] of [
+    ['?versionId=', 'Version id cannot be the empty string'],
+    ['?versionId=abc', 'Invalid version id specified'],
+    [`?versionId=${ABSENT_VERSION}A`, 'Invalid version id specified'],
+    ['?versionId=NULL', 'Invalid version id specified'],
+  ] as const) {
+    test(`${query} is InvalidArgument`, async () => {
+      const answer = await ask(query)
+      assert.deepEqual([answer.status, answer.code], [400, 'InvalidArgument'])
+      const value = query.slice('?versionId='.length)
+      assert.ok(answer.body.includes(`<Message>${message}</Message><ArgumentName>versionId</ArgumentName>`))
+      assert.ok(answer.body.includes(`<ArgumentValue>${value}</ArgumentValue>`))
+    })
+  }
+})
+
+describe('If-Range', () => {
+  const ask = (ifRange: string) =>
+    raw({ target: `/${Bucket}/small`, headers: { range: 'bytes=2-4', 'if-range': ifRange } })
+
+  test('the object as the client knows it: the range; another: all of it', async () => {
+    const time = (await get({ Key: 'small' })).LastModified?.toUTCString() ?? ''
+    for (const [ifRange, status, body] of [
+      [ETag, 206, '234'],
+      [time, 206, '234'],
+      ['"another"', 200, '0123456789'],
+      [`W/${ETag}`, 200, '0123456789'],
+      ['Thu, 01 Jan 1970 00:00:00 GMT', 200, '0123456789'],
+    ] as const) {
+      const answer = await ask(ifRange)
+      assert.deepEqual([answer.status, answer.body], [status, body], ifRange)
+    }
+  })
+})
+
+test('x-amz-tagging-count, x-amz-storage-class', async () => {
+  await client.send(
+    new PutObjectCommand({ Bucket, Key: 'tagged', Tagging: 'a=1&b=2', StorageClass: 'STANDARD_IA' }),
+  )
+  const { TagCount, StorageClass } = await get({ Key: 'tagged' })
+  assert.deepEqual([TagCount, StorageClass], [2, 'STANDARD_IA'])
 })
 
 describe('nodes lost', () => {

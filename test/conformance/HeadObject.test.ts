@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { HeadObjectCommand, PutObjectCommand, type HeadObjectCommandInput } from '@aws-sdk/client-s3'
 import { s3Error, startConformance, statusOf, type Conformance } from './harness.ts'
+import { ABSENT_VERSION, putDeleteMarker, putVersion, setVersioning } from './versions.ts'
 import { uploadParts } from './uploads.ts'
 
 const { client, newBucket, raw, faults, nodes, heal } = await startConformance()
@@ -101,7 +102,8 @@ test('errors have no body', async () => {
   for (const [answer, status] of [
     [await head({}, 'absent'), 404],
     [await raw({ method: 'HEAD', target: '/not-there/key' }), 404],
-    [await head({}, 'key', '?versionId=abc'), 501],
+    [await head({}, 'key', '?versionId=abc'), 400],
+    [await head({}, 'key', `?versionId=${ABSENT_VERSION}`), 404],
     [await head({}, 'key', '?partNumber=0'), 400],
     [await head({ 'x-amz-expected-bucket-owner': '111122223333' }), 403],
   ] as const) {
@@ -112,4 +114,25 @@ test('errors have no body', async () => {
 test('response-* as with GetObject', async () => {
   const { headers } = await head({}, 'key', '?response-content-type=text%2Fhtml')
   assert.equal(headers['content-type'], 'text/html')
+})
+
+test('versions and delete markers, as with GetObject', async () => {
+  const versioned = await newBucket()
+  await setVersioning(client, versioned, 'Enabled')
+  const one = await putVersion(client, versioned, 'k', '1')
+  const two = await putVersion(client, versioned, 'k', 'two')
+  const ask = async (VersionId?: string) => {
+    const named = VersionId === undefined ? {} : { VersionId }
+    const answer = await client.send(new HeadObjectCommand({ Bucket: versioned, Key: 'k', ...named }))
+    return [answer.VersionId, answer.ContentLength]
+  }
+  assert.deepEqual(await ask(), [two, 3])
+  assert.deepEqual(await ask(one), [one, 1])
+  const marker = await putDeleteMarker(client, versioned, 'k')
+  const current = await raw({ method: 'HEAD', target: `/${versioned}/k` })
+  assert.deepEqual([current.status, current.headers['x-amz-delete-marker']], [404, 'true'])
+  assert.equal(current.headers['x-amz-version-id'], marker)
+  const named = await raw({ method: 'HEAD', target: `/${versioned}/k?versionId=${marker}` })
+  assert.deepEqual([named.status, named.headers['allow'], named.body], [405, 'DELETE', ''])
+  assert.deepEqual(await ask(one), [one, 1])
 })

@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { toBase64 } from '../../core/checksum/base64.ts'
 import { checksumAlgorithms } from '../../core/checksum/algorithms.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { md5Hex, patternOf, readBody } from './bodies.ts'
+import { answerOf, openRequest } from './raw-socket.ts'
+import { putDeleteMarker, setVersioning } from './versions.ts'
 
 const { client, raw, newBucket, address, region, credentials, nodes, faults, heal } = await startConformance()
 const Bucket = await newBucket()
@@ -238,9 +246,6 @@ test('the bucket must be the expected account’s', async () => {
 
 describe('what is not built is refused by name', () => {
   const headers: readonly (readonly [string, string])[] = [
-    ['x-amz-acl', 'public-read'],
-    ['x-amz-grant-read', 'id=abc'],
-    ['x-amz-tagging', 'a=b'],
     ['x-amz-object-lock-mode', 'GOVERNANCE'],
     ['x-amz-object-lock-retain-until-date', '2030-01-01T00:00:00Z'],
     ['x-amz-object-lock-legal-hold', 'ON'],
@@ -262,6 +267,103 @@ describe('what is not built is refused by name', () => {
       assert.match(answer.body, new RegExp(`<Header>${name}</Header>`))
       assert.equal(await isThere('unbuilt'), false)
     })
+  }
+})
+
+describe('tags', () => {
+  test('are kept', async () => {
+    const Tagging = 'b=2&a+x=%C3%A4&c'
+    await client.send(new PutObjectCommand({ Bucket, Key: 'tagged', Tagging }))
+    const { TagSet } = await client.send(new GetObjectTaggingCommand({ Bucket, Key: 'tagged' }))
+    assert.deepEqual(TagSet, [
+      { Key: 'b', Value: '2' },
+      { Key: 'a x', Value: 'ä' },
+      { Key: 'c', Value: '' },
+    ])
+    await client.send(new PutObjectCommand({ Bucket, Key: 'tagged' }))
+    assert.equal((await client.send(new HeadObjectCommand({ Bucket, Key: 'tagged' }))).TagCount, undefined)
+  })
+
+  for (const [Tagging, code] of [
+    ['=v', 'InvalidArgument'],
+    ['k=1&k=2', 'InvalidArgument'],
+    ['k=%', 'InvalidArgument'],
+    ['k?=v', 'InvalidTag'],
+    ['aws:k=v', 'InvalidTag'],
+    [Array.from({ length: 11 }, (_, index) => `k${index}`).join('&'), 'BadRequest'],
+  ] as const) {
+    test(`${Tagging} is ${code}`, async () => {
+      const put = client.send(new PutObjectCommand({ Bucket, Key: 'ill-tagged', Tagging }))
+      await assert.rejects(put, s3Error(code, 400))
+      assert.equal(await isThere('ill-tagged'), false)
+    })
+  }
+})
+
+describe('storage classes', () => {
+  for (const StorageClass of [
+    'REDUCED_REDUNDANCY',
+    'STANDARD_IA',
+    'GLACIER_IR',
+    'INTELLIGENT_TIERING',
+  ] as const) {
+    test(`${StorageClass} is recorded and told`, async () => {
+      await client.send(new PutObjectCommand({ Bucket, Key: StorageClass, Body: 'x', StorageClass }))
+      const head = await client.send(new HeadObjectCommand({ Bucket, Key: StorageClass }))
+      assert.equal(head.StorageClass, StorageClass)
+      const { Contents } = await client.send(new ListObjectsV2Command({ Bucket, Prefix: StorageClass }))
+      assert.equal(Contents?.[0]?.StorageClass, StorageClass)
+    })
+  }
+
+  test('STANDARD is not told; what is no class is InvalidStorageClass', async () => {
+    await client.send(new PutObjectCommand({ Bucket, Key: 'standard', StorageClass: 'STANDARD' }))
+    const head = await client.send(new HeadObjectCommand({ Bucket, Key: 'standard' }))
+    assert.equal(head.StorageClass, undefined)
+    for (const name of ['standard', 'EXPRESS_ONEZONE', 'OUTPOSTS']) {
+      const headers = { 'x-amz-storage-class': name }
+      const answer = await raw({ method: 'PUT', target: `/${Bucket}/classless`, headers, body: 'x' })
+      assert.deepEqual([answer.status, answer.code], [400, 'InvalidStorageClass'], name)
+      assert.ok(answer.body.includes(`<StorageClassRequested>${name}</StorageClassRequested>`))
+    }
+    assert.equal(await isThere('classless'), false)
+  })
+})
+
+test('versions: an id of its own where they are enabled, none where they are suspended', async () => {
+  const versioned = await newBucket()
+  const put = async (condition: { IfNoneMatch?: string; IfMatch?: string } = {}) =>
+    await client.send(new PutObjectCommand({ Bucket: versioned, Key: 'k', Body: 'x', ...condition }))
+  assert.equal((await put()).VersionId, undefined)
+  await setVersioning(client, versioned, 'Enabled')
+  const [one, two] = [await put(), await put()]
+  assert.match(one.VersionId ?? '', /^[A-Za-z0-9_-]{32}$/)
+  assert.notEqual(one.VersionId, two.VersionId)
+  await assert.rejects(put({ IfNoneMatch: '*' }), s3Error('PreconditionFailed', 412))
+  await putDeleteMarker(client, versioned, 'k')
+  await assert.rejects(put({ IfMatch: one.ETag ?? '' }), s3Error('NoSuchKey', 404))
+  assert.ok((await put({ IfNoneMatch: '*' })).VersionId)
+  await setVersioning(client, versioned, 'Suspended')
+  assert.equal((await put()).VersionId, undefined)
+})
+
+test('a condition that does not hold is refused before the body', async () => {
+  await client.send(new PutObjectCommand({ Bucket, Key: 'early', Body: 'x' }))
+  for (const [key, header, value, status] of [
+    ['early', 'if-none-match', '*', 412],
+    ['early', 'if-match', '"another"', 412],
+    ['early-none', 'if-match', '"another"', 404],
+  ] as const) {
+    const headers = {
+      [header]: value,
+      'content-length': '1000',
+      'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
+      expect: '100-continue',
+    }
+    const head = { method: 'PUT', target: `/${Bucket}/${key}`, headers }
+    const socket = await openRequest({ address, region, credentials }, head)
+    // The first answer: 100 would have come before it.
+    assert.equal((await answerOf(socket)).status, status, key)
   }
 })
 

@@ -6,7 +6,7 @@ import type {
   ObjectVersionStorageClass,
 } from '@aws-sdk/client-s3'
 import type { ObjectSummary, VersionSummary } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
-import { invalidArgument, S3Error } from '../../errors/s3-error.ts'
+import { invalidArgument, type S3Error } from '../../errors/s3-error.ts'
 import { listingEncoder } from '../../rules/encoding-type.ts'
 import { isVersionId } from '../../rules/version-id.ts'
 import { ITEM_ORDER } from '../../schema/xml-writer.ts'

@@ -2,21 +2,23 @@ import type { DeleteObjectCommandInput, DeleteObjectCommandOutput } from '@aws-s
 import { readDeleteConditions } from '../../rules/delete-conditions.ts'
 import { requestedVersion } from '../../rules/version-id.ts'
 import type { S3Handler, S3Services } from '../services.ts'
+import { notBuilt } from '../unsupported.ts'
 import { deleteVersion } from './delete-version.ts'
 
 /**
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
- * Deleting what is not there succeeds. With `If-Match` it is 404 NoSuchKey, where a delete marker is current as well, and
- * 412 when the object is another (User Guide, "How to perform conditional deletes"; that the service answers 404, not
- * the 412 of the guide, for `If-Match: *`, ministack issue 1475 records).
+ * Deleting what is not there succeeds. With `If-Match` it is 404 NoSuchKey, and 412 when the object is another, or a
+ * delete marker (User Guide, "How to perform conditional deletes"). `If-Match` for a version that is named is 501, also
+ * when it is the current one (recorded of the service in localstack issue 13894).
  */
 export function deleteObject(
   services: S3Services,
 ): S3Handler<DeleteObjectCommandInput, DeleteObjectCommandOutput> {
   return async (input, context) => {
-    const versionId = requestedVersion(input.VersionId)
     const { IfMatch: ifMatch, IfMatchSize: size, IfMatchLastModifiedTime: lastModified } = input
-    const conditions = readDeleteConditions({ ifMatch, size, lastModified }, versionId)
+    const versionId = requestedVersion(input.VersionId)
+    if (versionId !== '' && ifMatch !== undefined) throw notBuilt('Header', 'If-Match')
+    const conditions = readDeleteConditions({ ifMatch, size, lastModified })
     const version = { bucket: input.Bucket, key: input.Key, versionId, conditions }
     const deleted = await deleteVersion(services, version, context)
     return {

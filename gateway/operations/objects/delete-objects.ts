@@ -79,7 +79,7 @@ async function removed(
   await context.access.requireDelete(bucket, Key, versionId === '' ? undefined : versionId)
   // A text that is no version id names a version that is not there.
   if (versionId !== '' && !isVersionId(versionId)) throw new S3Error('NoSuchVersion')
-  const conditions = readDeleteConditions({ ifMatch, size, lastModified }, versionId)
+  const conditions = readDeleteConditions({ ifMatch, size, lastModified })
   const deleted = await deleteVersion(services, { bucket, key: Key, versionId, conditions }, context)
   return {
     ...named(item),

@@ -1,6 +1,4 @@
 /** One delete, as DeleteObject and DeleteObjects do it alike. */
-import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
-import { MetadataError } from '../../../proto/metadata-api.ts'
 import type { DeleteConditions } from '../../rules/delete-conditions.ts'
 import type { RequestContext } from '../operation.ts'
 import type { S3Services } from '../services.ts'
@@ -22,22 +20,16 @@ export interface DeletedVersion {
 
 /**
  * Deleting what is not there succeeds, a version that is named included: it is answered by its name.
- * @throws {MetadataError} NO_SUCH_BUCKET; NO_SUCH_KEY, PRECONDITION_FAILED and CONDITIONAL_CONFLICT under conditions
+ * @throws {MetadataError} NO_SUCH_BUCKET; NO_SUCH_KEY, NO_SUCH_VERSION and PRECONDITION_FAILED under conditions
  */
 export async function deleteVersion(
   { store, newVersion }: S3Services,
   { bucket, key, versionId, conditions }: VersionToDelete,
   { access, signal }: RequestContext,
 ): Promise<DeletedVersion> {
-  try {
-    const reply = await store.metadata.call(
-      'deleteObject',
-      { bucket, key, versionId, conditions, markerVersion: newVersion(), owner: access.requester },
-      signal,
-    )
-    return { deleteMarker: reply.deleteMarker, versionId: reply.versionId || versionId }
-  } catch (error) {
-    if (!(error instanceof MetadataError) || error.code !== FailureCode.NO_SUCH_VERSION) throw error
-    return { deleteMarker: false, versionId }
-  }
+  return await store.metadata.call(
+    'deleteObject',
+    { bucket, key, versionId, conditions, markerVersion: newVersion(), owner: access.requester },
+    signal,
+  )
 }
