@@ -23,5 +23,5 @@ export function createGateway(options: GatewayOptions): Gateway {
   const identity = createIdentity(options.random)
   const pipeline = createPipeline({ ...options, identity })
   const limits = { ...defaultServerLimits, ...options.serverLimits }
-  return { pipeline, ...createHttpServer(pipeline, identity, options.log, limits) }
+  return { pipeline, ...createHttpServer({ ...options, pipeline, identity, limits }) }
 }

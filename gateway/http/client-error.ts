@@ -1,12 +1,25 @@
-/** Answers to what is not HTTP, written straight to the socket: no request object exists yet. */
+/** Answers to what is not HTTP, written straight to the socket: no request object exists yet. They are recorded as all are. */
 import { STATUS_CODES } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../../runtime/ports/clock.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import { errorDocument } from './error-response.ts'
 import type { Identity } from './identity.ts'
+import type { Recorder } from './ports.ts'
+
+export interface RefusalScene {
+  readonly identity: Identity
+  readonly clock: Clock
+  readonly recorders: readonly Recorder[]
+}
 
 /** Sends the error that fits Node's parser error, then closes. */
-export function refuseUnparsed(error: Error, socket: Duplex, identity: Identity): void {
+export function refuseUnparsed(
+  error: Error,
+  socket: Duplex,
+  { identity, clock, recorders }: RefusalScene,
+): void {
   if (!socket.writable || code(error) === 'ECONNRESET') {
     socket.destroy()
     return
@@ -29,6 +42,25 @@ export function refuseUnparsed(error: Error, socket: Duplex, identity: Identity)
     ].join('\r\n'),
     () => socket.destroy(),
   )
+  for (const take of recorders) {
+    take({
+      requestId,
+      timeMs: clock.nowMs(),
+      method: '',
+      operation: undefined,
+      bucket: undefined,
+      key: undefined,
+      sender: 'anonymous',
+      status: refusal.status,
+      errorCode: refusal.code,
+      bytesReceived: 0,
+      bytesSent: Buffer.byteLength(body),
+      complete: true,
+      durationMs: 0,
+      remoteAddress: socket instanceof Socket ? (socket.remoteAddress ?? '') : '',
+      userAgent: undefined,
+    })
+  }
 }
 
 function toS3(error: Error): S3Error {

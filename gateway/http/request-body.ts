@@ -2,14 +2,16 @@
  * The raw body of a `node:http` request as an async iterable that
  *   - answers `Expect: 100-continue` at the first pull, not before;
  *   - applies backpressure: nothing is read from the socket that was not asked for;
- *   - ends with an error when the client stops short, leaves or falls silent, and never as if it were whole.
+ *   - ends with an error when the client stops short, leaves, falls silent or trickles, and never as if it were whole.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { S3Error } from '../errors/s3-error.ts'
+import type { BodyRate } from './body-rate.ts'
 
 export class RequestBodySource implements AsyncIterable<Uint8Array> {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
+  readonly #rate: BodyRate
   #continuePending: boolean
   #failure: S3Error | undefined
   #iterated = false
@@ -19,7 +21,8 @@ export class RequestBodySource implements AsyncIterable<Uint8Array> {
   #wake: (() => void) | undefined
 
   /** @param continuePending true when the client waits for `100 Continue` */
-  constructor(request: IncomingMessage, response: ServerResponse, continuePending: boolean) {
+  constructor(request: IncomingMessage, response: ServerResponse, continuePending: boolean, rate: BodyRate) {
+    this.#rate = rate
     this.#request = request
     this.#response = response
     this.#continuePending = continuePending
@@ -41,6 +44,11 @@ export class RequestBodySource implements AsyncIterable<Uint8Array> {
   /** True when the client was not told to send its body, and so the connection cannot carry another request. */
   get withheld(): boolean {
     return this.#continuePending
+  }
+
+  /** True when it broke off, and nothing sensible can follow it. */
+  get failed(): boolean {
+    return this.#failure !== undefined
   }
 
   get ended(): boolean {
@@ -94,15 +102,22 @@ export class RequestBodySource implements AsyncIterable<Uint8Array> {
       const chunk: unknown = this.#request.read()
       if (chunk instanceof Uint8Array) {
         this.#bytesReceived += chunk.byteLength
+        this.#rate.received(chunk.byteLength)
+        if (this.#rate.tooSlow()) {
+          this.fail(new S3Error('RequestTimeout'))
+          throw this.#failure ?? new S3Error('RequestTimeout')
+        }
         yield chunk
       } else if (this.#ended) {
         return
       } else if (this.#failure) {
         throw this.#failure
       } else {
+        const waited = this.#rate.wait()
         await new Promise<void>((resolve) => {
           this.#wake = resolve
         })
+        waited()
       }
     }
   }

@@ -9,6 +9,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
+  BODY_RATE_WINDOW_BYTES_MIN,
+  BODY_RATE_WINDOW_MS,
   HTTP_CONNECTIONS_MAX,
   HTTP_DRAIN_BYTES_MAX,
   HTTP_HEAD_BYTES_MAX,
@@ -16,17 +18,20 @@ import {
   HTTP_IDLE_TIMEOUT_MS,
   HTTP_KEEP_ALIVE_MS,
 } from '../../core/limits.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { S3Error } from '../errors/s3-error.ts'
+import { BodyRate, type BodyRateLimits } from './body-rate.ts'
 import { refuseUnparsed } from './client-error.ts'
 import type { Delivery } from './exchange.ts'
 import type { Identity } from './identity.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { Recorder } from './ports.ts'
 import { RequestBodySource } from './request-body.ts'
 import { sendResponse } from './send-response.ts'
 
 /** Bounds of the server; sizes in bytes, times in milliseconds. Defaults and reasons are in core/limits.ts. */
-export interface ServerLimits {
+export interface ServerLimits extends BodyRateLimits {
   readonly headBytesMax: number
   readonly headTimeoutMs: number
   readonly idleTimeoutMs: number
@@ -42,6 +47,8 @@ export const defaultServerLimits: ServerLimits = {
   keepAliveMs: HTTP_KEEP_ALIVE_MS,
   connectionsMax: HTTP_CONNECTIONS_MAX,
   drainBytesMax: HTTP_DRAIN_BYTES_MAX,
+  bodyRateWindowMs: BODY_RATE_WINDOW_MS,
+  bodyRateBytesMin: BODY_RATE_WINDOW_BYTES_MIN,
 }
 
 /** One request and its answer on a socket. */
@@ -63,12 +70,18 @@ export interface HttpServer {
   close(hurry?: AbortSignal): Promise<void>
 }
 
-export function createHttpServer(
-  pipeline: Pipeline,
-  identity: Identity,
-  log: Log,
-  limits: ServerLimits,
-): HttpServer {
+export interface HttpServerOptions {
+  readonly pipeline: Pipeline
+  readonly identity: Identity
+  readonly log: Log
+  readonly clock: Clock
+  /** For what never becomes a request; the pipeline records the others. */
+  readonly recorders: readonly Recorder[]
+  readonly limits: ServerLimits
+}
+
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { pipeline, log, clock, limits } = options
   const exchanges = new WeakMap<Duplex, Exchange>()
   let closing = false
 
@@ -87,7 +100,7 @@ export function createHttpServer(
 
   async function serve(req: IncomingMessage, res: ServerResponse, continuePending: boolean): Promise<void> {
     const { socket } = req
-    const body = new RequestBodySource(req, res, continuePending)
+    const body = new RequestBodySource(req, res, continuePending, new BodyRate(clock, limits))
     const exchange: Exchange = { body, res, broken: false, answering: false }
     exchanges.set(socket, exchange)
     const gone = new AbortController()
@@ -109,7 +122,7 @@ export function createHttpServer(
     try {
       const bodyLeft = hasBody(req) && !body.ended
       exchange.answering = true
-      const close = closing || exchange.broken || (bodyLeft && body.withheld)
+      const close = closing || exchange.broken || body.failed || (bodyLeft && body.withheld)
       delivery = await sendResponse(res, answer.response, { head: req.method === 'HEAD', close })
       if (bodyLeft && !res.destroyed) await finishRequest(exchange)
       if (!res.destroyed) res.end()
@@ -142,12 +155,15 @@ export function createHttpServer(
 
   server.on('clientError', (error, socket) => {
     const exchange = exchanges.get(socket)
-    if (!exchange) return refuseUnparsed(error, socket, identity)
+    if (!exchange) return refuseUnparsed(error, socket, options)
     // The client broke off inside a body, or sent rubbish behind it: the exchange in progress ends with its own answer.
     exchange.broken = true
     if (!exchange.body.ended) exchange.body.fail(new S3Error('IncompleteBody'))
     exchange.res.once('finish', () => socket.destroy())
   })
+
+  // A tunnel is nothing that a store of objects could open; Node has taken its parser off the socket.
+  server.on('connect', (_, socket) => refuseUnparsed(new Error('CONNECT'), socket, options))
 
   server.on('timeout', (socket: Socket) => {
     const exchange = exchanges.get(socket)

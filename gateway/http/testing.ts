@@ -17,8 +17,8 @@ import type { ServerLimits } from './server.ts'
 
 export const fixedTimeMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 
-/** A clock that stands still: nothing in the gateway itself may wait on it. */
-const clock: Clock = {
+/** A clock that stands still. */
+const stillClock: Clock = {
   nowMs: () => fixedTimeMs,
   monotonicMs: () => 0,
   sleep: () => Promise.reject(new Error('nobody sleeps here')),
@@ -134,6 +134,19 @@ function rows(events: ToyEvents): readonly OperationRow[] {
         return { ETag: `"${digest.digest('hex')}"` }
       },
     ),
+    operation<s3.CopyObjectCommandInput, s3.CopyObjectCommandOutput>(
+      s3.CopyObject$,
+      's3:PutObject',
+      async ({ Key }) => {
+        events.note('copy')
+        await events.until('copied')
+        if (Key === 'refused') throw new S3Error('NoSuchKey')
+        if (Key === 'crash') throw new Error('secret /etc/path')
+        return { CopyObjectResult: { ETag: '"copied"' } }
+      },
+      {},
+      { keepAlive: true },
+    ),
     operation<s3.GetObjectCommandInput, s3.GetObjectCommandOutput>(
       s3.GetObject$,
       's3:GetObject',
@@ -199,6 +212,7 @@ export interface ToyGateway extends AsyncDisposable {
 export async function startToyGateway(
   limits: Partial<ServerLimits> = {},
   authenticate: Authenticator<Account> = toyAuthenticate,
+  clock: Clock = stillClock,
 ): Promise<ToyGateway> {
   const events = recorder()
   const records: AccessRecord[] = []
