@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { CORSRule } from '@aws-sdk/client-s3'
 import { S3Error } from '../errors/s3-error.ts'
 import { checkCorsRules } from './cors-configuration.ts'
 
@@ -61,7 +62,7 @@ describe('CORS configurations', () => {
   })
 
   it('take one wildcard an origin or header, none in an exposed one, and only what can be a header', () => {
-    const cases = [
+    const cases: readonly (readonly [parts: Partial<CORSRule>, message: string])[] = [
       [{ AllowedOrigins: ['a', '*://*'] }, 'AllowedOrigin "*://*" can not have more than one wildcard.'],
       [{ AllowedHeaders: ['**'] }, 'AllowedHeader "**" can not have more than one wildcard.'],
       [{ AllowedHeaders: ['x y'] }, 'AllowedHeader "x y" contains invalid character.'],
@@ -71,12 +72,9 @@ describe('CORS configurations', () => {
       ],
       [{ ExposeHeaders: ['x\r\ny: z'] }, 'ExposeHeader "x\r\ny: z" contains invalid character.'],
       [{ ExposeHeaders: [''] }, 'ExposeHeader "" contains invalid character.'],
-    ] as const
-    for (const [parts, message] of cases) {
-      const rule = {
-        ...minimal,
-        ...Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, [...values]])),
-      }
+    ]
+    for (const [{ AllowedOrigins = ['*'], AllowedHeaders = [], ExposeHeaders = [] }, message] of cases) {
+      const rule = { ...minimal, AllowedOrigins, AllowedHeaders, ExposeHeaders }
       assert.deepEqual(refusal(rule), ['InvalidRequest', message])
     }
   })

@@ -14,7 +14,7 @@ interface PageRequest {
   readonly method: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  readonly credentials?: boolean
+  readonly withCredentials?: boolean
 }
 
 /** What a page's `fetch` would give it: an answer with the headers it may see, or the network error of a CORS failure. */
@@ -23,7 +23,7 @@ async function fetchFrom(
   url: string,
   request: PageRequest,
 ): Promise<Response | 'CORS error'> {
-  const { method, headers = {}, credentials = false } = request
+  const { method, headers = {}, withCredentials = false } = request
   const unsafe = Object.keys(headers).map((name) => name.toLowerCase())
   if (!['GET', 'HEAD', 'POST'].includes(method) || unsafe.length > 0) {
     const preflight = await fetch(url, {
@@ -35,7 +35,7 @@ async function fetchFrom(
       },
     })
     const listed = (name: string) => (preflight.headers.get(name) ?? '').split(',').map((part) => part.trim())
-    if (!preflight.ok || !isShared(preflight, origin, credentials)) return 'CORS error'
+    if (!preflight.ok || !isShared(preflight, origin, withCredentials)) return 'CORS error'
     if (!listed('access-control-allow-methods').includes(method)) return 'CORS error'
     const allowed = listed('access-control-allow-headers').map((name) => name.toLowerCase())
     if (!unsafe.every((name) => allowed.includes(name))) return 'CORS error'
@@ -45,7 +45,7 @@ async function fetchFrom(
     headers: { ...headers, origin },
     ...(request.body !== undefined && { body: request.body }),
   })
-  if (!isShared(answer, origin, credentials)) return 'CORS error'
+  if (!isShared(answer, origin, withCredentials)) return 'CORS error'
   const exposed = (answer.headers.get('access-control-expose-headers') ?? '').toLowerCase().split(/\s*,\s*/)
   const safe = [
     'cache-control',
@@ -60,10 +60,12 @@ async function fetchFrom(
 }
 
 /** The CORS check of the standard. */
-function isShared({ headers }: Response, origin: string, credentials: boolean): boolean {
+function isShared({ headers }: Response, origin: string, withCredentials: boolean): boolean {
   const allowed = headers.get('access-control-allow-origin')
-  if (!credentials && allowed === '*') return true
-  return allowed === origin && (!credentials || headers.get('access-control-allow-credentials') === 'true')
+  if (!withCredentials && allowed === '*') return true
+  return (
+    allowed === origin && (!withCredentials || headers.get('access-control-allow-credentials') === 'true')
+  )
 }
 
 const page = 'https://app.example'
@@ -107,7 +109,7 @@ describe('a page that reads and writes by presigned URLs', () => {
     const written = await fetchFrom(page, putUrl, { method: 'PUT', headers, body: 'content' })
     assert.ok(written !== 'CORS error')
     assert.equal(written.status, 200)
-    const read = await fetchFrom(page, getUrl, { method: 'GET', credentials: true })
+    const read = await fetchFrom(page, getUrl, { method: 'GET', withCredentials: true })
     assert.ok(read !== 'CORS error')
     assert.equal(await read.text(), 'content')
     assert.equal(read.headers.get('etag'), written.headers.get('etag'))
@@ -146,6 +148,6 @@ test('any origin may read without credentials, none with them', async () => {
   const read = await fetchFrom('https://anywhere.example', url, { method: 'GET' })
   assert.ok(read !== 'CORS error')
   assert.equal(await read.text(), 'content')
-  const withCredentials = { method: 'GET', credentials: true }
-  assert.equal(await fetchFrom('https://anywhere.example', url, withCredentials), 'CORS error')
+  const request = { method: 'GET', withCredentials: true }
+  assert.equal(await fetchFrom('https://anywhere.example', url, request), 'CORS error')
 })
