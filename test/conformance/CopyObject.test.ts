@@ -2,11 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
   CopyObjectCommand,
-  GetObjectAnnotationCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
-  ListObjectAnnotationsCommand,
-  PutObjectAnnotationCommand,
   PutObjectCommand,
   type CopyObjectCommandInput,
 } from '@aws-sdk/client-s3'
@@ -332,32 +329,4 @@ describe('refusals', () => {
       assert.match(answer.body, new RegExp(`<Header>${name}</Header>`))
     })
   }
-})
-
-test('annotations are copied, from a version and onto the object itself, unless they are excluded', async () => {
-  const Key = 'annotated'
-  const CopySource = `${Bucket}/${Key}`
-  const notes = { 'note.a': 'first', 'note.b': 'größe'.repeat(20_000) }
-  await client.send(new PutObjectCommand({ Bucket, Key, Body }))
-  for (const [AnnotationName, AnnotationPayload] of Object.entries(notes)) {
-    await client.send(new PutObjectAnnotationCommand({ Bucket, Key, AnnotationName, AnnotationPayload }))
-  }
-  const annotationsOf = async (key: string) => {
-    const { Annotations = [] } = await client.send(new ListObjectAnnotationsCommand({ Bucket, Key: key }))
-    const texts = Annotations.map(async ({ AnnotationName }) => {
-      const answer = await client.send(new GetObjectAnnotationCommand({ Bucket, Key: key, AnnotationName }))
-      return [AnnotationName, await answer.AnnotationPayload?.transformToString()] as const
-    })
-    return Object.fromEntries(await Promise.all(texts))
-  }
-  for (const AnnotationDirective of [undefined, 'COPY'] as const) {
-    const copy = { Bucket, Key: `${Key}.${AnnotationDirective}`, CopySource }
-    await client.send(new CopyObjectCommand(AnnotationDirective ? { ...copy, AnnotationDirective } : copy))
-    assert.deepEqual(await annotationsOf(copy.Key), notes)
-  }
-  const without = { Bucket, Key: `${Key}.without`, CopySource, AnnotationDirective: 'EXCLUDE' } as const
-  await client.send(new CopyObjectCommand(without))
-  assert.deepEqual(await annotationsOf(without.Key), {})
-  await client.send(new CopyObjectCommand({ Bucket, Key, CopySource, MetadataDirective: 'REPLACE' }))
-  assert.deepEqual(await annotationsOf(Key), notes)
 })
