@@ -262,3 +262,8 @@ for (const [name, edit, code, message] of queryCases) {
     assert.match(error.message, message)
   })
 }
+
+test('a wrong region is named in a header too, for answers without a document', async () => {
+  const error = await refusal(start, inAuthorization('us-east-1', 'eu-west-1')(signed()))
+  assert.deepEqual(error.headers, { 'x-amz-bucket-region': 'us-east-1' })
+})

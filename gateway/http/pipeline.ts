@@ -80,6 +80,16 @@ interface Progress {
   crossOrigin: Promise<ReadonlyMap<string, string>> | undefined
 }
 
+/**
+ * Answers about a bucket as a whole say where it is, refusals too: SDKs find a bucket's Region by them. Not documented but
+ * for HeadBucket; recorded answers of AWS in localstack's `test_region_header_exists_outside_us_east_1`.
+ */
+function namesRegion(operation: string | undefined, status: number): boolean {
+  return status !== 404 && operation !== undefined && aboutBuckets.has(operation)
+}
+
+const aboutBuckets: ReadonlySet<string> = new Set(['HeadBucket', 'ListObjects', 'ListObjectsV2'])
+
 const xmlLimits = { bytesMax: XML_BODY_BYTES_MAX, depthMax: XML_DEPTH_MAX, nodesMax: XML_NODES_MAX }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
@@ -254,6 +264,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
     const headers = new Map(response.headers)
     for (const [name, value] of (await progress.crossOrigin) ?? []) headers.set(name, value)
+    if (namesRegion(progress.operation, response.status)) headers.set('x-amz-bucket-region', region)
     headers.set('x-amz-request-id', progress.requestId)
     headers.set('x-amz-id-2', hostId)
     headers.set('date', formatHttpDate(new Date(progress.timeMs)))
