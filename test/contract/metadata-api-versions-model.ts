@@ -23,28 +23,30 @@ const VERSIONING: Record<Versioning, BucketVersioning> = {
   suspended: BucketVersioning.SUSPENDED,
 }
 
-// Few keys, so that versions pile up; one is a common prefix of others, and two sort the other way round in UTF-16.
+// One is a common prefix of others, and two sort the other way round in UTF-16.
 const KEYS = ['a', 'a/', 'a/b', 'a/b\0', 'é', '\uffee', '\u{1F600}']
-const key = fc.constantFrom(...KEYS)
 
-const step = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('put' as const), key }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), key }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('complete' as const), key }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('tag' as const), key, pick: fc.nat(9) }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('delete-version' as const), key, pick: fc.nat(9) }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('versioning' as const),
-      to: fc.constantFrom('enabled' as const, 'suspended' as const),
-    }),
-  },
-)
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+/** Steps over a few of the keys, or over one, so that versions pile up. */
+function stepsOver(keys: readonly string[]) {
+  const key = fc.constantFrom(...keys)
+  const pick = fc.oneof(fc.constant(0), fc.nat(9))
+  const to = fc.constantFrom('enabled' as const, 'suspended' as const)
+  return fc.array(
+    fc.oneof(
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant('put' as const), key }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), key }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('complete' as const), key }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('tag' as const), key, pick }) },
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant('delete-version' as const), key, pick }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('versioning' as const), to }) },
+    ),
+    { minLength: 1, maxLength: 60 },
+  )
+}
+const steps = fc
+  .oneof(fc.subarray(KEYS, { minLength: 1, maxLength: 2 }), fc.constant(KEYS))
+  .chain((keys) => stepsOver(keys))
+type Step = typeof steps extends fc.Arbitrary<(infer T)[]> ? T : never
 
 const listing = fc.record({
   prefix: fc.constantFrom('', '', 'a', 'a/', 'a/b', 'b'),
@@ -207,14 +209,14 @@ export const versionModelCases: readonly Case[] = [
       await fc.assert(
         fc.asyncProperty(
           fc.constantFrom('never' as const, 'enabled' as const, 'suspended' as const),
-          fc.array(step, { minLength: 1, maxLength: 40 }),
+          steps,
           fc.array(listing, { minLength: 1, maxLength: 4 }),
-          async (versioning, steps, listings) => {
+          async (versioning, todos, listings) => {
             const bucket = `versions-${count++}`
             await createBucket(api, bucket, `owner-${bucket}`)
             const pair = new Pair(api, bucket)
             if (versioning !== 'never') await pair.run({ kind: 'versioning', to: versioning })
-            for (const [index, todo] of steps.entries()) {
+            for (const [index, todo] of todos.entries()) {
               await pair.run(todo)
               if (index % 7 === 0) await pair.compare()
             }
@@ -226,7 +228,7 @@ export const versionModelCases: readonly Case[] = [
             else await api.call('deleteBucket', { name: bucket })
           },
         ),
-        { numRuns: 60 },
+        { numRuns: 120 },
       )
     },
   ],

@@ -62,9 +62,11 @@ export async function startUpload(
   key: string,
   uploadId = newId(),
   bucket = BUCKET,
+  more: Partial<NonNullable<MetadataRequestInit<'createUpload'>['upload']>> = {},
 ): Promise<string> {
+  const upload = { bucket, key, uploadId, storageClass: 'STANDARD', owner: OWNER, ...more }
   await api.call('createUpload', {
-    upload: { bucket, key, uploadId, storageClass: 'STANDARD', owner: OWNER },
+    upload: upload as NonNullable<MetadataRequestInit<'createUpload'>['upload']>,
   })
   return uploadId
 }
