@@ -40,3 +40,21 @@ test('an unsigned request learns whether there is such a bucket, and no more', a
     assert.equal((await raw({ method: 'HEAD', target, signed: false })).status, status)
   }
 })
+
+test('the Region is said of buckets and their listings, to those who are refused as well', async () => {
+  const Bucket = await newBucket()
+  for (const [method, target, signed, region] of [
+    ['HEAD', `/${Bucket}`, true, 'eu-central-1'],
+    ['HEAD', `/${Bucket}`, false, 'eu-central-1'],
+    ['GET', `/${Bucket}`, true, 'eu-central-1'],
+    ['GET', `/${Bucket}?list-type=2`, true, 'eu-central-1'],
+    ['GET', `/${Bucket}?list-type=2`, false, 'eu-central-1'],
+    ['HEAD', '/not-there', true, undefined],
+    ['GET', '/not-there', true, undefined],
+    ['GET', `/${Bucket}/key`, true, undefined],
+    ['GET', `/${Bucket}?tagging`, true, undefined],
+  ] as const) {
+    const { headers } = await raw({ method, target, signed })
+    assert.equal(headers['x-amz-bucket-region'], region, `${method} ${target} ${signed}`)
+  }
+})
