@@ -218,7 +218,8 @@ export const s3Errors = {
   MaxMessageLengthExceeded: definition(400, 'Your request was too big.'),
   MaxPostPreDataLengthExceeded: definition(
     400,
-    'Your POST request fields preceding the upload file were too large.',
+    // The service's own spelling.
+    'Your POST request fields preceeding the upload file was too large.',
   ),
   MetadataTooLarge: definition(400, 'Your metadata headers exceed the maximum allowed metadata size'),
   MethodNotAllowed: definition(405, 'The specified method is not allowed against this resource.'),

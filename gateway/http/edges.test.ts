@@ -82,7 +82,7 @@ describe('names and values', () => {
       ['list-type=2&prefix=', ''],
       ['list-type=2&prefix=one&prefix=two', 'one'],
       ['&&list-type=2&&prefix=x&', 'x'],
-    ]) {
+    ] as const) {
       const { status, body } = readResponse(await toy.exchange(requestText('GET', `/bucket?${query}`)))
       assert.equal(status, 200)
       assert.ok(body.includes(prefix === '' ? '<Prefix></Prefix>' : `<Prefix>${prefix}</Prefix>`), body)
