@@ -6,8 +6,8 @@ interface Adaptation {
   /** The id under which s3-tests.json says why. */
   readonly id: string
   readonly file: string
-  /** All its occurrences are replaced. */
   readonly find: RegExp
+  /** As `String.prototype.replace` takes it. */
   readonly replace: string
 }
 
@@ -31,6 +31,27 @@ export const adaptations: readonly Adaptation[] = [
 
 def nuke_bucket(`,
   },
+  {
+    id: 'no-display-name',
+    file: 's3tests/functional/test_s3.py',
+    find: /^( +)if got\[0\]\["Grantee"\]\.get\("DisplayName"\):\n +got\.sort\(.*\)\n +want\.sort\(.*\)$/m,
+    replace: `$1def order(grantee, permission):
+$1    return (grantee.get('ID') or '', grantee.get('URI') or '', permission)
+$1got.sort(key=lambda x: order(x['Grantee'], x['Permission']))
+$1want.sort(key=lambda x: order(x, x['Permission']))`,
+  },
+  {
+    id: 'no-display-name',
+    file: 's3tests/functional/test_s3.py',
+    find: /^( +)assert .*\bDisplayName\b.*$/gm,
+    replace: '$1pass',
+  },
+  {
+    id: 'no-display-name',
+    file: 's3tests/functional/test_s3.py',
+    find: /\['(Owner|Grantee)'\]\['DisplayName'\]/g,
+    replace: "['$1'].get('DisplayName')",
+  },
 ]
 
 /**
@@ -41,7 +62,7 @@ export async function adapt(folder: string): Promise<void> {
   for (const { id, file, find, replace } of adaptations) {
     const path = join(folder, file)
     const before = await readFile(path, 'utf8')
-    const after = before.replace(find, () => replace)
+    const after = before.replace(find, replace)
     if (after === before) {
       throw new Error(`${file} does not hold what ${id} changes: the suite is another one`)
     }
