@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  PutBucketVersioningCommand,
+} from '@aws-sdk/client-s3'
 import { formRequest, signForm, type Fields, type FormOptions } from './forms.ts'
 import { DOMAIN, s3Error, startConformance } from './harness.ts'
 
@@ -78,7 +84,7 @@ describe('PostObject stores', () => {
 
   it('under the name of the file', async () => {
     const bucket = await s3.newBucket()
-    const signed = signForm(s3, bucket, { key: 'up/${filename}' }, [['starts-with', '$key', 'up/']])
+    const signed = signForm(s3, bucket, { key: `up/$\{filename}` }, [['starts-with', '$key', 'up/']])
     const { status } = await s3.raw(formRequest(bucket, signed, 'x', { fileName: 'C:\\dir\\naïve.txt' }))
     assert.equal(status, 204)
     assert.equal((await bytesOf(bucket, 'up/naïve.txt')).toString(), 'x')
@@ -105,6 +111,49 @@ describe('PostObject stores', () => {
     const digest = await post(bucket, { key: 'bad', 'Content-MD5': md5('other').slice(1, 9) })
     assert.deepEqual([digest.status, digest.code], [400, 'InvalidDigest'])
     await assert.rejects(bytesOf(bucket, 'bad'), s3Error('NoSuchKey', 404))
+  })
+})
+
+describe('PostObject is a PutObject', () => {
+  it('with the tags of a document', async () => {
+    const bucket = await s3.newBucket()
+    const tag = (key: string, value: string): string => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`
+    const tagging = (tags: string): string => `<Tagging><TagSet>${tags}</TagSet></Tagging>`
+    const answer = await post(bucket, { key: 'k', tagging: tagging(tag('a+b c', 'c=d') + tag('ü', '')) })
+    assert.equal(answer.status, 204, answer.body)
+    const { TagSet } = await s3.client.send(new GetObjectTaggingCommand({ Bucket: bucket, Key: 'k' }))
+    assert.deepEqual(TagSet, [
+      { Key: 'a+b c', Value: 'c=d' },
+      { Key: 'ü', Value: '' },
+    ])
+    const repeated = await post(bucket, { key: 'l', tagging: tagging(tag('a', '1') + tag('a', '2')) })
+    assert.deepEqual([repeated.status, repeated.code], [400, 'InvalidTag'])
+  })
+
+  it('that makes versions', async () => {
+    const Bucket = await s3.newBucket()
+    const VersioningConfiguration = { Status: 'Enabled' } as const
+    await s3.client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }))
+    const versions = [await post(Bucket, { key: 'k' }, 'one'), await post(Bucket, { key: 'k' }, 'two')].map(
+      ({ headers }) => headers['x-amz-version-id'],
+    )
+    assert.equal(new Set(versions).size, 2)
+    const [VersionId] = versions
+    assert.ok(VersionId !== undefined)
+    const { Body } = await s3.client.send(new GetObjectCommand({ Bucket, Key: 'k', VersionId }))
+    assert.equal(await Body?.transformToString(), 'one')
+  })
+
+  it('that anybody may send where anybody may write, without a policy', async () => {
+    const Bucket = 'post-by-anybody'
+    await s3.client.send(
+      new CreateBucketCommand({ Bucket, ObjectOwnership: 'ObjectWriter', ACL: 'public-read-write' }),
+    )
+    const fields = { key: 'k', acl: 'public-read', 'x-amz-meta-a': 'b', success_action_status: '201' }
+    const { status, body } = await s3.raw(formRequest(Bucket, fields, 'hello'))
+    assert.equal(status, 201, body)
+    const read = await s3.raw({ target: `/${Bucket}/k`, signed: false })
+    assert.deepEqual([read.status, read.body, read.headers['x-amz-meta-a']], [200, 'hello', 'b'])
   })
 })
 
