@@ -43,6 +43,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./metadata.ts'),
   },
   {
+    name: 'listing',
+    what: 'listings of a million keys over HTTP: entries/s, latency of a page and memory, beside metadata alone',
+    load: () => import('./listing.ts'),
+  },
+  {
     name: 'cluster',
     what: 'whole clusters over HTTP: MB/s, ops/s, CPU and memory, beside the least a server of objects can do',
     load: () => import('./cluster.ts'),

@@ -11,8 +11,17 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
 
 /** The most memory a process ever held resident, in bytes. */
 export async function peakBytesOf(pid: number): Promise<number> {
+  return await statusBytes(pid, 'VmHWM')
+}
+
+/** The memory a process holds resident, in bytes. */
+export async function residentBytesOf(pid: number): Promise<number> {
+  return await statusBytes(pid, 'VmRSS')
+}
+
+async function statusBytes(pid: number, field: 'VmHWM' | 'VmRSS'): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8')
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1]
-  if (kib === undefined) throw new Error(`process ${pid} has no VmHWM`)
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]
+  if (kib === undefined) throw new Error(`process ${pid} has no ${field}`)
   return Number(kib) * 1024
 }
