@@ -8,6 +8,7 @@ import { missingField } from '../../core/signing/form-claim.ts'
 import type { HeaderFields } from '../../core/signing/request.ts'
 import { refusalError } from '../authenticate/refusal.ts'
 import { S3Error } from '../errors/s3-error.ts'
+import { checkTagSet } from '../rules/tags.ts'
 import { readOperation } from '../schema/model.ts'
 import { compileRequestParser } from '../schema/request-parser.ts'
 
@@ -40,7 +41,7 @@ const taggingParser = compileRequestParser(readOperation(PutObjectTagging$), {
   nodesMax: XML_NODES_MAX,
 })
 
-/** The headers of the PutObject. @throws {S3Error} MalformedXML for the tags */
+/** The headers of the PutObject. @throws {S3Error} MalformedXML, InvalidTag, BadRequest for the tags */
 export function putHeaders(fields: ReadonlyMap<string, string>): HeaderFields {
   const headers: Record<string, readonly string[]> = {}
   for (const [name, value] of fields) {
@@ -76,9 +77,8 @@ export function textFields(fields: ReadonlyMap<string, string>): Map<string, str
 function taggingHeader(document: string): string {
   const input: Record<string, unknown> = {}
   taggingParser.parseDocument(input, Buffer.from(document, 'latin1'))
-  const pairs = tagSet(input['Tagging']).map(
-    ({ Key, Value }) => `${encodeURIComponent(Key)}=${encodeURIComponent(Value)}`,
-  )
+  const tags = checkTagSet(tagSet(input['Tagging']), 'object')
+  const pairs = tags.map(({ key, value }) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
   return pairs.join('&')
 }
 
