@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { S3Error } from '../errors/s3-error.ts'
+import { formatHttpDate } from '../schema/values.ts'
 import { errorDocument } from './error-response.ts'
 import type { Identity } from './identity.ts'
 import type { Recorder } from './ports.ts'
@@ -12,21 +13,23 @@ export interface RefusalScene {
   readonly identity: Identity
   readonly clock: Clock
   readonly recorders: readonly Recorder[]
+  readonly limits: { readonly headBytesMax: number }
 }
 
 /** Sends the error that fits Node's parser error, then closes. */
 export function refuseUnparsed(
   error: Error,
   socket: Duplex,
-  { identity, clock, recorders }: RefusalScene,
+  { identity, clock, recorders, limits }: RefusalScene,
 ): void {
   if (!socket.writable || code(error) === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const refusal = toS3(error)
+  const refusal = toS3(error, limits.headBytesMax)
   const { hostId } = identity
   const requestId = identity.nextRequestId()
+  const timeMs = clock.nowMs()
   const scene = { requestId, hostId, method: '', bucket: undefined, key: undefined }
   const body = errorDocument(refusal, scene)
   socket.end(
@@ -34,6 +37,8 @@ export function refuseUnparsed(
       `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}`,
       `x-amz-request-id: ${requestId}`,
       `x-amz-id-2: ${hostId}`,
+      `date: ${formatHttpDate(new Date(timeMs))}`,
+      'server: Ashlar',
       'content-type: application/xml',
       `content-length: ${Buffer.byteLength(body)}`,
       'connection: close',
@@ -45,7 +50,7 @@ export function refuseUnparsed(
   for (const take of recorders) {
     take({
       requestId,
-      timeMs: clock.nowMs(),
+      timeMs,
       method: '',
       operation: undefined,
       bucket: undefined,
@@ -63,10 +68,10 @@ export function refuseUnparsed(
   }
 }
 
-function toS3(error: Error): S3Error {
+function toS3(error: Error, headBytesMax: number): S3Error {
   switch (code(error)) {
     case 'HPE_HEADER_OVERFLOW':
-      return new S3Error('RequestHeaderSectionTooLarge')
+      return new S3Error('RequestHeaderSectionTooLarge', { fields: { MaxSizeAllowed: String(headBytesMax) } })
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new S3Error('RequestTimeout')
     default:

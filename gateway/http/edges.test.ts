@@ -39,6 +39,8 @@ describe('what is not a request', () => {
       const id = headers.get('x-amz-request-id') ?? 'none'
       assert.match(id, /^[0-9A-F]{16}$/)
       assert.ok(headers.has('x-amz-id-2'))
+      assert.equal(headers.get('date'), 'Fri, 02 Jan 2026 03:04:05 GMT')
+      assert.equal(body.includes('<MaxSizeAllowed>32768<'), code === 'RequestHeaderSectionTooLarge')
       await setImmediate()
       assert.deepEqual(
         toy.records.map(({ requestId, status: recorded, errorCode, remoteAddress }) => [
