@@ -1,6 +1,7 @@
 /** As much of the metadata service as the store talks to, in memory, with its answers to be lost on order. */
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { versionIdOf } from '../../core/records/version-id.ts'
 import { ClusterMapSchema, NodeCondition, NodeLivenessSchema } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import {
   CommitObjectReplySchema,
@@ -8,13 +9,18 @@ import {
   CommitPartReplySchema,
   CommitPartRequestSchema,
   FailureCode,
+  GetAnnotationReplySchema,
   GetClusterReplySchema,
   GetManifestReplySchema,
   GetObjectReplySchema,
   ListPartsReplySchema,
+  PutAnnotationReplySchema,
+  PutAnnotationRequestSchema,
+  ListVersionsReplySchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import type {
+  AnnotationRecord,
   BlobRecord,
   ManifestPage,
   ObjectRecord,
@@ -49,7 +55,13 @@ export class FakeMetadata implements MetadataApi {
   /** Says of those that are down that it is not sure. */
   unsure = false
   readonly objects = new Map<string, ObjectRecord>()
+  /** Buckets keep versions. */
+  versioned = false
+  /** What lies under the current versions, the newest first. */
+  readonly superseded: ObjectRecord[] = []
   readonly parts = new Map<string, PartRecord>()
+  /** By version and name. */
+  readonly annotations = new Map<string, AnnotationRecord>()
   readonly pages = new Map<string, readonly ManifestPage[]>()
   readonly repairs: RepairTask[] = []
   commitFault: CommitFault | undefined
@@ -86,10 +98,38 @@ export class FakeMetadata implements MetadataApi {
     getCluster: () => create(GetClusterReplySchema, { map: this.map, nodes: this.#liveness() }),
     commitObject: (request) => this.#commitObject(request),
     commitPart: (request) => this.#commitPart(request),
-    getObject: ({ bucket = '', key = '' }) => {
+    putAnnotation: (request) => this.#putAnnotation(request),
+    getAnnotation: ({ bucket = '', key = '', name = '' }) => {
       const object = this.objects.get(`${bucket}/${key}`)
-      if (object === undefined) throw new MetadataError(FailureCode.NO_SUCH_KEY, key)
+      const annotation = this.annotations.get(`${object?.version ?? ''}/${name}`)
+      if (object === undefined || annotation === undefined) {
+        throw new MetadataError(FailureCode.NO_SUCH_ANNOTATION, name)
+      }
+      return create(GetAnnotationReplySchema, { annotation, object })
+    },
+    getObject: ({ bucket = '', key = '', versionId = '' }) => {
+      const object =
+        versionId === ''
+          ? this.objects.get(`${bucket}/${key}`)
+          : this.#versionsOf(bucket, key).find((one) => versionIdOf(one) === versionId)
+      if (object === undefined) {
+        throw new MetadataError(versionId === '' ? FailureCode.NO_SUCH_KEY : FailureCode.NO_SUCH_VERSION, key)
+      }
+      if (object.deleteMarker && versionId === '') {
+        throw new MetadataError(FailureCode.NO_SUCH_KEY, key, { DeleteMarker: 'true' })
+      }
       return create(GetObjectReplySchema, { object })
+    },
+    listVersions: ({ bucket = '', prefix = '', limit = 0 }) => {
+      const versions = this.#versionsOf(bucket, prefix).slice(0, limit)
+      return create(ListVersionsReplySchema, {
+        versions: versions.map((one, index) => ({
+          object: { key: one.key },
+          versionId: versionIdOf(one),
+          latest: index === 0,
+          deleteMarker: one.deleteMarker,
+        })),
+      })
     },
     listParts: ({ uploadId = '', after = 0 }) => {
       const parts = [...this.parts].filter(
@@ -117,8 +157,29 @@ export class FakeMetadata implements MetadataApi {
   #commitObject(request: MetadataRequestInit<'commitObject'>) {
     const { object, repairs } = create(CommitObjectRequestSchema, request)
     if (object === undefined) throw new MetadataError(FailureCode.INVALID_REQUEST, 'no object')
-    this.#commit(object.blob, repairs, () => this.objects.set(`${object.bucket}/${object.key}`, object))
+    this.#commit(object.blob, repairs, () => {
+      this.add(object)
+    })
     return create(CommitObjectReplySchema, { object })
+  }
+
+  /** Makes a version current, as another client would; in a versioned bucket those before stay. */
+  add(object: ObjectRecord): void {
+    const at = `${object.bucket}/${object.key}`
+    const before = this.objects.get(at)
+    if (this.versioned) {
+      object.versioned = true
+      object.order = (before?.order ?? 0n) + 1n
+      if (before !== undefined) this.superseded.unshift(before)
+    }
+    this.objects.set(at, object)
+  }
+
+  /** Versions of a key, the newest first. */
+  #versionsOf(bucket: string, key: string): ObjectRecord[] {
+    const current = this.objects.get(`${bucket}/${key}`)
+    const others = this.superseded.filter((one) => one.bucket === bucket && one.key === key)
+    return [...(current === undefined ? [] : [current]), ...others]
   }
 
   #commitPart(request: MetadataRequestInit<'commitPart'>) {
@@ -126,6 +187,18 @@ export class FakeMetadata implements MetadataApi {
     if (part === undefined) throw new MetadataError(FailureCode.INVALID_REQUEST, 'no part')
     this.#commit(part.blob, repairs, () => this.parts.set(`${uploadId}/${part.partNumber}`, part))
     return create(CommitPartReplySchema, { part })
+  }
+
+  #putAnnotation(request: MetadataRequestInit<'putAnnotation'>) {
+    const { annotation, repairs, bucket, key, version } = create(PutAnnotationRequestSchema, request)
+    const object = this.objects.get(`${bucket}/${key}`)
+    if (annotation === undefined || object?.version !== version) {
+      throw new MetadataError(FailureCode.CONDITIONAL_CONFLICT, 'the object is another')
+    }
+    this.#commit(annotation.blob, repairs, () =>
+      this.annotations.set(`${version}/${annotation.name}`, annotation),
+    )
+    return create(PutAnnotationReplySchema, { annotation, object })
   }
 
   #commit(blob: BlobRecord | undefined, repairs: readonly RepairTask[], apply: () => void): void {

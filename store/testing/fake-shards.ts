@@ -9,6 +9,7 @@ import {
   type ShardBlocks,
   type ShardErrorCode,
   type ShardList,
+  type ShardOwner,
   type ShardService,
   type ShardTransport,
   type StorageStatus,
@@ -37,6 +38,7 @@ export const DOWN: Fault = { kind: 'fail', code: 'unavailable' }
 
 interface KeptShard {
   readonly bytes: number
+  readonly owner: ShardOwner
   /** Absent when the transport only counts. */
   readonly data?: Uint8Array
   readonly checksums: Uint32Array
@@ -67,7 +69,7 @@ export class FakeNode implements ShardService {
       await this.#suffer(fault, signal)
       // Only now are the bytes read, as a socket would: a caller who reused the memory meanwhile is caught here.
       if (firstBadBlock(data, checksums) >= 0) throw new ShardError('corrupt', 'the bytes changed under way')
-      const kept = { bytes: data.byteLength, checksums: checksums.slice() }
+      const kept = { bytes: data.byteLength, owner: request.owner, checksums: checksums.slice() }
       this.shards.set(keyOf(address), this.#world.countOnly ? kept : { ...kept, data: data.slice() })
       if (fault?.kind === 'fail-after') throw new ShardError(fault.code, 'the answer was lost')
     } finally {

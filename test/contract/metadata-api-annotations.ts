@@ -7,7 +7,7 @@ import type { MetadataApi, MetadataRequestInit } from '../../proto/metadata-api.
 import type { Case } from './metadata-api.ts'
 import { BUCKET, createBucket, failsWith, garbage, get, put } from './metadata-requests.ts'
 
-export const LIMIT = 5
+const LIMIT = 5
 let blobs = 0
 
 /** Puts an annotation with a blob of its own. */

@@ -9,10 +9,10 @@ export const FLAT = 'bench-flat'
 export const FOLDERS = 'bench-folders'
 export const VERSIONS = 'bench-versions'
 /** The prefix of every key of the flat bucket. */
-export const FLAT_PREFIX = 'all/'
+const FLAT_PREFIX = 'all/'
 const FOLDER_COUNT = 1000
 /** Versions of each key of the bucket that has them. */
-export const VERSIONS_PER_KEY = 10
+const VERSIONS_PER_KEY = 10
 
 const IN_FLIGHT = 256
 
