@@ -58,6 +58,23 @@ export function refusalOf(conditions: Conditions, target: ConditionTarget | unde
   return condition === undefined ? undefined : { refused: 'precondition-failed', condition }
 }
 
+/**
+ * The condition of a CompleteMultipartUpload that holds and yet must not be relied on, since the object it speaks of was
+ * written or deleted after the upload began: S3 answers 409, and the upload has to be begun again.
+ * Recorded of the service by LocalStack's `test_multipart_if_match_with_put` and its neighbours.
+ * @param before version of the object when the upload began; empty: there was none; undefined: not known
+ * @param now version of the object; undefined: there is none
+ */
+export function disturbedCondition(
+  { ifMatch, ifNoneMatchAny }: Pick<Conditions, 'ifMatch' | 'ifNoneMatchAny'>,
+  before: string | undefined,
+  now: string | undefined,
+): 'If-Match' | 'If-None-Match' | undefined {
+  if (before === undefined || before === (now ?? '')) return undefined
+  if (ifMatch.length > 0) return 'If-Match'
+  return ifNoneMatchAny ? 'If-None-Match' : undefined
+}
+
 function unmet(conditions: Conditions, target: ConditionTarget): ConditionName | undefined {
   const { ifMatch, ifMatchSize, ifMatchLastModifiedMs } = conditions
   const { etag, size, lastModifiedMs, deleteMarker } = target

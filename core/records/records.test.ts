@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { planCompletion } from './completion.ts'
-import { type Conditions, type ConditionTarget, refusalOf } from './conditions.ts'
+import { type Conditions, type ConditionTarget, disturbedCondition, refusalOf } from './conditions.ts'
 import { assertKnownFormat, NewerFormatError } from './format.ts'
 
 test('conditions: every row of the table', () => {
@@ -126,4 +126,17 @@ test('completion: refusals', () => {
   assert.deepEqual(planCompletion([named(1), named(2), named(4)], stored, RULES), small)
   // The last part may be as small as it likes.
   assert.equal(planCompletion([named(1), named(2)], stored, RULES).refused, undefined)
+})
+
+test('a condition of a completion that what happened since the upload began disturbs', () => {
+  const match = { ifMatch: ['e'], ifNoneMatchAny: false }
+  const noneMatch = { ifMatch: [], ifNoneMatchAny: true }
+  assert.equal(disturbedCondition(match, 'v1', 'v1'), undefined)
+  assert.equal(disturbedCondition(match, 'v1', 'v2'), 'If-Match')
+  assert.equal(disturbedCondition(match, '', 'v2'), 'If-Match')
+  assert.equal(disturbedCondition(noneMatch, '', undefined), undefined)
+  assert.equal(disturbedCondition(noneMatch, 'v1', undefined), 'If-None-Match')
+  assert.equal(disturbedCondition({ ifMatch: [], ifNoneMatchAny: false }, 'v1', 'v2'), undefined)
+  // Nobody looked when it began.
+  assert.equal(disturbedCondition(match, undefined, 'v2'), undefined)
 })

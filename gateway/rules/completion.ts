@@ -84,9 +84,9 @@ export function etagOf(partEtags: readonly string[]): string {
 
 /** What the headers say about the object must fit the upload before any part is looked at. */
 function checkExpectations({ checksum, expected, expectedType, expectedSize }: CompletionRequest): void {
-  if (expectedType !== undefined && expectedType !== checksum.type) {
+  if (expectedType !== undefined && (!checksum.asked || expectedType !== checksum.type)) {
     throw new S3Error('InvalidRequest', {
-      message: `The upload was created using the ${checksum.type} checksum mode. The complete request must use the same checksum mode.`,
+      message: `The upload was created using the ${checksum.asked ? checksum.type : 'null'} checksum mode. The complete request must use the same checksum mode.`,
     })
   }
   if (expectedSize !== undefined && expectedSize < 0) {
@@ -108,7 +108,7 @@ function checkExpectations({ checksum, expected, expectedType, expectedSize }: C
       message: 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
     })
   }
-  if (checksum.asked && first !== undefined && first.algorithm !== checksum.algorithm) {
+  if (checksum.type === 'COMPOSITE' && first !== undefined && first.algorithm !== checksum.algorithm) {
     throw new S3Error('InvalidRequest', {
       message: `Checksum Type mismatch occurred, expected checksum Type: ${checksum.algorithm.toLowerCase()}, actual checksum Type: ${first.algorithm.toLowerCase()}`,
     })
@@ -149,7 +149,9 @@ function compositeOf(request: CompletionRequest): string {
 /** Only the default may be expected without having been asked for: S3 passes over any other algorithm's value. */
 function checkExpected({ checksum, expected }: CompletionRequest, fits: (value: string) => boolean): void {
   const [wanted] = expected
-  if (wanted === undefined || wanted.algorithm !== checksum.algorithm || fits(wanted.value)) return
+  if (wanted === undefined) return
+  const same = wanted.algorithm === checksum.algorithm
+  if (same ? fits(wanted.value) : !checksum.asked) return
   throw new S3Error('BadDigest', {
     message: `The ${checksum.algorithm.toLowerCase()} you specified did not match the calculated checksum.`,
   })

@@ -38,7 +38,9 @@ export function formatContentRange({ first, last }: ByteRange, size: number): st
 
 /**
  * The range of UploadPartCopy (`x-amz-copy-source-range`), which unlike Range must be whole: `bytes=first-last`, inside the
- * source. Throws `InvalidArgument`.
+ * source.
+ * @throws {S3Error} InvalidArgument; InvalidRequest for one that begins past the end (recorded of the service by LocalStack's
+ *   `test_upload_part_copy_range`)
  */
 export function parseCopySourceRange(header: string, size: number): ByteRange {
   const match = /^bytes=(\d{1,16})-(\d{1,16})$/.exec(header)
@@ -48,6 +50,11 @@ export function parseCopySourceRange(header: string, size: number): ByteRange {
       message:
         'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy',
       fields: { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header },
+    })
+  }
+  if (first >= size) {
+    throw new S3Error('InvalidRequest', {
+      message: 'The specified copy range is invalid for the source object size',
     })
   }
   if (last >= size) {

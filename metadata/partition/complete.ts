@@ -14,6 +14,7 @@ import {
   PART_NUMBER_MAX,
 } from '../../core/limits.ts'
 import { type CompletionRefusal, planCompletion } from '../../core/records/completion.ts'
+import { disturbedCondition } from '../../core/records/conditions.ts'
 import {
   type CompleteUploadReply,
   CompleteUploadReplySchema,
@@ -27,6 +28,7 @@ import {
   type ObjectRecord,
   ObjectRecordSchema,
   type PartRecord,
+  type UploadRecord,
 } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { invalidRequest, noSuchUpload } from '../failure.ts'
@@ -74,6 +76,7 @@ export async function completeUpload(
     })
     if (plan.refused !== undefined) throw failureOf(plan, request.partBytesMin)
     assertConditions(request.conditions, current, key)
+    assertUndisturbed(request, upload, current)
     const { order, versioned, puts, deletes, removed } = await succeed(
       partition,
       versioning,
@@ -117,6 +120,22 @@ export async function completeUpload(
   })
   purger.wake()
   return reply
+}
+
+/** @throws {MetadataError} CONDITIONAL_CONFLICT with the fields Condition and Key */
+function assertUndisturbed(
+  { conditions, key }: CompleteUploadRequest,
+  upload: UploadRecord,
+  current: ObjectRecord | undefined,
+): void {
+  if (conditions === undefined) return
+  const condition = disturbedCondition(conditions, upload.observedVersion, current?.version)
+  if (condition === undefined) return
+  throw new MetadataError(
+    FailureCode.CONDITIONAL_CONFLICT,
+    `the object that ${condition} speaks of was changed after the upload began`,
+    { Condition: condition, Key: key },
+  )
 }
 
 /** The object that an upload which is gone became. */

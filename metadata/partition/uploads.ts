@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next } from '../../core/keyspace/bytes.ts'
 import {
+  objectKey,
   partKey,
   partRange,
   readUploadKey,
@@ -38,7 +39,7 @@ import {
   UploadRecordSchema,
 } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { invalidRequest, noSuchUpload, required } from '../failure.ts'
-import { decodeRecord, encodeRecord, partKind, uploadKind } from '../records.ts'
+import { decodeRecord, encodeRecord, objectKind, partKind, uploadKind } from '../records.ts'
 import { readBucket, viewBucket } from './buckets.ts'
 import { listGrouped } from './grouped-listing.ts'
 import { assertIdentifier, assertKey, modifiedAt, repairTasks } from './objects.ts'
@@ -78,7 +79,12 @@ export async function createUpload(
     // The same request again, since its answer was lost.
     if (existing !== undefined) return create(CreateUploadReplySchema, { upload: existing })
     const { $typeName: _, ...fields } = given
-    const upload = create(UploadRecordSchema, { ...fields, initiatedMs: BigInt(partition.clock.nowMs()) })
+    const current = await partition.view(objectKind, objectKey(bucket, key))
+    const upload = create(UploadRecordSchema, {
+      ...fields,
+      initiatedMs: BigInt(partition.clock.nowMs()),
+      observedVersion: current?.version ?? '',
+    })
     partition.enqueue({ puts: [{ key: at, value: encodeRecord(uploadKind, upload) }] })
     return create(CreateUploadReplySchema, { upload })
   })

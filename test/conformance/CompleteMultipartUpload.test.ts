@@ -23,8 +23,7 @@ import { md5Hex, patternOf, readBody } from './bodies.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { bare, begin, complete, PART_BYTES, upload, uploadParts, type Place } from './uploads.ts'
 
-const { client, raw, newBucket, address, region, credentials, metadata, faults, heal } =
-  await startConformance()
+const { client, raw, newBucket, address, region, credentials, metadata } = await startConformance()
 const Bucket = await newBucket()
 
 const finish = (place: Place, document: string, headers: Record<string, string> = {}) =>
@@ -223,50 +222,74 @@ test('x-amz-mp-object-size must be the size', async () => {
 
 describe('conditions', () => {
   test('If-None-Match: * and If-Match are decided at the commit', async () => {
+    await put('conditional', 'x')
     const { place, etag } = await started('conditional')
     const document = documentOf(partOf(1, etag))
-    const missing = await finish(place, document, { 'if-match': etag })
-    assert.deepEqual([missing.status, missing.code], [404, 'NoSuchKey'])
-    await client.send(new PutObjectCommand({ Bucket, Key: 'conditional', Body: 'x' }))
     for (const headers of [{ 'if-none-match': '*' }, { 'if-match': etag }]) {
       const failed = await finish(place, document, headers)
       assert.deepEqual([failed.status, failed.code], [412, 'PreconditionFailed'])
     }
     assert.equal((await finish(place, document, { 'if-match': `"${md5Hex('x')}"` })).status, 200)
     const { place: next } = await started('conditional-2')
+    const missing = await finish(next, document, { 'if-match': etag })
+    assert.deepEqual([missing.status, missing.code], [404, 'NoSuchKey'])
     assert.equal((await finish(next, document, { 'if-none-match': '*' })).status, 200)
   })
 
-  /** Completes under If-Match while another client deletes, or replaces, what is there. */
-  const meanwhile = async (Key: string, act: () => Promise<unknown>) => {
-    await client.send(new PutObjectCommand({ Bucket, Key, Body: 'there' }))
+  /** The first round is refused, since the object changed after the upload began; one that begins after that is not. */
+  const conflict = async (
+    Key: string,
+    change: () => Promise<unknown>,
+    headers: Record<string, string>,
+    refusal: readonly [number, string] = [409, 'ConditionalRequestConflict'],
+  ) => {
     const { place, etag } = await started(Key)
-    faults.metadata = async (operation) => {
-      if (operation !== 'completeUpload') return undefined
-      heal()
-      await act()
-      return undefined
-    }
-    const first = await finish(place, documentOf(partOf(1, etag)), { 'if-match': md5Hex('there') })
-    heal()
-    return { first, again: () => finish(place, documentOf(partOf(1, etag))) }
+    await change()
+    const refused = await finish(place, documentOf(partOf(1, etag)), headers)
+    assert.deepEqual([refused.status, refused.code], refusal, refused.body)
+    return { place, etag, refused }
   }
+  const put = (Key: string, Body: string) => client.send(new PutObjectCommand({ Bucket, Key, Body }))
 
-  test('deleted meanwhile: a conflict, and the upload goes on', async () => {
-    const { first, again } = await meanwhile('conflict', () =>
-      client.send(new DeleteObjectCommand({ Bucket, Key: 'conflict' })),
-    )
-    assert.deepEqual([first.status, first.code], [409, 'ConditionalRequestConflict'])
-    assert.equal((await again()).status, 200)
+  test('the object was replaced after the upload began: a conflict, even by the same bytes', async () => {
+    for (const Body of ['other', 'there']) {
+      const Key = `replaced-by-${Body}`
+      await put(Key, 'there')
+      const headers = { 'if-match': md5Hex(Body) }
+      const { refused } = await conflict(Key, () => put(Key, Body), headers)
+      assert.match(refused.body, new RegExp(`<Condition>If-Match</Condition>.*<Key>${Key}</Key>`))
+      const { place, etag } = await started(Key)
+      assert.equal((await finish(place, documentOf(partOf(1, etag)), headers)).status, 200)
+    }
   })
 
-  test('replaced meanwhile: 412, and the upload goes on', async () => {
-    const { first, again } = await meanwhile('replaced', () =>
-      client.send(new PutObjectCommand({ Bucket, Key: 'replaced', Body: 'other' })),
-    )
-    assert.deepEqual([first.status, first.code], [412, 'PreconditionFailed'])
-    assert.equal((await again()).status, 200)
+  test('another ETag than the one of the object that replaced it: 412', async () => {
+    await put('replaced', 'there')
+    const headers = { 'if-match': md5Hex('there') }
+    const refusal = [412, 'PreconditionFailed'] as const
+    const { place, etag } = await conflict('replaced', () => put('replaced', 'other'), headers, refusal)
+    // Without a condition the same upload goes on.
+    assert.equal((await finish(place, documentOf(partOf(1, etag)))).status, 200)
     assert.equal((await readBody(client, Bucket, 'replaced')).toString(), 'part one')
+  })
+
+  test('the object was deleted after the upload began: 404 for If-Match, a conflict for If-None-Match', async () => {
+    const remove = (Key: string) => () => client.send(new DeleteObjectCommand({ Bucket, Key }))
+    await put('deleted', 'there')
+    const headers = { 'if-match': md5Hex('there') }
+    const { place, etag } = await conflict('deleted', remove('deleted'), headers, [404, 'NoSuchKey'])
+    await put('deleted', 'there')
+    const again = await finish(place, documentOf(partOf(1, etag)), headers)
+    assert.deepEqual([again.status, again.code], [409, 'ConditionalRequestConflict'])
+
+    await put('deleted-none', 'there')
+    const { refused } = await conflict('deleted-none', remove('deleted-none'), { 'if-none-match': '*' })
+    assert.match(refused.body, /<Condition>If-None-Match<\/Condition>/)
+  })
+
+  test('an object that came after the upload began: 412 for If-None-Match', async () => {
+    const refusal = [412, 'PreconditionFailed'] as const
+    await conflict('came', () => put('came', 'there'), { 'if-none-match': '*' }, refusal)
   })
 
   test('others are not implemented, as in S3', async () => {
@@ -318,7 +341,7 @@ describe('versions', () => {
   test('conditions speak of the current version; a delete marker is none', async () => {
     const Key = 'conditional'
     const { ETag } = await client.send(new PutObjectCommand({ Bucket: versioned, Key, Body: 'x' }))
-    const first = await startedIn(Key, 'first')
+    let first = await startedIn(Key, 'first')
     const send = (more: object) =>
       client.send(
         new CompleteMultipartUploadCommand({
@@ -330,6 +353,8 @@ describe('versions', () => {
     await assert.rejects(send({ IfNoneMatch: '*' }), s3Error('PreconditionFailed', 412))
     await client.send(new DeleteObjectCommand({ Bucket: versioned, Key }))
     await assert.rejects(send({ IfMatch: ETag }), s3Error('NoSuchKey', 404))
+    await assert.rejects(send({ IfNoneMatch: '*' }), s3Error('ConditionalRequestConflict', 409))
+    first = await startedIn(Key, 'first')
     assert.ok((await send({ IfNoneMatch: '*' })).VersionId)
   })
 
@@ -433,6 +458,9 @@ describe('checksums', () => {
     const document = documentOf(partOf(1, etag))
     const wrong = await finish(place, document, { 'x-amz-checksum-crc32c': 'AAAAAA==' })
     assert.deepEqual([wrong.status, wrong.code], [400, 'BadDigest'])
+    const other = await finish(place, document, { 'x-amz-checksum-crc32': 'AAAAAA==' })
+    assert.deepEqual([other.status, other.code], [400, 'BadDigest'])
+    assert.match(other.body, /The crc32c you specified did not match the calculated checksum\./)
     const right = await finish(place, document, { 'x-amz-checksum-crc32c': part.ChecksumCRC32C ?? '' })
     assert.equal(right.status, 200)
   })
@@ -442,6 +470,12 @@ describe('checksums', () => {
     assert.deepEqual([answer.status, answer.code], [400, 'InvalidRequest'])
     assert.match(answer.body, /created using the COMPOSITE checksum mode/)
     assert.equal((await expectation('typed', { 'x-amz-checksum-type': 'COMPOSITE' })).status, 200)
+    const { place, etag } = await started('untyped')
+    for (const type of ['FULL_OBJECT', 'COMPOSITE']) {
+      const none = await finish(place, documentOf(partOf(1, etag)), { 'x-amz-checksum-type': type })
+      assert.deepEqual([none.status, none.code], [400, 'InvalidRequest'])
+      assert.match(none.body, /created using the null checksum mode/)
+    }
   })
 
   test('a composite one needs those of the parts', async () => {

@@ -8,25 +8,11 @@ import { preconditionFailed } from '../../rules/conditions.ts'
 import type { WriteConditions } from '../../rules/write-conditions.ts'
 
 /**
- * The current version, looked up where the write has an If-Match: when that object is deleted before the commit, S3
- * answers 409 ConditionalRequestConflict, and 404 when there was none to begin with. Empty for none; absent, and nothing
- * asked of metadata, where no condition needs it.
+ * The current version, looked up where the write has a condition. What does not hold now is refused before the client has
+ * sent the body, as the answer to its `Expect: 100-continue`; whether it still holds, the commit decides. When the object
+ * is deleted before the commit, S3 answers 409 ConditionalRequestConflict, and 404 when there was none to begin with.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html "Conditional write behavior"
- * @throws {MetadataError} any refusal but NO_SUCH_KEY
- */
-export async function observedVersion(
-  metadata: MetadataApi,
-  { Bucket: bucket, Key: key }: { readonly Bucket: string; readonly Key: string },
-  { ifMatch }: WriteConditions,
-  signal: AbortSignal,
-): Promise<{ readonly observedVersion?: string }> {
-  if (ifMatch.length === 0) return {}
-  return { observedVersion: idOf(await currentObject(metadata, bucket, key, signal)) }
-}
-
-/**
- * The same for a write that has a body: what does not hold now is refused before the client has sent it, as the answer to
- * its `Expect: 100-continue`. Whether it still holds, the commit decides.
+ * @returns empty for no object; absent, and nothing asked of metadata, where no condition needs it
  * @throws {S3Error} NoSuchKey, PreconditionFailed @throws {MetadataError} any refusal but NO_SUCH_KEY
  */
 export async function refuseEarly(

@@ -12,7 +12,6 @@ import { readWriteConditions, type WriteConditions } from '../../rules/write-con
 import type { OperationInput } from '../operation.ts'
 import { checksumMembers } from '../objects/object-members.ts'
 import { writtenVersionId } from '../objects/find-object.ts'
-import { observedVersion } from '../objects/observed-version.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 import { noSuchUpload, onUpload, uploadChecksum } from './uploads.ts'
 
@@ -21,6 +20,9 @@ type Input = OperationInput<CompleteMultipartUploadCommandInput>
 /**
  * Makes the object of its parts. The bytes stay where they are: ETag and checksum follow from the parts', so this takes
  * as long as its one commit, and there is no need for S3's blanks ahead of the document.
+ *
+ * A condition that holds is a conflict nevertheless (409) when the object it speaks of was written or deleted after the
+ * upload began; see core/records/conditions.ts.
  *
  * Sent again after it succeeded, because its answer was lost, it is answered the same for as long as the object is there,
  * whatever conditions it brings: they held when it was committed (adobe/S3Mock issue 2586 records this of the service).
@@ -35,15 +37,9 @@ export function completeMultipartUpload({
     const conditions = readWriteConditions(input)
     const named = readNamedParts(input.MultipartUpload)
     const object = await onUpload(metadata, input, signal, async () => {
-      const observed = await observedVersion(metadata, input, conditions, signal)
       const found = await readUpload(metadata, input, signal)
       const commit = found === undefined ? repeated(input, named) : completion(input, named, found)
-      return await commitUpload(
-        metadata,
-        input,
-        { ...commit, conditions: { ...conditions, ...observed } },
-        signal,
-      )
+      return await commitUpload(metadata, input, { ...commit, conditions }, signal)
     })
     return {
       Location: resourceUrl,
@@ -62,9 +58,7 @@ interface FoundUpload {
 }
 
 type CompleteUpload = MetadataRequestInit<'completeUpload'>
-type Commit = Pick<CompleteUpload, 'parts' | 'etag' | 'checksums'> & {
-  readonly conditions?: WriteConditions & { readonly observedVersion?: string }
-}
+type Commit = Pick<CompleteUpload, 'parts' | 'etag' | 'checksums'> & { readonly conditions?: WriteConditions }
 
 /** The upload and all its parts; undefined when there is none, or none any more. */
 async function readUpload(

@@ -41,7 +41,8 @@ export function uploadPart({
         signal,
       ),
     )
-    return { ETag: `"${part.etag}"`, ...(declaredChecksum(Body) ?? checksumMembers(part.checksums)) }
+    const told = declaredChecksum(Body) ?? (checksum.asked ? checksumMembers(part.checksums) : {})
+    return { ETag: `"${part.etag}"`, ...told }
   }
 }
 

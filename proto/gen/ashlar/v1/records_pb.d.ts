@@ -717,6 +717,14 @@ export declare type UploadRecord = Message<"ashlar.v1.UploadRecord"> & {
    * @generated from field: ashlar.v1.AccessControlList acl = 12;
    */
   acl?: AccessControlList | undefined;
+
+  /**
+   * Version of the key's current object when the upload began, set by the service; empty: there was none. Absent in
+   * uploads that began before it was kept.
+   *
+   * @generated from field: optional string observed_version = 13;
+   */
+  observedVersion?: string | undefined;
 };
 
 /**
