@@ -147,7 +147,7 @@ export class MetadataService {
         return { case: 'readOutbox', value: await readOutbox(partition, operation.value) }
       case 'acknowledgeOutbox':
         return { case: 'acknowledgeOutbox', value: await acknowledgeOutbox(partition, operation.value) }
-      default:
+      case undefined:
         throw invalidRequest('this service does not know the operation')
     }
   }
