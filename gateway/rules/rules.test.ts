@@ -6,6 +6,7 @@ import { isAddressableBucketName, isCreatableBucketName } from './bucket-name.ts
 import {
   bareEntityTag,
   evaluateReadConditions,
+  isRangeStale,
   matchesEntityTag,
   requireCopyConditions,
   requireReadConditions,
@@ -317,5 +318,21 @@ describe('encoding-type=url', () => {
   it('applies only when asked for', () => {
     assert.equal(listingEncoder(undefined)('a b'), 'a b')
     assert.equal(listingEncoder('url')('a b'), 'a+b')
+  })
+})
+
+describe('If-Range', () => {
+  const current = { etag: 'tag', lastModifiedMs: Date.UTC(2030, 0, 2, 3, 4, 5, 678) }
+
+  it('holds for the strong tag, and for the second of the last change', () => {
+    for (const text of [undefined, '"tag"', ' "tag" ', 'Wed, 02 Jan 2030 03:04:05 GMT']) {
+      assert.equal(isRangeStale(text, current), false, text)
+    }
+  })
+
+  it('does not hold for anything else', () => {
+    for (const text of ['W/"tag"', 'tag', '"other"', '', 'Wed, 02 Jan 2030 03:04:06 GMT', '"tag", "other"']) {
+      assert.equal(isRangeStale(text, current), true, text)
+    }
   })
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { s3Operations } from './operations.ts'
+import { ITEM_ORDER } from './xml-writer.ts'
 import { compileResponseWriter, type WrittenResponse } from './response-writer.ts'
 
 function write(operation: string, output: unknown): WrittenResponse {
@@ -29,6 +30,25 @@ describe('documents', () => {
         '<CreationDate>2009-10-12T17:50:30.000Z</CreationDate></Bucket></Buckets>' +
         '<Owner><DisplayName>me</DisplayName><ID>id</ID></Owner></ListAllMyBucketsResult>',
     )
+  })
+
+  it('ListObjectVersions: versions and delete markers mixed in the order given', () => {
+    const output = {
+      Name: 'bucket',
+      Versions: [{ Key: 'a' }, { Key: 'c' }],
+      DeleteMarkers: [{ Key: 'b' }],
+    }
+    const order = { [ITEM_ORDER]: ['Versions', 'DeleteMarkers', 'Versions'] }
+    const mixed =
+      '<Version><Key>a</Key></Version><DeleteMarker><Key>b</Key></DeleteMarker><Version><Key>c</Key></Version>'
+    assert.ok(document('ListObjectVersions', { ...output, ...order }).includes(mixed))
+    const apart =
+      '<Version><Key>a</Key></Version><Version><Key>c</Key></Version><DeleteMarker><Key>b</Key></DeleteMarker>'
+    assert.ok(document('ListObjectVersions', output).includes(apart))
+    const tooMany = { ...output, [ITEM_ORDER]: ['DeleteMarkers', 'DeleteMarkers'] }
+    assert.throws(() => document('ListObjectVersions', tooMany), /no item is left/)
+    const tooFew = { ...output, [ITEM_ORDER]: ['DeleteMarkers', 'Versions'] }
+    assert.throws(() => document('ListObjectVersions', tooFew), /items are left/)
   })
 
   it('ListObjectsV2: flattened lists, escaping, members in any order', () => {

@@ -125,6 +125,9 @@ function writeMixed(
     }
     text += list.item(next.value)
   }
+  for (const name of new Set(order)) {
+    if (lists.get(name)?.items.next().done !== true) throw new TypeError(`${String(name)}: items are left`)
+  }
   const take = (): string => {
     const taken = text
     text = ''

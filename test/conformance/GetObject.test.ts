@@ -231,6 +231,14 @@ describe('conditions', () => {
     const same = await raw({ target: `/${Bucket}/small`, headers: { 'if-none-match': ETag } })
     assert.deepEqual([same.status, same.body, same.headers['etag']], [304, '', ETag])
     assert.match(same.headers['last-modified'] ?? '', / GMT$/)
+    const cached = { CacheControl: 'max-age=60', Expires: new Date('2030-01-02T03:04:05Z') }
+    const put = await client.send(new PutObjectCommand({ Bucket, Key: 'cached', Body: 'x', ...cached }))
+    const headers = { 'if-none-match': put.ETag ?? '' }
+    const unchanged = await raw({ target: `/${Bucket}/cached`, headers })
+    assert.deepEqual(
+      [unchanged.status, unchanged.headers['cache-control'], unchanged.headers['expires']],
+      [304, 'max-age=60', 'Wed, 02 Jan 2030 03:04:05 GMT'],
+    )
     const failed = await raw({ target: `/${Bucket}/small`, headers: { 'if-match': other } })
     assert.deepEqual([failed.status, failed.code], [412, 'PreconditionFailed'])
     assert.match(failed.body, /<Condition>If-Match<\/Condition>/)

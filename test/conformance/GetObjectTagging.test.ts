@@ -19,14 +19,14 @@ test('the tags of x-amz-tagging; the document is S3’s', async () => {
   await client.send(new PutObjectCommand({ Bucket, Key, Tagging: 'b=2&a=%C3%A4' }))
   const { TagSet, VersionId } = await get()
   assert.deepEqual(TagSet, [
-    { Key: 'b', Value: '2' },
     { Key: 'a', Value: 'ä' },
+    { Key: 'b', Value: '2' },
   ])
   assert.equal(VersionId, undefined)
   const { body } = await raw({ target: `/${Bucket}/${Key}?tagging` })
   assert.equal(
     body,
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>b</Key><Value>2</Value></Tag><Tag><Key>a</Key><Value>ä</Value></Tag></TagSet></Tagging>',
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>a</Key><Value>ä</Value></Tag><Tag><Key>b</Key><Value>2</Value></Tag></TagSet></Tagging>',
   )
 })
 

@@ -210,7 +210,7 @@ describe('prefix and delimiter', () => {
 
 describe('refusals', () => {
   for (const [query, message] of [
-    ['max-keys=-1', /maxKeys must be an integer between 0 and 2147483647/],
+    ['max-keys=-1', /max-keys cannot be negative/],
     ['max-keys=x', /not an integer or within integer range/],
     ['version-id-marker=x', /A version-id marker cannot be specified without a key marker\./],
     ['version-id-marker=', /A version-id marker cannot be specified without a key marker\./],

@@ -276,8 +276,8 @@ describe('tags', () => {
     await client.send(new PutObjectCommand({ Bucket, Key: 'tagged', Tagging }))
     const { TagSet } = await client.send(new GetObjectTaggingCommand({ Bucket, Key: 'tagged' }))
     assert.deepEqual(TagSet, [
-      { Key: 'b', Value: '2' },
       { Key: 'a x', Value: 'ä' },
+      { Key: 'b', Value: '2' },
       { Key: 'c', Value: '' },
     ])
     await client.send(new PutObjectCommand({ Bucket, Key: 'tagged' }))

@@ -27,6 +27,10 @@ export function listObjectVersions({
 }: S3Services): S3Handler<ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput> {
   return async (input, { signal }) => {
     const { Bucket, Prefix = '', Delimiter = '', KeyMarker = '', EncodingType } = input
+    // In other words than the other listings, as versity/versitygw's integration suite records it of the service.
+    if (input.MaxKeys !== undefined && input.MaxKeys < 0) {
+      throw invalidArgument('maxKeys', String(input.MaxKeys), 'max-keys cannot be negative')
+    }
     const limit = requireListLimit('maxKeys', input.MaxKeys)
     const versionIdMarker = requireVersionIdMarker(input)
     const encode = listingEncoder(EncodingType)
