@@ -370,6 +370,9 @@ export const HEDGE_TOKENS_PER_READ = 0.2
 /** Pauses between the questions whether a commit, whose answer was lost, took effect. */
 export const COMMIT_INQUIRY_PAUSES_MS: readonly number[] = [50, 200, 500, 1000, 2000]
 
+/** Versions of a key among which a commit is looked for whose answer was lost: as many must supersede it meanwhile to hide it. */
+export const COMMIT_INQUIRY_VERSIONS_MAX = 100
+
 /** Time for all of these questions together: clients give a request up after a minute, and would rather be told. */
 export const COMMIT_INQUIRY_MS_MAX = 10_000
 

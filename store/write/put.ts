@@ -21,6 +21,7 @@ import type { Environment } from '../environment.ts'
 import { Scope } from '../scope.ts'
 import { BlobWrite } from './blob-write.ts'
 import { commit, CommitRefused, type Commit } from './commit.ts'
+import { findVersion } from './find-version.ts'
 import { ContentReader } from './content-reader.ts'
 import { discard } from './discard.ts'
 
@@ -81,10 +82,7 @@ export async function putObject(
       })
       return present(reply.object)
     },
-    find: async (inquiry) => {
-      const { object } = await metadata.call('getObject', { bucket, key }, inquiry)
-      return object?.version === version ? object : undefined
-    },
+    find: (inquiry) => findVersion(metadata, { bucket, key, version }, inquiry),
   }))
 }
 

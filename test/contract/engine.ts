@@ -94,16 +94,15 @@ export function engineContract(name: string, open: EngineFactory): void {
     it('scans several ranges in one snapshot: what moves between them is seen once, wherever it is', () =>
       withEngine(async (engine) => {
         await engine.commit(batch({ a1: 'v' }))
-        let moving = true
+        const rounds = { left: 200 }
         async function move(): Promise<void> {
-          for (let round = 0; round < 200; round++) {
+          for (; rounds.left > 0; rounds.left--) {
             await engine.commit(batch({ b1: 'v' }, ['a1']))
             await engine.commit(batch({ a1: 'v' }, ['b1']))
           }
-          moving = false
         }
         async function look(): Promise<void> {
-          while (moving) {
+          while (rounds.left > 0) {
             const ranges = ['b', 'a'].map((letter) => ({
               gte: bytes(letter),
               lt: bytes(`${letter}\xff`),

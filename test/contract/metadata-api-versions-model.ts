@@ -169,7 +169,7 @@ class Pair {
       const page = await this.#api.call('listVersions', { bucket: this.#bucket, ...request, ...markers })
       const versions = page.versions.map(({ object, versionId, latest, deleteMarker }) => ({
         name: object?.key ?? '',
-        text: `${object?.key} ${versionId}${latest ? '*' : ''}${deleteMarker ? '-' : ''}`,
+        text: `${object?.key ?? ''} ${versionId}${latest ? '*' : ''}${deleteMarker ? '-' : ''}`,
       }))
       const prefixes = page.commonPrefixes.map((name) => ({ name, text: name }))
       assert.ok(versions.length + prefixes.length <= request.limit)
@@ -221,8 +221,9 @@ export const versionModelCases: readonly Case[] = [
               if (index % 7 === 0) await pair.compare()
             }
             await pair.compare()
-            for (const request of listings)
+            for (const request of listings) {
               assert.deepEqual(await pair.list(request), pair.model.list(request))
+            }
             assert.deepEqual(await takeGarbage(api), [...pair.model.garbage].sort())
             if (pair.model.keys.size > 0) await assert.rejects(api.call('deleteBucket', { name: bucket }))
             else await api.call('deleteBucket', { name: bucket })

@@ -34,7 +34,7 @@ async function listed(api: MetadataApi, more: object = {}): Promise<string[]> {
   const { versions } = await api.call('listVersions', { bucket: BUCKET, limit: 1000, ...more })
   return versions.map(
     ({ object, versionId, latest, deleteMarker }) =>
-      `${object?.key} ${versionId}${latest ? '*' : ''}${deleteMarker ? '-' : ''}`,
+      `${object?.key ?? ''} ${versionId}${latest ? '*' : ''}${deleteMarker ? '-' : ''}`,
   )
 }
 
@@ -334,24 +334,43 @@ export const versionCases: readonly Case[] = [
     },
   ],
   [
+    'a key of which there are only delete markers is listed between folders of many versions and what follows',
+    async (api) => {
+      await versionedBucket(api)
+      for (let round = 0; round < 40; round++) await put(api, round % 2 === 0 ? 'p/1' : 'p/2')
+      const marker = await remove(api, 'q')
+      const object = await put(api, 'r')
+      for (const limit of [1, 2, 3, 4, 1000]) {
+        const seen: string[] = []
+        let markers = { keyMarker: '', versionIdMarker: '' }
+        for (let more = true; more;) {
+          const page = await api.call('listVersions', { bucket: BUCKET, delimiter: '/', limit, ...markers })
+          seen.push(...page.commonPrefixes, ...page.versions.map(({ versionId }) => versionId))
+          markers = { keyMarker: page.nextKeyMarker, versionIdMarker: page.nextVersionIdMarker }
+          more = page.truncated
+        }
+        assert.deepEqual(seen, ['p/', marker.versionId, versionIdOf(object)])
+      }
+    },
+  ],
+  [
     'a version that exists is found by its id, and listed once, however versions move above it',
     async (api) => {
       await createBucket(api)
       const none = await put(api, 'k')
       await setVersioning(api, ENABLED)
       const kept = versionIdOf(await put(api, 'k'))
-      let moving = true
+      const rounds = { left: 40 }
       async function move(): Promise<void> {
-        for (let round = 0; round < 40; round++) {
+        for (; rounds.left > 0; rounds.left--) {
           const above = await put(api, 'k')
           await remove(api, 'k', { versionId: versionIdOf(above) })
           const marker = await remove(api, 'k')
           await remove(api, 'k', { versionId: marker.versionId })
         }
-        moving = false
       }
       async function look(): Promise<void> {
-        while (moving) {
+        while (rounds.left > 0) {
           assert.ok((await getVersion(api, 'k', kept)) !== undefined)
           assert.equal((await getVersion(api, 'k', 'null'))?.version, none.version)
           const versions = await listed(api)
