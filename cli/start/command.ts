@@ -6,6 +6,7 @@ import { formatAddress } from '../../runtime/config/fields.ts'
 import { createLog } from '../../runtime/log/pino-log.ts'
 import { createShutdown } from '../../runtime/shutdown/shutdown.ts'
 import { CommandError, EXIT_FAILURE, explain } from '../failure.ts'
+import { readAccounts } from '../folder/accounts.ts'
 import { openDataFolder, type DataFolder } from '../folder/data-folder.ts'
 import { dataPaths } from '../folder/paths.ts'
 import { findFreePorts, isFree, keepFreePorts } from '../folder/ports.ts'
@@ -35,6 +36,7 @@ export async function runStart(config: StartConfig, world: World): Promise<numbe
   try {
     const running = { ...world, log, shutdown, signal: stop.signal, waitFor: waiting.waitFor }
     await refuseBusyPorts(config, world)
+    if (config.accounts !== undefined) await readAccounts(config.accounts)
     world.out(await bringUp(config, running))
   } catch (error) {
     await shutdown.close()

@@ -61,6 +61,7 @@ test('every process is configured by a file that its own command accepts', () =>
     domain: 's3.test',
     defaultObjectOwnership: 'ObjectWriter',
     bucketsPerAccount: '7',
+    accounts: 'accounts.json',
   })
   const plans = planProcesses(planCluster(cluster, paths, start), paths)
   assert.deepEqual(
@@ -85,6 +86,7 @@ test('every process is configured by a file that its own command accepts', () =>
   for (const { config } of plans.filter(({ kind }) => kind === 'gateway')) {
     assert.ok('defaultObjectOwnership' in config)
     assert.deepEqual([config.defaultObjectOwnership, config.bucketsPerAccount], ['ObjectWriter', 7])
+    assert.equal(config.accounts, '/srv/accounts.json')
   }
 })
 

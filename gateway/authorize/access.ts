@@ -107,6 +107,32 @@ export class Access {
   }
 
   /**
+   * For writes that If-Match guards: their answer tells what the object is, and needs s3:GetObject besides s3:PutObject.
+   * That there is none, the write itself says, to those who may list the bucket.
+   * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+   * @throws {S3Error} AccessDenied @throws {MetadataError} NO_SUCH_BUCKET
+   */
+  async requireReadable(bucketName: string, key: string): Promise<void> {
+    const record = await this.#current(bucketName, key)
+    const mayKnow =
+      record === undefined
+        ? await this.mayUseBucket(bucketName, 'READ')
+        : mayUseObject(await this.#scene(bucketName), record, 'READ')
+    if (!mayKnow) throw new S3Error('AccessDenied')
+  }
+
+  /**
+   * What a copy takes over besides bytes and headers, tags and annotations, is the bucket owner's to read and to give, and
+   * no part of what lists grant.
+   * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html "Permissions"
+   * @throws {S3Error} AccessDenied @throws {MetadataError} NO_SUCH_BUCKET
+   */
+  async requireTakeover(from: string, to: string): Promise<void> {
+    await this.requireBucket(from, 'OWNER')
+    await this.requireBucket(to, 'OWNER')
+  }
+
+  /**
    * Whether the sender may delete a key, or one version of it. Who may not could still overwrite it, so that nothing is
    * lost if it is put anew between this and the delete.
    * @throws {S3Error} AccessDenied @throws {MetadataError} NO_SUCH_BUCKET

@@ -218,6 +218,30 @@ describe('the stage', () => {
   })
 })
 
+describe('conditional writes', () => {
+  const grants = [toAccount(alice.id, 'WRITE')]
+  const input = { IfMatch: '"x"' }
+
+  it('with If-Match need to be let read, or list where there is nothing', async () => {
+    const list = toAccount(alice.id, 'READ')
+    for (const operation of ['PutObject', 'CompleteMultipartUpload', 'CopyObject']) {
+      const cases: [Omit<Asked, 'operation' | 'input'>, string][] = [
+        [{ sender: by(alice), grants, objectOwner: alice.id }, 'ok'],
+        [{ sender: by(alice), grants, objectOwner: root.id }, 'AccessDenied'],
+        [{ sender: by(alice), grants: [...grants, list], objectOwner: root.id }, 'AccessDenied'],
+        [{ sender: by(alice), grants }, 'AccessDenied'],
+        [{ sender: by(alice), grants: [...grants, list] }, 'ok'],
+        [{ sender: by(root), objectOwner: alice.id }, 'AccessDenied'],
+        [{ sender: by(root), objectOwner: root.id }, 'ok'],
+        [{ sender: by(root) }, 'ok'],
+      ]
+      for (const [asked, code] of cases) {
+        assert.equal((await ask({ operation, input, ...asked })).code, code, JSON.stringify(asked))
+      }
+    }
+  })
+})
+
 describe('deleting', () => {
   const grants = [toAccount(alice.id, 'WRITE')]
 

@@ -367,6 +367,28 @@ describe('copies', () => {
     )
   })
 
+  test('take tags over only for the owner of both buckets', async () => {
+    const from = await newBucket()
+    const to = await newBucket({ GrantWrite: toAlice })
+    await client.send(
+      new s3.PutObjectCommand({ Bucket: from, Key: 'tagged', Body: 'x', Tagging: 'a=b', ACL: 'public-read' }),
+    )
+    const copy = (by: s3.S3Client, TaggingDirective: s3.TaggingDirective) =>
+      refusal(
+        by.send(
+          new s3.CopyObjectCommand({
+            Bucket: to,
+            Key: 'copy',
+            CopySource: `${from}/tagged`,
+            TaggingDirective,
+          }),
+        ),
+      )
+    assert.equal(await copy(senders.alice, 'COPY'), 'AccessDenied')
+    assert.equal(await copy(senders.alice, 'REPLACE'), undefined)
+    assert.equal(await copy(client, 'COPY'), undefined)
+  })
+
   test('x-amz-source-expected-bucket-owner', async () => {
     const Bucket = await newBucket()
     await client.send(new s3.PutObjectCommand({ Bucket, Key: 'key', Body: 'x' }))

@@ -41,6 +41,7 @@ export function copyObject({
     const tags = input.TaggingDirective === 'REPLACE' ? parseTaggingHeader(input.Tagging ?? '') : undefined
     const access = await accessOfNewObject(input, context)
     const { record: source, version } = await findCopySource(store.metadata, input, context)
+    if (takesOver(input, source)) await context.access.requireTakeover(source.bucket, Bucket)
     refuseNoChange(input, source)
     const size = Number(source.size)
     requireCopyableSize(size)
@@ -71,6 +72,12 @@ export function copyObject({
       },
     }
   }
+}
+
+/** Whether the copy is to have tags or annotations of the source. */
+function takesOver(input: Input, { tags, annotationCount }: ObjectRecord): boolean {
+  if (tags.length > 0 && input.TaggingDirective !== 'REPLACE') return true
+  return annotationCount > 0 && input.AnnotationDirective !== 'EXCLUDE'
 }
 
 /**
