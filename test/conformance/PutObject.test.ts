@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import {
+  DeleteObjectCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
@@ -364,6 +366,28 @@ test('a condition that does not hold is refused before the body', async () => {
     const socket = await openRequest({ address, region, credentials }, head)
     // The first answer: 100 would have come before it.
     assert.equal((await answerOf(socket)).status, status, key)
+  }
+})
+
+test('what If-Match spoke of is deleted or replaced while the body is on its way: 409, 412', async () => {
+  for (const [meanwhile, status, code] of [
+    [() => client.send(new DeleteObjectCommand({ Bucket, Key: 'raced' })), 409, 'ConditionalRequestConflict'],
+    [() => client.send(new PutObjectCommand({ Bucket, Key: 'raced', Body: 'b' })), 412, 'PreconditionFailed'],
+  ] as const) {
+    const { ETag = '' } = await client.send(new PutObjectCommand({ Bucket, Key: 'raced', Body: 'a' }))
+    const headers = {
+      'if-match': ETag,
+      'content-length': '4',
+      'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
+      expect: '100-continue',
+    }
+    const head = { method: 'PUT', target: `/${Bucket}/raced`, headers }
+    const socket = await openRequest({ address, region, credentials }, head)
+    const first: unknown[] = await once(socket, 'data')
+    assert.match(String(first[0]), /^HTTP\/1\.1 100 /)
+    await meanwhile()
+    socket.write('body')
+    assert.deepEqual(await answerOf(socket), { status, code })
   }
 })
 
