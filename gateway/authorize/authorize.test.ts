@@ -51,7 +51,7 @@ interface World {
 }
 
 /** Metadata of one bucket, `there`, and the calls made to it. */
-function world(world: World): { metadata: Pick<MetadataApi, 'call'>; calls: string[] } {
+function metadataOf(world: World): { metadata: Pick<MetadataApi, 'call'>; calls: string[] } {
   const calls: string[] = []
   const { owner = root.id, objectOwnership = ObjectOwnership.OBJECT_WRITER, grants, objectOwner } = world
   const answer = (operation: string, request: object): unknown => {
@@ -77,7 +77,7 @@ function world(world: World): { metadata: Pick<MetadataApi, 'call'>; calls: stri
   return {
     calls,
     metadata: {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the reply's type follows from the operation above
+      // The reply's type follows from the operation.
       call: async (operation, request) => answer(operation, request) as never,
     },
   }
@@ -92,7 +92,7 @@ interface Asked extends World {
 }
 
 async function ask({ operation, sender, bucket = 'there', input = {}, single = false, ...rest }: Asked) {
-  const { metadata, calls } = world(rest)
+  const { metadata, calls } = metadataOf(rest)
   const authorize = createAuthorize({ metadata, directory: single ? onlyRoot : withAlice })
   const signal = new AbortController().signal
   try {

@@ -39,8 +39,9 @@ async function check(
     await access.bucket(bucket)
     throw new S3Error('AccessDenied', { message: refusal })
   }
-  if (need === 'WRITE' && text(input['IfMatch']) !== undefined)
+  if (need === 'WRITE' && text(input['IfMatch']) !== undefined) {
     await access.requireReadable(bucket, key ?? '')
+  }
   switch (need) {
     case 'OBJECT':
       return

@@ -86,8 +86,8 @@ test('belongs to the bucket owner while lists are disabled', async () => {
 test('NoSuchKey, NoSuchBucket, NoSuchVersion', async () => {
   const Bucket = await newBucket()
   await client.send(new PutObjectCommand({ Bucket, Key: 'key', Body: 'x' }))
-  const get = (Bucket: string, Key: string, VersionId?: string) =>
-    client.send(new GetObjectAclCommand({ Bucket, Key, ...(VersionId && { VersionId }) }))
+  const get = (name: string, Key: string, VersionId?: string) =>
+    client.send(new GetObjectAclCommand({ Bucket: name, Key, ...(VersionId && { VersionId }) }))
   await assert.rejects(get(Bucket, 'none'), s3Error('NoSuchKey', 404))
   await assert.rejects(get('not-there', 'key'), s3Error('NoSuchBucket', 404))
   await assert.rejects(get(Bucket, 'key', 'A'.repeat(32)), s3Error('NoSuchVersion', 404))

@@ -174,50 +174,58 @@ test('BucketOwnerEnforced takes no list', async () => {
     const change = client.send(new PutObjectAclCommand({ Bucket: enforced, Key: 'key', ACL }))
     await assert.rejects(change, s3Error('AccessControlListNotSupported', 400))
   }
-  const put = (ACL: 'private' | 'public-read' | 'bucket-owner-full-control') =>
+  const putWith = (ACL: 'private' | 'public-read' | 'bucket-owner-full-control') =>
     client.send(new PutObjectCommand({ Bucket: enforced, Key: 'key', Body: 'x', ACL }))
-  await put('bucket-owner-full-control')
+  await putWith('bucket-owner-full-control')
   for (const ACL of ['private', 'public-read'] as const) {
     await assert.rejects(
-      put(ACL),
+      putWith(ACL),
       s3Error('AccessControlListNotSupported', 400, 'The bucket does not allow ACLs'),
     )
   }
 })
 
 test('NoSuchKey and NoSuchBucket', async () => {
-  const change = (Bucket: string) =>
-    client.send(new PutObjectAclCommand({ Bucket, Key: 'none', ACL: 'private' }))
+  const change = (name: string) =>
+    client.send(new PutObjectAclCommand({ Bucket: name, Key: 'none', ACL: 'private' }))
   await assert.rejects(change(Bucket), s3Error('NoSuchKey', 404))
   await assert.rejects(change('not-there'), s3Error('NoSuchBucket', 404))
 })
 
 describe('versions', () => {
   test('each has its own list; delete markers have none', async () => {
-    const Bucket = 'versioned-acls'
-    await client.send(new CreateBucketCommand({ Bucket, ObjectOwnership: 'ObjectWriter' }))
+    const versioned = 'versioned-acls'
+    await client.send(new CreateBucketCommand({ Bucket: versioned, ObjectOwnership: 'ObjectWriter' }))
     await client.send(
-      new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
+      new PutBucketVersioningCommand({ Bucket: versioned, VersioningConfiguration: { Status: 'Enabled' } }),
     )
     const Key = 'key'
-    const put = async () => (await client.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }))).VersionId
-    const first = await put()
-    const second = await put()
+    const putVersion = async () =>
+      (await client.send(new PutObjectCommand({ Bucket: versioned, Key, Body: 'x' }))).VersionId
+    const first = await putVersion()
+    const second = await putVersion()
     assert.ok(first !== undefined && second !== undefined && first !== second)
-    await client.send(new PutObjectAclCommand({ Bucket, Key, VersionId: first, ACL: 'public-read' }))
+    await client.send(
+      new PutObjectAclCommand({ Bucket: versioned, Key, VersionId: first, ACL: 'public-read' }),
+    )
     const grants = async (VersionId?: string) =>
-      (await client.send(new GetObjectAclCommand({ Bucket, Key, ...(VersionId && { VersionId }) }))).Grants
-        ?.length
+      (
+        await client.send(
+          new GetObjectAclCommand({ Bucket: versioned, Key, ...(VersionId && { VersionId }) }),
+        )
+      ).Grants?.length
     assert.deepEqual([await grants(first), await grants(second), await grants()], [2, 1, 1])
-    await client.send(new PutObjectAclCommand({ Bucket, Key, ACL: 'public-read-write' }))
+    await client.send(new PutObjectAclCommand({ Bucket: versioned, Key, ACL: 'public-read-write' }))
     assert.deepEqual([await grants(first), await grants(second), await grants()], [2, 3, 3])
 
-    const { VersionId: marker } = await client.send(new DeleteObjectCommand({ Bucket, Key }))
+    const { VersionId: marker } = await client.send(new DeleteObjectCommand({ Bucket: versioned, Key }))
     assert.ok(marker !== undefined)
     const get = (VersionId?: string) =>
-      client.send(new GetObjectAclCommand({ Bucket, Key, ...(VersionId && { VersionId }) }))
+      client.send(new GetObjectAclCommand({ Bucket: versioned, Key, ...(VersionId && { VersionId }) }))
     const change = (VersionId?: string) =>
-      client.send(new PutObjectAclCommand({ Bucket, Key, ACL: 'private', ...(VersionId && { VersionId }) }))
+      client.send(
+        new PutObjectAclCommand({ Bucket: versioned, Key, ACL: 'private', ...(VersionId && { VersionId }) }),
+      )
     await assert.rejects(get(), s3Error('NoSuchKey', 404))
     await assert.rejects(change(), s3Error('NoSuchKey', 404))
     await assert.rejects(get(marker), s3Error('MethodNotAllowed', 405))

@@ -1,4 +1,4 @@
-import { ObjectOwnership } from '../../../proto/gen/ashlar/v1/records_pb.js'
+import type { ObjectOwnership } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { S3Error } from '../../errors/s3-error.ts'
 import type { AclInit } from '../../rules/acl/grants.ts'
