@@ -16,13 +16,14 @@ export interface SuiteAccount {
 /** Sections in the order that they are written. */
 const SECTIONS = ['s3 main', 's3 alt', 's3 tenant', 'iam', 'iam root', 'iam alt root'] as const
 
-export function newAccounts(): readonly SuiteAccount[] {
+/** @param process which of the processes that run tests they are for: some tests count all buckets of an account */
+export function newAccounts(process: number): readonly SuiteAccount[] {
   return SECTIONS.map((section, index) => {
-    const name = section.replaceAll(' ', '-')
+    const name = `${section.replaceAll(' ', '-')}-${process}`
     return {
       section,
-      accountId: String(index + 1).padStart(12, '1'),
-      canonicalId: createHash('sha256').update(`s3-tests:${section}`).digest('hex'),
+      accountId: `1000000${process}000${index}`,
+      canonicalId: createHash('sha256').update(`s3-tests:${name}`).digest('hex'),
       displayName: name,
       email: `${name}@example.com`,
       accessKeyId: `AKIA${randomBytes(8).toString('hex').toUpperCase()}`,

@@ -13,7 +13,7 @@ import { accountsFile, newAccounts, suiteConfig } from './accounts.ts'
 import { compare, readExpectations, updated } from './expectations.ts'
 import { readJunit, type Outcome } from './junit.ts'
 import { summary } from './report.ts'
-import { commitOf, copySuite, missingFor, runPytest } from './suite.ts'
+import { commitOf, copySuite, missingFor, PROCESSES, runPytest } from './suite.ts'
 
 const LIST = fileURLToPath(new URL('../s3-tests.json', import.meta.url))
 
@@ -48,16 +48,18 @@ async function runSuite({ suite, python, report, pytest }: Wanted): Promise<Map<
     const copy = join(folder, 'suite')
     await mkdir(copy)
     await copySuite(suite, copy)
-    const accounts = newAccounts()
+    const accounts = Array.from({ length: PROCESSES }, (_process, index) => newAccounts(index))
     const accountsPath = join(folder, 'accounts.json')
-    await writeFile(accountsPath, accountsFile(accounts), { mode: 0o600 })
+    await writeFile(accountsPath, accountsFile(accounts.flat()), { mode: 0o600 })
     const cluster = await startCluster(run, {
       // The suite's tests of access control lists take them to be in force, as they were at AWS before 2023.
       args: ['--accounts', accountsPath, '--default-object-ownership', 'ObjectWriter'],
     })
     const config = join(folder, 's3tests.conf')
     const port = Number(new URL(cluster.endpoints[0] ?? '').port)
-    await writeFile(config, suiteConfig(port, accounts), { mode: 0o600 })
+    for (const [index, own] of accounts.entries()) {
+      await writeFile(`${config}.gw${index}`, suiteConfig(port, own), { mode: 0o600 })
+    }
     const junit = report ?? join(folder, 'junit.xml')
     await runPytest({ suite: copy, python, config, report: junit, args: pytest })
     const outcomes = readJunit(await readFile(junit, 'utf8'))

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { access, cp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { killAtExit } from '../../cluster/processes.ts'
 import { adapt } from './adaptations.ts'
 
@@ -8,6 +9,8 @@ import { adapt } from './adaptations.ts'
 
 /** The two files that this project answers for; the others test IAM, STS, SNS and S3 Select. */
 const FILES = ['test_headers.py', 'test_s3.py'] as const
+
+const CONFTEST = fileURLToPath(new URL('./conftest.py', import.meta.url))
 
 const FUNCTIONAL = join('s3tests', 'functional')
 
@@ -31,7 +34,7 @@ const MODULES: Readonly<Record<string, string>> = {
 const TEST_TIMEOUT_S = 120
 
 /** Two processes keep two cores busy, a usual machine's least, together with the cluster they talk to. */
-const PROCESSES = 2
+export const PROCESSES = 2
 
 /** Why the suite cannot be run; undefined when all it takes is there. */
 export async function missingFor(suite: string, python: string): Promise<string | undefined> {
@@ -53,6 +56,7 @@ export async function missingFor(suite: string, python: string): Promise<string 
 export async function copySuite(suite: string, target: string): Promise<void> {
   await cp(join(suite, 's3tests'), join(target, 's3tests'), { recursive: true })
   await cp(join(suite, 'pytest.ini'), join(target, 'pytest.ini'))
+  await cp(CONFTEST, join(target, 'conftest.py'))
   await adapt(target)
 }
 
@@ -66,7 +70,7 @@ interface PytestRun {
   /** The adapted copy. */
   readonly suite: string
   readonly python: string
-  /** s3tests.conf. */
+  /** s3tests.conf, to which each process adds its name: `.gw0`, `.gw1` … */
   readonly config: string
   /** Where the JUnit report is written. */
   readonly report: string
