@@ -64,7 +64,8 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
   const gateway = createGateway({
     operations: s3Table({
       store,
-      newUploadId: () => newIdentifier(clock, random), newVersion: () => newIdentifier(clock, random),
+      newUploadId: () => newIdentifier(clock, random),
+      newVersion: () => newIdentifier(clock, random),
       bucketDefaults: { ...S3_BUCKET_DEFAULTS, ...config.bucketDefaults },
     }),
     authenticate: createAuthenticator<Account>({

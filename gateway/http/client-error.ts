@@ -1,6 +1,5 @@
 /** Answers to what is not HTTP, written straight to the socket: no request object exists yet. They are recorded as all are. */
 import { STATUS_CODES } from 'node:http'
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { S3Error } from '../errors/s3-error.ts'
@@ -62,7 +61,7 @@ export function refuseUnparsed(
       bytesSent: Buffer.byteLength(body),
       complete: true,
       durationMs: 0,
-      remoteAddress: socket instanceof Socket ? (socket.remoteAddress ?? '') : '',
+      remoteAddress: remoteAddressOf(socket),
       userAgent: undefined,
     })
   }
@@ -81,4 +80,9 @@ function toS3(error: Error, headBytesMax: number): S3Error {
 
 function code(error: Error): string | undefined {
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** `node:http` gives a socket as the stream it is; over TCP it knows its other end. */
+function remoteAddressOf(socket: Duplex): string {
+  return 'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : ''
 }

@@ -111,8 +111,9 @@ test('writers under one condition', { timeout: 300_000 }, async (t) => {
 
   await t.test('If-None-Match: * on a copy', async () => {
     const sources = Array.from({ length: 10 }, (_, number) => `source-${number}`)
-    for (const Key of sources)
+    for (const Key of sources) {
       await client(0).send(new PutObjectCommand({ Bucket, Key, Body: `content of ${Key}` }))
+    }
     const sourceOf = (writer: number): string => sources[writer % sources.length] ?? ''
     const winner = await race(WRITERS, [412], (writer) =>
       client(writer).send(

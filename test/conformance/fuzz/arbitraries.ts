@@ -220,7 +220,7 @@ function bodies(payload: Member, text: fc.Arbitrary<string>): fc.Arbitrary<Uint8
 }
 
 /** A document of the member's shape, mostly; with mutations of its text. */
-export function documents(payload: Member, text: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> {
+function documents(payload: Member, text: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> {
   const name = payload.traits.xmlName ?? payload.name
   const whole = elements(name, payload.name, payload, text, 0).map((xml) => Buffer.from(xml.toWellFormed()))
   const mutation = fc.record({
