@@ -78,27 +78,22 @@ export interface VersionLine extends ObjectLine {
  * @throws {NewerFormatError}
  */
 export function readObjectLine(bytes: Uint8Array): ObjectLine {
-  const reader = new BinaryReader(bytes)
   const line = emptyLine()
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag()
-    if (!readLineField(reader, field, line)) reader.skip(wire, field)
-  }
+  readLine(bytes, line)
   return line
 }
 
 /** The same with what makes a version of it. @throws {NewerFormatError} */
 export function readVersionLine(bytes: Uint8Array): VersionLine {
-  const reader = new BinaryReader(bytes)
   const line: VersionLine = { ...emptyLine(), version: '', order: 0n, versioned: false, deleteMarker: false }
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag()
+  readLine(bytes, line, (reader, field) => {
     if (field === OBJECT.version.number) line.version = reader.string()
     else if (field === OBJECT.order.number) line.order = BigInt(reader.uint64())
     else if (field === OBJECT.versioned.number) line.versioned = reader.bool()
     else if (field === OBJECT.deleteMarker.number) line.deleteMarker = reader.bool()
-    else if (!readLineField(reader, field, line)) reader.skip(wire, field)
-  }
+    else return false
+    return true
+  })
   return line
 }
 
@@ -114,21 +109,28 @@ function emptyLine(): ObjectLine {
   }
 }
 
-/** Whether it was a field of the line; otherwise nothing was read. */
-function readLineField(reader: BinaryReader, field: number, line: ObjectLine): boolean {
-  if (field === OBJECT.format.number) {
-    assertKnownFormat(objectKind.what, reader.uint32(), RECORD_FORMAT)
-  } else if (field === OBJECT.size.number) line.size = BigInt(reader.uint64())
-  else if (field === OBJECT.etag.number) line.etag = reader.string()
-  else if (field === OBJECT.lastModifiedMs.number) line.lastModifiedMs = BigInt(reader.uint64())
-  else if (field === OBJECT.storageClass.number) line.storageClass = reader.string()
-  else if (field === OBJECT.owner.number) line.owner = reader.string()
-  else if (field === OBJECT.checksums.number) {
-    const checksum = fromBinary(ChecksumSchema, reader.bytes())
-    line.checksumAlgorithms.push(checksum.algorithm)
-    line.checksumType = checksum.type
-  } else return false
-  return true
+/** @param readOther whether it has read the field, which is none of the line's own */
+function readLine(
+  bytes: Uint8Array,
+  line: ObjectLine,
+  readOther?: (reader: BinaryReader, field: number) => boolean,
+): void {
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag()
+    if (field === OBJECT.format.number) {
+      assertKnownFormat(objectKind.what, reader.uint32(), RECORD_FORMAT)
+    } else if (field === OBJECT.size.number) line.size = BigInt(reader.uint64())
+    else if (field === OBJECT.etag.number) line.etag = reader.string()
+    else if (field === OBJECT.lastModifiedMs.number) line.lastModifiedMs = BigInt(reader.uint64())
+    else if (field === OBJECT.storageClass.number) line.storageClass = reader.string()
+    else if (field === OBJECT.owner.number) line.owner = reader.string()
+    else if (field === OBJECT.checksums.number) {
+      const checksum = fromBinary(ChecksumSchema, reader.bytes())
+      line.checksumAlgorithms.push(checksum.algorithm)
+      line.checksumType = checksum.type
+    } else if (readOther?.(reader, field) !== true) reader.skip(wire, field)
+  }
 }
 
 /** Which task an outbox record holds, without decoding it. */

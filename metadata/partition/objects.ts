@@ -32,7 +32,7 @@ import { readPages } from './garbage.ts'
 import { type Listed, listGrouped } from './grouped-listing.ts'
 import type { OutboxTask } from './outbox.ts'
 import type { Partition } from './partition.ts'
-import { removedVersion, succeed } from './versions.ts'
+import { NOTHING_REMOVED, removedVersion, succeed } from './versions.ts'
 
 const IDENTIFIER = /^[0-9a-f]{32}$/
 
@@ -112,16 +112,14 @@ export async function commitObject(
     const { order, versioned, puts, deletes, removed } = await succeed(partition, versioning, given, current)
     if (removed?.version === version) return create(CommitObjectReplySchema, { object: removed })
     assertConditions(request.conditions, current, key)
-    const gone = await removedVersion(partition, removed)
+    const gone = removed === undefined ? NOTHING_REMOVED : await removedVersion(partition, removed)
     const { $typeName: _, ...fields } = given
-    const object = create(ObjectRecordSchema, {
-      ...fields,
-      lastModifiedMs: modifiedAt(partition, current),
-      order,
-      versioned,
-      deleteMarker: false,
-      annotationCount: 0,
-    })
+    const object = create(ObjectRecordSchema, fields)
+    object.lastModifiedMs = modifiedAt(partition, current)
+    object.order = order
+    object.versioned = versioned
+    object.deleteMarker = false
+    object.annotationCount = 0
     partition.enqueue({
       puts: [{ key: at, value: encodeRecord(objectKind, object) }, ...puts, ...gone.puts],
       deletes,
@@ -138,6 +136,10 @@ export async function commitObject(
  */
 export async function getObject(partition: Partition, request: GetObjectRequest): Promise<GetObjectReply> {
   const { bucket, key, versionId } = request
+  partition.assertMine(bucket, key)
+  // Nearly every read is of the current object.
+  const current = await partition.read(objectKind, objectKey(bucket, key))
+  if (versionId === '' && current !== undefined) return create(GetObjectReplySchema, { object: current })
   const object = await readAny(partition, request)
   const { versioning } = await readBucket(partition, bucket)
   if (object === undefined) throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)

@@ -151,17 +151,21 @@ export class Partition {
   /** Puts a decision in line. Called under the locks of all it was based on. @throws {MetadataError} */
   enqueue({ puts = [], deletes = [], tasks = [], acknowledged = [] }: Decision): void {
     const kinds = tasks.map((task) => task.case)
-    const queued = this.outbox.append(tasks)
-    const reservations = [this.outbox.sequence, this.orders].flatMap((one) => one.reservation() ?? [])
+    const allPuts = tasks.length === 0 ? [...puts] : [...puts, ...this.outbox.append(tasks)]
+    const sequences = this.outbox.sequence.reservation()
+    if (sequences !== undefined) allPuts.push(sequences.put)
+    const orders = this.orders.reservation()
+    if (orders !== undefined) allPuts.push(orders.put)
     this.#commits.enqueue({
-      puts: [...puts, ...queued, ...reservations.map(({ put }) => put)],
+      puts: allPuts,
       deletes,
       onDurable: () => {
         this.outbox.count(kinds, 1)
         this.outbox.count(acknowledged, -1)
       },
     })
-    for (const { inLine } of reservations) inLine()
+    sequences?.inLine()
+    orders?.inLine()
   }
 
   /** Calls `marked` whenever markers have become durable that a purge goes by. One listener. */

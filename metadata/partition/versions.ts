@@ -31,12 +31,12 @@ export interface Succession {
  * What a new current version does to the others. Its own record, and that of the current object, which it replaces in
  * its place, are the caller's. Under the key's lock.
  */
-export async function succeed(
+export function succeed(
   partition: Partition,
   versioning: BucketVersioning,
   { bucket, key }: { readonly bucket: string; readonly key: string },
   current: ObjectRecord | undefined,
-): Promise<Succession> {
+): Succession | Promise<Succession> {
   if (versioning === BucketVersioning.NEVER) {
     return { order: 0n, versioned: false, puts: [], deletes: [], removed: current }
   }
@@ -44,6 +44,16 @@ export async function succeed(
     const order = BigInt(partition.orders.take())
     return { order, versioned: true, puts: kept(current), deletes: [], removed: undefined }
   }
+  return succeedNullVersion(partition, bucket, key, current)
+}
+
+/** Of a bucket whose versioning is suspended: the null version is replaced wherever it is. */
+async function succeedNullVersion(
+  partition: Partition,
+  bucket: string,
+  key: string,
+  current: ObjectRecord | undefined,
+): Promise<Succession> {
   const replaced = await viewNullVersion(partition, bucket, key, current)
   const order = BigInt(partition.orders.take())
   const inPlace = replaced === undefined || replaced.object === current
@@ -97,6 +107,9 @@ export async function removeVersion(
   }
   return { puts, deletes, tasks }
 }
+
+/** What {@link removedVersion} says of none. */
+export const NOTHING_REMOVED = { puts: [], tasks: [] } as const
 
 /** What follows from a version being gone for good: its bytes are garbage, and so are its annotations. */
 export async function removedVersion(
