@@ -69,10 +69,17 @@ export async function run(args: readonly string[]): Promise<void> {
   if (settings.keys % 1000 !== 0) throw new UsageError('--keys takes a multiple of 1,000')
   if (process.platform !== 'linux') throw new UsageError('the benchmark of listings needs the /proc of Linux')
   const whole = new Run()
+  const interrupt = (): void => {
+    // What was started is killed as this process exits; its folder goes here.
+    whole.passed = true
+    void whole.end().finally(() => process.kill(process.pid, 'SIGTERM'))
+  }
+  process.once('SIGINT', interrupt)
   try {
     await measure(whole, settings)
     whole.passed = true
   } finally {
+    process.off('SIGINT', interrupt)
     await whole.end()
   }
 }
