@@ -6,6 +6,7 @@ import { ANONYMOUS_ID, type Account } from '../accounts/account.ts'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import type { Authentication } from '../authenticate/authenticate.ts'
 import { S3Error } from '../errors/s3-error.ts'
+import { initiatorOf } from '../rules/acl/ownership.ts'
 import {
   mayDelete,
   mayUseBucket,
@@ -155,7 +156,7 @@ export class Access {
     try {
       const request = { bucket: bucketName, key, uploadId }
       const { upload } = await this.#metadata.call('getUpload', request, this.#signal)
-      if (upload?.owner === this.requester) return
+      if (upload !== undefined && initiatorOf(upload) === this.requester) return
     } catch (error) {
       if (!isOneOf(error, FailureCode.NO_SUCH_UPLOAD, FailureCode.INVALID_REQUEST)) throw error
       // Who may make uploads may know that this is none.

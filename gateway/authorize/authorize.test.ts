@@ -48,12 +48,20 @@ interface World {
   readonly grants?: GrantInit[]
   /** Owner of the one object there is, and of the one upload. */
   readonly objectOwner?: string
+  /** Of that upload; left out: it began before that was kept. */
+  readonly initiator?: string
 }
 
 /** Metadata of one bucket, `there`, and the calls made to it. */
 function metadataOf(world: World): { metadata: Pick<MetadataApi, 'call'>; calls: string[] } {
   const calls: string[] = []
-  const { owner = root.id, objectOwnership = ObjectOwnership.OBJECT_WRITER, grants, objectOwner } = world
+  const {
+    owner = root.id,
+    objectOwnership = ObjectOwnership.OBJECT_WRITER,
+    grants,
+    objectOwner,
+    initiator = '',
+  } = world
   const answer = (operation: string, request: object): unknown => {
     calls.push(operation)
     const bucket = 'bucket' in request ? request.bucket : 'name' in request ? request.name : undefined
@@ -70,7 +78,7 @@ function metadataOf(world: World): { metadata: Pick<MetadataApi, 'call'>; calls:
     }
     if (operation === 'getUpload') {
       if (objectOwner === undefined) throw new MetadataError(FailureCode.NO_SUCH_UPLOAD, '')
-      return create(GetUploadReplySchema, { upload: { owner: objectOwner } })
+      return create(GetUploadReplySchema, { upload: { owner: objectOwner, initiator } })
     }
     throw new Error(`${operation} is not asked for here`)
   }
@@ -280,6 +288,8 @@ describe('uploads', () => {
       const cases: [Omit<Asked, 'operation'>, string][] = [
         [{ sender: by(root), objectOwner: alice.id }, 'ok'],
         [{ sender: by(alice), objectOwner: alice.id }, 'ok'],
+        [{ sender: by(alice), objectOwner: root.id, initiator: alice.id }, 'ok'],
+        [{ sender: by(alice), objectOwner: alice.id, initiator: root.id }, 'AccessDenied'],
         [{ sender: by(alice), grants, objectOwner: root.id }, 'AccessDenied'],
         [{ sender: by(alice), grants }, 'ok'],
         [{ sender: by(alice) }, 'AccessDenied'],

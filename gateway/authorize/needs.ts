@@ -6,7 +6,7 @@ export type Need =
   | 'ACCOUNT'
   /** Of the bucket. */
   | BucketNeed
-  /** To own the upload, or the bucket. */
+  /** To have begun the upload, or to own the bucket. */
   | 'UPLOAD'
   /** To be let delete the key. */
   | 'DELETE'

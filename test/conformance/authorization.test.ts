@@ -448,6 +448,28 @@ describe('uploads', () => {
     assert.equal(Owner?.ID, alice.canonicalId)
   })
 
+  test('are still theirs who began them where the object will be the bucket owner’s', async () => {
+    const Bucket = await newBucket({ GrantFullControl: toAlice }, 'BucketOwnerPreferred')
+    const Key = 'given-away'
+    const { UploadId } = await senders.alice.send(
+      new s3.CreateMultipartUploadCommand({ Bucket, Key, ACL: 'bucket-owner-full-control' }),
+    )
+    const place = { Bucket, Key, UploadId }
+    await senders.alice.send(new s3.UploadPartCommand({ ...place, PartNumber: 1, Body: 'part' }))
+    for (const by of [senders.owner, senders.alice]) {
+      const { Parts, Owner, Initiator } = await by.send(new s3.ListPartsCommand(place))
+      assert.deepEqual([Parts?.length, Owner?.ID, Initiator?.ID], [1, root.id, alice.canonicalId])
+      const { Uploads } = await by.send(new s3.ListMultipartUploadsCommand({ Bucket }))
+      assert.deepEqual(
+        Uploads?.map((upload) => [upload.Owner?.ID, upload.Initiator?.ID]),
+        [[root.id, alice.canonicalId]],
+      )
+    }
+    assert.equal(await refusal(senders.bob.send(new s3.ListPartsCommand(place))), 'AccessDenied')
+    assert.equal(await refusal(senders.alice.send(new s3.AbortMultipartUploadCommand(place))), undefined)
+    await assert.rejects(senders.owner.send(new s3.ListPartsCommand(place)), s3Error('NoSuchUpload', 404))
+  })
+
   test('are not begun unsigned', async () => {
     const Bucket = await newBucket({ ACL: 'public-read-write' })
     const begun = senders.nobody.send(new s3.CreateMultipartUploadCommand({ Bucket, Key: 'key' }))

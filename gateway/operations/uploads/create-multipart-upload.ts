@@ -45,6 +45,7 @@ export function createMultipartUpload({
           headers,
           storageClass,
           ...access,
+          initiator: context.access.requester,
           checksumAlgorithm: checksum?.ChecksumAlgorithm ?? '',
           checksumType: checksum?.ChecksumType ?? '',
           tags,

@@ -5,6 +5,7 @@ import type {
 } from '@aws-sdk/client-s3'
 import type { UploadRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { invalidArgument } from '../../errors/s3-error.ts'
+import { initiatorOf } from '../../rules/acl/ownership.ts'
 import { listingEncoder } from '../../rules/encoding-type.ts'
 import { requireListLimit } from '../list-limit.ts'
 import type { S3Handler, S3Services } from '../services.ts'
@@ -70,7 +71,7 @@ function uploadOf(upload: UploadRecord, encode: (name: string) => string): Multi
     Initiated: new Date(Number(upload.initiatedMs)),
     StorageClass: uploadStorageClass(upload),
     Owner: { ID: upload.owner },
-    Initiator: { ID: upload.owner },
+    Initiator: { ID: initiatorOf(upload) },
     ...(asked ? { ChecksumAlgorithm: algorithm, ChecksumType: type } : {}),
   }
 }

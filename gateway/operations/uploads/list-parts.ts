@@ -2,6 +2,7 @@ import type { ListPartsCommandInput, ListPartsCommandOutput, Part } from '@aws-s
 import { PART_NUMBER_MAX } from '../../../core/limits.ts'
 import type { PartRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { invalidArgument } from '../../errors/s3-error.ts'
+import { initiatorOf } from '../../rules/acl/ownership.ts'
 import { requireListLimit } from '../list-limit.ts'
 import { checksumMembers } from '../objects/object-members.ts'
 import type { S3Handler, S3Services } from '../services.ts'
@@ -40,7 +41,7 @@ export function listParts({
       MaxParts: limit,
       IsTruncated: truncated,
       Parts: parts.map((part) => ({ ...partOf(part), ...(asked ? checksumMembers(part.checksums) : {}) })),
-      Initiator: { ID: upload.owner },
+      Initiator: { ID: initiatorOf(upload) },
       Owner: { ID: upload.owner },
       StorageClass: uploadStorageClass(upload),
       ...(asked ? { ChecksumAlgorithm: algorithm, ChecksumType: type } : {}),

@@ -16,6 +16,11 @@ export function ownerOf(bucket: OwnedBucket, object: { readonly owner: string })
   return hasAcls(bucket) ? object.owner : bucket.owner
 }
 
+/** Canonical id of the account that began an upload. Its object's owner may be another: the bucket's, if the writer so asked. */
+export function initiatorOf(upload: { readonly initiator: string; readonly owner: string }): string {
+  return upload.initiator === '' ? upload.owner : upload.initiator
+}
+
 export interface NewObject {
   /** Canonical id. */
   readonly owner: string

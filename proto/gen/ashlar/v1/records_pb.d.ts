@@ -725,6 +725,13 @@ export declare type UploadRecord = Message<"ashlar.v1.UploadRecord"> & {
    * @generated from field: optional string observed_version = 13;
    */
   observedVersion?: string | undefined;
+
+  /**
+   * Canonical id of the account that began it; empty in uploads that began before it was kept: `owner`.
+   *
+   * @generated from field: string initiator = 14;
+   */
+  initiator: string;
 };
 
 /**
