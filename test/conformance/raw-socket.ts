@@ -24,6 +24,13 @@ export async function openRequest(signer: Signer, { method, target, headers }: H
   return socket
 }
 
+/** Waits for `100 Continue`. @throws when another answer comes, or none */
+export async function continued(socket: Socket): Promise<void> {
+  const [piece] = (await once(socket, 'data')) as [Buffer]
+  const text = piece.toString('latin1')
+  if (text !== 'HTTP/1.1 100 Continue\r\n\r\n') throw new Error(`instead of 100 Continue: ${text}`)
+}
+
 export interface SocketAnswer {
   readonly status: number
   readonly code: string | undefined
