@@ -66,7 +66,7 @@ function s3Tests({ suite, adaptations, reasons, tests }: Expectations): string[]
   const all = Object.values(tests)
   const passing = all.filter((expected) => expected === PASSES).length
   const rows = countReasons(reasons, tests).map(({ count, reason, text }) => {
-    const source = 'source' in reason ? `[AWS](${reason.source})` : ''
+    const source = 'source' in reason ? `[source](${reason.source})` : ''
     return [String(count), text, source]
   })
   return [
@@ -74,7 +74,7 @@ function s3Tests({ suite, adaptations, reasons, tests }: Expectations): string[]
     `Of the ${all.length} tests in \`test_s3.py\` and \`test_headers.py\` of [ceph/s3-tests](${suite.repository}) at
 \`${suite.commit.slice(0, 12)}\`, ${passing} pass. Each of the others has a reason in
 [s3-tests.json](../test/conformance/s3-tests.json); \`npm run s3-tests -- --suite DIR\` runs them and fails on every difference.`,
-    table(['tests', 'why they do not pass', 'source'], rows),
+    table(['tests', 'why they do not pass', ''], rows),
     'The suite is changed in a copy before it runs:',
     Object.values(adaptations)
       .map((why) => `- ${why}`)
