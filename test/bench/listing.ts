@@ -107,24 +107,22 @@ async function measure(whole: Run, { keys, rounds, requests }: Settings): Promis
   const listers = [http, metadataLister(connection.api)]
   const services = ['gateway-1', 'metadata']
   const pids = await Promise.all(services.map((name) => servicePid(cluster, name)))
-  const before = await Promise.all(pids.map(residentBytesOf))
-
+  const resident = async () => await Promise.all(pids.map(residentBytesOf))
+  const memory = [await resident()]
   const rows: string[][] = []
   for (const [what, ask] of wholes) {
     const [gateway = 0, alone = 0] = await bestRates(listers, rounds, keys, ask)
     rows.push([what, format(gateway), format(alone), (gateway / alone).toFixed(2)])
+    memory.push(await resident())
   }
-  const after = await Promise.all(pids.map(residentBytesOf))
   for (const [what, entries, ask] of pages) {
     const [gateway = 0, alone = 0] = await medians(listers, requests, entries, ask)
     rows.push([what, gateway.toFixed(2), alone.toFixed(2), (gateway / alone).toFixed(2)])
   }
   console.log(markdownTable(['listing', 'over HTTP', 'metadata alone', 'HTTP / alone'], rows))
-  const memory = services.map((name, index) => {
-    const [from = 0, to = 0] = [before[index], after[index]]
-    return [name, mib(from), mib(to), mib(to - from)]
-  })
-  console.log(`\n${markdownTable(['resident memory, MiB', 'before', 'after', 'growth'], memory)}`)
+  const held = services.map((name, index) => [name, ...memory.map((bytes) => mib(bytes[index] ?? 0))])
+  const head = ['resident memory, MiB', 'before', 'flat listed', 'folders listed', 'versions listed']
+  console.log(`\n${markdownTable(head, held)}`)
 }
 
 /** Entries a second of the whole listing, by each lister. */
