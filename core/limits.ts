@@ -405,6 +405,12 @@ export const SINGLE_PUT_BYTES_MAX = 5 * 1024 ** 3
 /** A document in a request body. CompleteMultipartUpload of 10,000 parts with checksums takes about 5 MiB. */
 export const XML_BODY_BYTES_MAX = 8 * 1024 * 1024
 
+/** All such documents that one gateway holds at once: thirty of the largest, or some thousands of usual ones. */
+export const DOCUMENTS_BYTES_MAX = 256 * 1024 * 1024
+
+/** A document of no more counts for nothing in that: with HTTP_CONNECTIONS_MAX of them it is 160 MiB. */
+export const DOCUMENT_BYTES_UNCOUNTED = 16 * 1024
+
 /** Elements and attributes of such a document: 10,000 parts of up to 14 elements. */
 export const XML_NODES_MAX = 150_000
 

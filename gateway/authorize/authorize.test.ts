@@ -302,6 +302,31 @@ describe('uploads', () => {
   })
 })
 
+describe('what goes into an upload', () => {
+  it('comes from whoever began it, or the bucket owner, and is a write', async () => {
+    const input = { UploadId: 'x' }
+    const toAll = [toGroup(ALL_USERS, 'WRITE')]
+    for (const operation of ['UploadPart', 'UploadPartCopy', 'CompleteMultipartUpload']) {
+      const cases: [Omit<Asked, 'operation'>, string][] = [
+        [{ sender: by(root), objectOwner: alice.id }, 'ok'],
+        [{ sender: by(alice), grants: toAll, objectOwner: alice.id }, 'ok'],
+        [{ sender: by(alice), grants: toAll, objectOwner: root.id, initiator: alice.id }, 'ok'],
+        [{ sender: by(alice), grants: toAll }, 'ok'],
+        [{ sender: by(alice), objectOwner: alice.id }, 'AccessDenied'],
+        [{ sender: by(alice), grants: toAll, objectOwner: root.id }, 'AccessDenied'],
+        [{ sender: anonymous, grants: toAll, objectOwner: alice.id }, 'AccessDenied'],
+      ]
+      for (const [asked, code] of cases) {
+        assert.equal(
+          (await ask({ operation, input, ...asked })).code,
+          code,
+          operation + JSON.stringify(asked),
+        )
+      }
+    }
+  })
+})
+
 describe('objects', () => {
   const record = (owner: string, grants?: GrantInit[]) =>
     ({ owner, acl: grants && { grants } }) as unknown as ObjectRecord

@@ -39,13 +39,16 @@ async function check(
     await access.bucket(bucket)
     throw new S3Error('AccessDenied', { message: refusal })
   }
-  if (need === 'WRITE' && text(input['IfMatch']) !== undefined) {
+  if ((need === 'WRITE' || need === 'PART') && text(input['IfMatch']) !== undefined) {
     await access.requireReadable(bucket, key ?? '')
   }
   switch (need) {
     case 'OBJECT':
       return
     case 'UPLOAD':
+      return await access.requireUpload(bucket, key ?? '', text(UploadId) ?? '')
+    case 'PART':
+      await access.requireBucket(bucket, 'WRITE')
       return await access.requireUpload(bucket, key ?? '', text(UploadId) ?? '')
     case 'DELETE':
       return await access.requireDelete(bucket, key ?? '', text(VersionId))

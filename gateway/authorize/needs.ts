@@ -8,6 +8,11 @@ export type Need =
   | BucketNeed
   /** To have begun the upload, or to own the bucket. */
   | 'UPLOAD'
+  /**
+   * That, and WRITE of the bucket. The object will be the initiator's, with the list that the initiator gave it, and so
+   * must its bytes be: whoever may write there and learns the upload's id would else speak in another's name.
+   */
+  | 'PART'
   /** To be let delete the key. */
   | 'DELETE'
   /** Nothing yet: the handler asks, about each object as it reads it. */
@@ -26,9 +31,9 @@ const needs: ReadonlyMap<string, Need> = new Map<string, Need>([
   ['PutObject', 'WRITE'],
   ['CopyObject', 'WRITE'],
   ['CreateMultipartUpload', 'WRITE'],
-  ['UploadPart', 'WRITE'],
-  ['UploadPartCopy', 'WRITE'],
-  ['CompleteMultipartUpload', 'WRITE'],
+  ['UploadPart', 'PART'],
+  ['UploadPartCopy', 'PART'],
+  ['CompleteMultipartUpload', 'PART'],
   ['AbortMultipartUpload', 'UPLOAD'],
   ['ListParts', 'UPLOAD'],
   ['DeleteObject', 'DELETE'],

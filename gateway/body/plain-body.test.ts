@@ -7,6 +7,7 @@ import { toBase64 } from '../../core/checksum/base64.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import { collectBody } from './collect.ts'
+import { DocumentMemory } from './document-memory.ts'
 import { bodyOptions, deliver, readBody, readWire, refused } from './test-support.ts'
 import { openBody } from './verified-body.ts'
 
@@ -243,6 +244,7 @@ test('any flipped bit is refused when a digest was declared', async () => {
 
 test('collectBody gathers a document within its bound', async () => {
   const body = () => openBody(deliver('1234', '56789'), bodyOptions(unsigned, length))
-  assert.deepEqual(Buffer.from(await collectBody(body(), 9)), data)
-  await refused(async () => collectBody(body(), 8), 'MaxMessageLengthExceeded')
+  const lease = new DocumentMemory(0).lease()
+  assert.deepEqual(Buffer.from(await collectBody(body(), 9, lease)), data)
+  await refused(async () => collectBody(body(), 8, lease), 'MaxMessageLengthExceeded')
 })

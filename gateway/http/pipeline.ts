@@ -6,7 +6,13 @@
  * Whatever any stage throws becomes one answer. The body is not touched before the caller is authenticated and authorized,
  * so a refused client that asked `Expect: 100-continue` never sends it.
  */
-import { SINGLE_PUT_BYTES_MAX, XML_BODY_BYTES_MAX, XML_DEPTH_MAX, XML_NODES_MAX } from '../../core/limits.ts'
+import {
+  DOCUMENTS_BYTES_MAX,
+  SINGLE_PUT_BYTES_MAX,
+  XML_BODY_BYTES_MAX,
+  XML_DEPTH_MAX,
+  XML_NODES_MAX,
+} from '../../core/limits.ts'
 import type { SigningDigests } from '../../core/signing/digests.ts'
 import { headerValues, type HeaderFields } from '../../core/signing/request.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
@@ -14,6 +20,7 @@ import type { Log } from '../../runtime/ports/log.ts'
 import type { Account } from '../accounts/account.ts'
 import type { Authenticator } from '../authenticate/authenticate.ts'
 import { collectBody } from '../body/collect.ts'
+import { DocumentMemory } from '../body/document-memory.ts'
 import { openBody } from '../body/verified-body.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import type { OperationRow, RequestContext } from '../operations/operation.ts'
@@ -97,6 +104,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const compiled = compileOperations(options.operations)
   const route = compileRouter(s3Operations.values())
   const { nextRequestId, hostId } = options.identity
+  const documents = new DocumentMemory(DOCUMENTS_BYTES_MAX)
   // Longest first, so that of two domains one of which ends with the other the nearer one wins.
   const domains = options.domains.map((name) => name.toLowerCase()).toSorted((a, b) => b.length - a.length)
 
@@ -123,7 +131,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (routed === postObject) return await takeForm(request, progress, target, sender)
     const call = { name: routed.name, target, headers, sender }
     return await perform(call, request, progress, ({ row, parser }, input) =>
-      takeBody({ row, parser }, input, request.headers, sender, options.digests, request.body),
+      takeBody({ row, parser }, input, request.headers, sender, options.digests, request.body, documents),
     )
   }
 
@@ -311,6 +319,7 @@ async function takeBody(
   sender: Sender,
   digests: SigningDigests,
   source: AsyncIterable<Uint8Array>,
+  documents: DocumentMemory,
 ): Promise<void> {
   if (parser.payload === 'none') return
   const isStream = parser.streamMember !== undefined
@@ -327,13 +336,16 @@ async function takeBody(
     // The header counts the framing of aws-chunked too; the object is what comes out.
     if (input['ContentLength'] !== undefined) input['ContentLength'] = body.size
   } else {
-    const document = await collectBody(body, row.body.documentBytesMax ?? XML_BODY_BYTES_MAX)
+    const lease = documents.lease()
     try {
-      parser.parseDocument(input, document)
+      const bytesMax = row.body.documentBytesMax ?? XML_BODY_BYTES_MAX
+      parser.parseDocument(input, await collectBody(body, bytesMax, lease))
     } catch (error) {
       const { malformed } = row.body
       if (malformed === undefined || !(error instanceof S3Error) || error.code !== 'MalformedXML') throw error
       throw new S3Error(malformed)
+    } finally {
+      lease.release()
     }
   }
 }

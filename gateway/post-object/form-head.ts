@@ -130,7 +130,8 @@ function readDisposition(lines: string): Disposition {
   if (header === undefined) throw malformed()
   const parameters = new Map<string, string>()
   // A backslash escapes quotes only: some browsers send a whole Windows path.
-  for (const match of header.matchAll(/([a-z*]+)\s*=\s*(?:"((?:\\"|[^"])*)"|([^\s;"]+))/gi)) {
+  // The lookbehind has a name begin at its beginning only: many letters without an equals sign cost their square else.
+  for (const match of header.matchAll(/(?<![a-z*])([a-z*]+)\s*=\s*(?:"((?:\\"|[^"])*)"|([^\s;"]+))/gi)) {
     parameters.set((match[1] ?? '').toLowerCase(), match[2]?.replaceAll('\\"', '"') ?? match[3] ?? '')
   }
   const name = parameters.get('name')?.toLowerCase()

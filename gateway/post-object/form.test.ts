@@ -205,6 +205,15 @@ describe('a form is refused', () => {
     it(name, async () => assert.equal((await refusal(read(body, [7]))).code, 'MalformedPOSTRequest'))
   }
 
+  it('in no time, whatever its parts say of themselves', async () => {
+    // Minutes, where each letter is a place to begin again from.
+    for (const what of ['a', 'a ', 'a=', 'a="', '"\\"', 'a=\\"']) {
+      const header = `Content-Disposition: form-data; ${what.repeat(500_000)}`
+      const { code } = await refusal(read(encode([{ header, value: Buffer.from('') }])))
+      assert.match(code, /^Ma/, what)
+    }
+  })
+
   it('without a file', async () => {
     const error = await refusal(read(encode([part('key', 'k')])))
     assert.equal(error.code, 'InvalidArgument')

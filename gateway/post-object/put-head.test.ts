@@ -42,6 +42,32 @@ describe('the fields of a form', () => {
     })
   })
 
+  it('are refused where no header could carry them back, but metadata, which is encoded', () => {
+    const refused: readonly (readonly [name: string, value: string])[] = [
+      ['content-disposition', 'a\r\nset-cookie: b'],
+      ['content-type', 'a\u0000'],
+      ['expires', '\u007f'],
+      ['x-amz-website-redirect-location', '/\n'],
+      ['x-amz-meta-a b', 'v'],
+      ['x-amz-meta-a:', 'v'],
+      ['x-amz-meta-a\r', 'v'],
+      [bytes('x-amz-meta-é'), 'v'],
+    ]
+    for (const field of refused) {
+      assert.throws(
+        () => putHeaders(new Map([field])),
+        (error) => error instanceof S3Error && error.code === 'InvalidArgument',
+        JSON.stringify(field),
+      )
+    }
+    const taken = [
+      ['content-disposition', `inline; filename="${bytes('č')}"`],
+      ['x-amz-meta-a', 'two\r\nlines'],
+      ['a b', 'of no meaning\n'],
+    ] as const
+    assert.equal(Object.keys(putHeaders(new Map(taken))).length, 2)
+  })
+
   it('name a key in UTF-8 of up to 1,024 bytes', () => {
     assert.equal(formKey(new Map([['key', bytes('ключ')]])), 'ключ')
     assert.equal(formKey(new Map([['key', 'k'.repeat(1024)]])).length, 1024)

@@ -7,8 +7,10 @@ import { OBJECT_KEY_BYTES_MAX, XML_DEPTH_MAX, XML_NODES_MAX, POST_FORM_BYTES_MAX
 import { missingField } from '../../core/signing/form-claim.ts'
 import type { HeaderFields } from '../../core/signing/request.ts'
 import { refusalError } from '../authenticate/refusal.ts'
-import { S3Error } from '../errors/s3-error.ts'
+import { invalidArgument, S3Error } from '../errors/s3-error.ts'
+import { isHeaderName } from '../rules/cors.ts'
 import { checkTagSet } from '../rules/tags.ts'
+import { isHeaderSafe } from '../schema/header-text.ts'
 import { readOperation } from '../schema/model.ts'
 import { compileRequestParser } from '../schema/request-parser.ts'
 
@@ -41,7 +43,11 @@ const taggingParser = compileRequestParser(readOperation(PutObjectTagging$), {
   nodesMax: XML_NODES_MAX,
 })
 
-/** The headers of the PutObject. @throws {S3Error} MalformedXML, InvalidTag, BadRequest for the tags */
+/**
+ * The headers of the PutObject. A field may hold what no header can, and an object that kept it could never be answered:
+ * it is refused (not documented; chosen as for `response-*` parameters). Values of metadata are sent encoded.
+ * @throws {S3Error} InvalidArgument; MalformedXML, InvalidTag, BadRequest for the tags
+ */
 export function putHeaders(fields: ReadonlyMap<string, string>): HeaderFields {
   const headers: Record<string, readonly string[]> = {}
   for (const [name, value] of fields) {
@@ -49,6 +55,10 @@ export function putHeaders(fields: ReadonlyMap<string, string>): HeaderFields {
     else if (name === 'tagging') headers['x-amz-tagging'] = [taggingHeader(value)]
     else if (sameAsHeader.has(name)) headers[name] = [value]
     else if (name.startsWith('x-amz-') && !aboutForm.has(name)) headers[name] = [value]
+    else continue
+    if (!isHeaderName(name) || !(name.startsWith('x-amz-meta-') || isHeaderSafe(value))) {
+      throw invalidArgument(text(name) ?? name, text(value) ?? value, 'Header value cannot be represented')
+    }
   }
   return headers
 }

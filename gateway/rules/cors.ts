@@ -28,13 +28,24 @@ export function findCorsRule<Rule extends CorsPolicyRule>(
   rules: readonly Rule[],
   { origin, method, headers }: CrossOriginRequest,
 ): Rule | undefined {
-  const names = headers.map((name) => name.toLowerCase())
+  const names = new Set(headers.map((name) => name.toLowerCase()))
   return rules.find(
     ({ allowedOrigins, allowedMethods, allowedHeaders }) =>
       allowedOrigins.some((pattern) => matchesPattern(pattern, origin)) &&
       allowedMethods.includes(method) &&
-      names.every((name) => allowedHeaders.some((pattern) => matchesPattern(pattern.toLowerCase(), name))),
+      allowsHeaders(allowedHeaders, names),
   )
+}
+
+/** Anybody may ask, about thousands of names, and a rule may have a thousand patterns: most are looked up, not tried. */
+function allowsHeaders(allowedHeaders: readonly string[], names: ReadonlySet<string>): boolean {
+  if (names.size === 0) return true
+  const patterns = new Set(allowedHeaders.map((pattern) => pattern.toLowerCase()))
+  if (patterns.has('*')) return true
+  const wildcards = [...patterns].filter((pattern) => pattern.includes('*'))
+  return names
+    .values()
+    .every((name) => patterns.has(name) || wildcards.some((pattern) => matchesPattern(pattern, name)))
 }
 
 /**

@@ -66,9 +66,12 @@ export function isHeaderSafe(value: string): boolean {
 /** Items of a comma-separated header list, quotes removed. */
 export function splitHeaderList(value: string): string[] {
   const items: string[] = []
-  for (const match of value.matchAll(/\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*?))\s*(?:,|$)/g)) {
-    const item = match[1] === undefined ? match[2] : match[1].replace(/\\(.)/g, '$1')
-    if (item !== undefined && item !== '') items.push(item)
+  // Cut first, and trimmed then: a pattern for both would begin again at each of many blanks.
+  for (const [text] of value.matchAll(/(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g)) {
+    const trimmed = text.trim()
+    const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(trimmed)?.[1]
+    const item = quoted === undefined ? trimmed : quoted.replace(/\\(.)/g, '$1')
+    if (item !== '') items.push(item)
   }
   return items
 }

@@ -108,6 +108,11 @@ describe('header text', () => {
     assert.deepEqual(splitHeaderList('ETag, Checksum,ObjectSize'), ['ETag', 'Checksum', 'ObjectSize'])
     assert.deepEqual(splitHeaderList('"a,b", c , "d\\"e"'), ['a,b', 'c', 'd"e'])
     assert.deepEqual(splitHeaderList(''), [])
+    assert.deepEqual(splitHeaderList(' , a ,, "" ,"b'), ['a', '"b'])
+    assert.deepEqual(splitHeaderList('"a\\'), ['"a\\'])
+    // Hours, where each blank is a place to begin again from.
+    assert.equal(splitHeaderList(`a${' '.repeat(1_000_000)}b`).length, 1)
+    assert.equal(splitHeaderList('"\\"'.repeat(300_000)).length, 1)
   })
 })
 

@@ -286,6 +286,22 @@ describe('PostObject refuses', () => {
     assert.equal(await s3.shardCount(), before)
   })
 
+  it('fields that no header can carry, and keeps nothing', async () => {
+    const bucket = await s3.newBucket()
+    for (const field of [
+      { 'Content-Disposition': 'inline\r\nset-cookie: a=b' },
+      { 'x-amz-website-redirect-location': '/\nset-cookie: a=b' },
+      { 'x-amz-meta-of my own': 'v' },
+    ]) {
+      const { status, code } = await post(bucket, { key: 'k', ...field }, 'hello')
+      assert.deepEqual([status, code], [400, 'InvalidArgument'], JSON.stringify(field))
+    }
+    await assert.rejects(bytesOf(bucket, 'k'), s3Error('NoSuchKey', 404))
+    assert.equal((await post(bucket, { key: 'k', 'x-amz-meta-a': 'two\r\nlines' })).status, 204)
+    const { Metadata } = await s3.client.send(new HeadObjectCommand({ Bucket: bucket, Key: 'k' }))
+    assert.deepEqual(Object.keys(Metadata ?? {}), ['a'])
+  })
+
   it('what is no form, or goes to an object', async () => {
     const bucket = await s3.newBucket()
     const type = await s3.raw(

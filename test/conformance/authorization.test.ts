@@ -470,6 +470,36 @@ describe('uploads', () => {
     await assert.rejects(senders.owner.send(new s3.ListPartsCommand(place)), s3Error('NoSuchUpload', 404))
   })
 
+  test('take parts, and are completed, by whoever began them and the bucket owner alone', async () => {
+    const Bucket = await newBucket({ ACL: 'public-read-write' })
+    const Key = 'of-alice'
+    const { UploadId } = await senders.alice.send(new s3.CreateMultipartUploadCommand({ Bucket, Key }))
+    const place = { Bucket, Key, UploadId }
+    const put = (by: s3.S3Client) =>
+      by.send(new s3.UploadPartCommand({ ...place, PartNumber: 1, Body: 'part' }))
+    const { ETag } = await put(senders.alice)
+    const complete = (by: s3.S3Client) =>
+      by.send(
+        new s3.CompleteMultipartUploadCommand({
+          ...place,
+          MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] },
+        }),
+      )
+    await senders.bob.send(new s3.PutObjectCommand({ Bucket, Key: 'of-bob', Body: 'bob' }))
+    const copy = { ...place, PartNumber: 1, CopySource: `${Bucket}/of-bob` }
+    assert.equal(await refusal(senders.bob.send(new s3.UploadPartCopyCommand(copy))), 'AccessDenied')
+    for (const by of [senders.bob, senders.nobody]) {
+      assert.equal(await refusal(put(by)), 'AccessDenied')
+      assert.equal(await refusal(complete(by)), 'AccessDenied')
+    }
+    await put(senders.owner)
+    await complete(senders.alice)
+    // Sent again, by one who may not know more than that there is no such upload any more.
+    assert.equal(await refusal(put(senders.bob)), 'NoSuchUpload')
+    const { Owner } = await senders.alice.send(new s3.GetObjectAclCommand({ Bucket, Key }))
+    assert.equal(Owner?.ID, alice.canonicalId)
+  })
+
   test('are not begun unsigned', async () => {
     const Bucket = await newBucket({ ACL: 'public-read-write' })
     const begun = senders.nobody.send(new s3.CreateMultipartUploadCommand({ Bucket, Key: 'key' }))
