@@ -121,6 +121,7 @@ describe('ETags', () => {
 describe('documents', () => {
   const malformed: readonly (readonly [string, string])[] = [
     ['no part', documentOf('')],
+    ['an empty element', '<CompleteMultipartUpload/>'],
     ['not closed', '<CompleteMultipartUpload><Part>'],
     ['another root', '<Other/>'],
     ['no XML', 'parts, please'],
