@@ -138,9 +138,8 @@ export async function getObject(partition: Partition, request: GetObjectRequest)
   const { bucket, key, versionId } = request
   partition.assertMine(bucket, key)
   // Nearly every read is of the current object.
-  const current = await partition.read(objectKind, objectKey(bucket, key))
-  if (versionId === '' && current !== undefined) return create(GetObjectReplySchema, { object: current })
-  const object = await readAny(partition, request)
+  const current = versionId === '' ? await partition.read(objectKind, objectKey(bucket, key)) : undefined
+  const object = current ?? (await readAny(partition, request))
   const { versioning } = await readBucket(partition, bucket)
   if (object === undefined) throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)
   if (object.deleteMarker && versionId === '') throw deletedKey(key, versionIdOf(object))

@@ -9,6 +9,7 @@ import { objectCases } from './metadata-api-objects.ts'
 import { settingCases } from './metadata-api-settings.ts'
 import { uploadCases } from './metadata-api-uploads.ts'
 import { versionModelCases } from './metadata-api-versions-model.ts'
+import { versionReadCases } from './metadata-api-version-reads.ts'
 import { versionCases } from './metadata-api-versions.ts'
 
 /** A metadata service of its own, with nothing in it, and its end. */
@@ -29,6 +30,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...listingCases,
       ...uploadCases,
       ...versionCases,
+      ...versionReadCases,
       ...versionModelCases,
       ...clusterCases,
     ]) {
