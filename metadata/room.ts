@@ -4,7 +4,10 @@ import { MetadataError } from '../proto/metadata-api.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
 
-/** Operations that add records. Those that take some away are let through on a full disk, for they are the way out. */
+/**
+ * Operations that add records. Those that take some away are let through on a full disk, for they are the way out; of a
+ * delete only the decision knows whether it makes a delete marker.
+ */
 const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
   'createBucket',
   'putBucketSetting',
@@ -34,7 +37,11 @@ export class Room {
 
   /** @throws {MetadataError} READ_ONLY when the operation adds records and the disk is nearly full */
   async require(operation: Request['operation']['case']): Promise<void> {
-    if (!ADDING.has(operation)) return
+    if (ADDING.has(operation)) await this.requireMore()
+  }
+
+  /** @throws {MetadataError} READ_ONLY when the disk is nearly full */
+  async requireMore(): Promise<void> {
     if (this.#clock.monotonicMs() - this.#lookedAt >= METADATA_SPACE_LOOK_MS) {
       this.#looking ??= this.#look()
       await this.#looking

@@ -85,7 +85,7 @@ export class MetadataService {
   }
 
   async #answer(operation: Request['operation']): Promise<Result> {
-    const { partition, purger, cluster, random } = this.#parts
+    const { partition, purger, cluster, room, random } = this.#parts
     switch (operation.case) {
       case 'createBucket':
         return { case: 'createBucket', value: await createBucket(partition, random, operation.value) }
@@ -108,7 +108,7 @@ export class MetadataService {
       case 'getObject':
         return { case: 'getObject', value: await getObject(partition, operation.value) }
       case 'deleteObject':
-        return { case: 'deleteObject', value: await deleteObject(partition, operation.value) }
+        return { case: 'deleteObject', value: await deleteObject(partition, room, operation.value) }
       case 'listObjects':
         return { case: 'listObjects', value: await listObjects(partition, operation.value) }
       case 'listVersions':

@@ -15,6 +15,7 @@ import {
 } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { noSuchVersion } from '../failure.ts'
 import { encodeRecord, objectKind } from '../records.ts'
+import type { Room } from '../room.ts'
 import { viewBucket } from './buckets.ts'
 import { newestVersions, viewAny } from './find-version.ts'
 import { assertConditions, assertIdentifier, modifiedAt } from './objects.ts'
@@ -32,10 +33,12 @@ import { removedVersion, removeVersion, succeed, versionEntries } from './versio
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectsfromVersioningSuspendedBuckets.html
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
- * @throws {MetadataError} NO_SUCH_BUCKET; under conditions NO_SUCH_KEY, NO_SUCH_VERSION and PRECONDITION_FAILED
+ * @throws {MetadataError} NO_SUCH_BUCKET; under conditions NO_SUCH_KEY, NO_SUCH_VERSION and PRECONDITION_FAILED;
+ *   READ_ONLY for a delete marker that a disk may have no room for
  */
 export async function deleteObject(
   partition: Partition,
+  room: Room | undefined,
   request: DeleteObjectRequest,
 ): Promise<DeleteObjectReply> {
   return partition.onKey(request.bucket, request.key, async () => {
@@ -43,9 +46,9 @@ export async function deleteObject(
     const current = await partition.view(objectKind, objectKey(request.bucket, request.key))
     if (request.versionId !== '') return deleteVersion(partition, bucket, request, current)
     await assertDeletable(partition, bucket, request, current)
-    return bucket.versioning === BucketVersioning.NEVER
-      ? deletePlainly(partition, request, current)
-      : markDeleted(partition, bucket, request, current)
+    if (bucket.versioning === BucketVersioning.NEVER) return deletePlainly(partition, request, current)
+    await room?.requireMore()
+    return markDeleted(partition, bucket, request, current)
   })
 }
 
