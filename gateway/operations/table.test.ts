@@ -21,7 +21,7 @@ const rows = s3Table({ store, newUploadId: unused, newVersion: unused, bucketDef
 
 /** Members of inputs that handlers read, or the body's stage does. */
 const read = new Set(
-  `ACL AccessControlPolicy AnnotationDirective AnnotationName AnnotationPayload AnnotationPrefix Body Bucket BucketRegion CORSConfiguration CacheControl ChecksumAlgorithm ChecksumMode ChecksumType
+  `ACL AccessControlPolicy AnnotationDirective AnnotationName AnnotationPayload AnnotationPrefix Body Bucket BucketRegion BypassGovernanceRetention CORSConfiguration CacheControl ChecksumAlgorithm ChecksumMode ChecksumType
    ContentDisposition ContentEncoding ContentLanguage ContentLength ContentMD5 ContentType ContinuationToken
    CopySource CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfNoneMatch CopySourceIfUnmodifiedSince
    CopySourceRange CreateBucketConfiguration Delete Delimiter EncodingType ExpectedBucketOwner
@@ -37,12 +37,7 @@ const read = new Set(
 )
 
 /** Those that S3 ignores, too, where there is nothing they could act on; unsupported.ts says what. */
-const withoutEffect = new Set([
-  'BypassGovernanceRetention',
-  'MFA',
-  'OptionalObjectAttributes',
-  'RequestPayer',
-])
+const withoutEffect = new Set(['MFA', 'OptionalObjectAttributes', 'RequestPayer'])
 
 function isRefused(member: string): boolean {
   try {

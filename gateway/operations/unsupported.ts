@@ -3,7 +3,6 @@
  *
  * A value that asks for what happens anyway passes: `x-amz-object-lock-legal-hold: OFF`. Left out on purpose, because S3 ignores them too
  * where there is nothing they could act on: `x-amz-request-payer` without Requester Pays, `x-amz-mfa` without MFA delete,
- * `x-amz-bypass-governance-retention` without Object Lock,
  * `x-amz-optional-object-attributes` without archives.
  */
 import { S3Error } from '../errors/s3-error.ts'

@@ -38,6 +38,24 @@ test('204 without a body, and the object is gone at once', async () => {
   assert.equal(await isThere(), false)
 })
 
+test('governance retention of a bucket without Object Lock is not there to be bypassed', async () => {
+  await put()
+  for (const BypassGovernanceRetention of [true, false]) {
+    const bypassing = client.send(new DeleteObjectCommand({ Bucket, Key, BypassGovernanceRetention }))
+    await assert.rejects(bypassing, s3Error('InvalidArgument', 400))
+  }
+  assert.equal(await isThere(), true)
+  const headers = { 'x-amz-bypass-governance-retention': 'true' }
+  const { body } = await raw({ method: 'DELETE', target: `/${Bucket}/a%20key`, headers })
+  assert.match(
+    body,
+    /<Message>x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets\.</,
+  )
+  assert.match(body, /<ArgumentName>x-amz-bypass-governance-retention</)
+  const absent = await raw({ method: 'DELETE', target: '/not-there-at-all/key', headers })
+  assert.deepEqual([absent.status, absent.code], [404, 'NoSuchBucket'])
+})
+
 test('what is not there is deleted as well', async () => {
   const { $metadata } = await client.send(new DeleteObjectCommand({ Bucket, Key: 'never was' }))
   assert.equal($metadata.httpStatusCode, 204)

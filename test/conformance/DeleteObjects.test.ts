@@ -42,6 +42,15 @@ const md5Of = (body: string): Record<string, string> => ({
 const objects = (...keys: readonly string[]): string =>
   `<Delete>${keys.map((key) => `<Object><Key>${key}</Key></Object>`).join('')}</Delete>`
 
+test('governance retention of a bucket without Object Lock is not there to be bypassed', async () => {
+  await putEmpty(metadata, Bucket, ['kept'])
+  const Delete = { Objects: [{ Key: 'kept' }] }
+  const bypassing = client.send(new DeleteObjectsCommand({ Bucket, Delete, BypassGovernanceRetention: true }))
+  await assert.rejects(bypassing, s3Error('InvalidArgument', 400))
+  assert.deepEqual(await left(), ['kept'])
+  await remove([{ Key: 'kept' }])
+})
+
 test('deletes what is there and what is not, in the order of the request', async () => {
   await putEmpty(metadata, Bucket, ['a', 'b/ü', 'kept'])
   const { Deleted, Errors } = await remove([{ Key: 'b/ü' }, { Key: 'never' }, { Key: 'a' }])

@@ -3,6 +3,7 @@ import { readDeleteConditions } from '../../rules/delete-conditions.ts'
 import { requestedVersion } from '../../rules/version-id.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 import { notBuilt } from '../unsupported.ts'
+import { refuseBypass } from './bypass-governance.ts'
 import { deleteVersion } from './delete-version.ts'
 
 /**
@@ -15,6 +16,7 @@ export function deleteObject(
   services: S3Services,
 ): S3Handler<DeleteObjectCommandInput, DeleteObjectCommandOutput> {
   return async (input, context) => {
+    await refuseBypass(services, input, context.signal)
     const { IfMatch: ifMatch, IfMatchSize: size, IfMatchLastModifiedTime: lastModified } = input
     const versionId = requestedVersion(input.VersionId)
     if (versionId !== '' && ifMatch !== undefined) throw notBuilt('Header', 'If-Match')

@@ -16,6 +16,7 @@ import { clusterFailure } from '../failures.ts'
 import { mapInParallel } from '../map-in-parallel.ts'
 import type { OperationInput, RequestContext } from '../operation.ts'
 import type { S3Handler, S3Services } from '../services.ts'
+import { refuseBypass } from './bypass-governance.ts'
 import { deleteVersion } from './delete-version.ts'
 
 type Item = OperationInput<DeleteObjectsCommandInput>['Delete']['Objects'][number]
@@ -28,7 +29,10 @@ type Item = OperationInput<DeleteObjectsCommandInput>['Delete']['Objects'][numbe
 export function deleteObjects(
   services: S3Services,
 ): S3Handler<DeleteObjectsCommandInput, DeleteObjectsCommandOutput> {
-  return async ({ Bucket, Delete: { Objects, Quiet } }, context) => {
+  return async (input, context) => {
+    const { Bucket, Delete } = input
+    const { Objects, Quiet } = Delete
+    await refuseBypass(services, input, context.signal)
     if (Objects.length === 0 || Objects.length > DELETE_OBJECTS_KEYS_MAX) throw new S3Error('MalformedXML')
     if (Objects.some(({ Key }) => Key === '')) throw new S3Error('MalformedXML')
     await services.store.metadata.call('getBucket', { name: Bucket }, context.signal)
