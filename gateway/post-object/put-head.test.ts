@@ -68,6 +68,27 @@ describe('the fields of a form', () => {
     assert.equal(Object.keys(putHeaders(new Map(taken))).length, 2)
   })
 
+  it('are text in UTF-8, and what looks like an encoded word is none', () => {
+    const fields = new Map([
+      ['cache-control', bytes('é—')],
+      ['x-amz-website-redirect-location', bytes('/é')],
+      ['x-amz-meta-a', bytes('ä')],
+      ['x-amz-meta-b', '=?UTF-8?Q?ascii?='],
+      ['x-amz-meta-c', ' blanks '],
+      ['x-amz-meta-d', ''],
+      ['x-amz-meta-e', 'a b'],
+    ])
+    assert.deepEqual(putHeaders(fields), {
+      'cache-control': ['é—'],
+      'x-amz-website-redirect-location': ['/é'],
+      'x-amz-meta-a': ['=?UTF-8?B?w6Q=?='],
+      'x-amz-meta-b': [`=?UTF-8?B?${btoa('=?UTF-8?Q?ascii?=')}?=`],
+      'x-amz-meta-c': [`=?UTF-8?B?${btoa(' blanks ')}?=`],
+      'x-amz-meta-d': [''],
+      'x-amz-meta-e': ['a b'],
+    })
+  })
+
   it('name a key in UTF-8 of up to 1,024 bytes', () => {
     assert.equal(formKey(new Map([['key', bytes('ключ')]])), 'ключ')
     assert.equal(formKey(new Map([['key', 'k'.repeat(1024)]])).length, 1024)

@@ -3,7 +3,7 @@
  * requests may use them. Source: S3 API Reference, GetObject, "Overriding response header values".
  */
 import { invalidArgument, S3Error } from '../errors/s3-error.ts'
-import { isHeaderSafe } from '../schema/header-text.ts'
+import { isHeaderSafe, isLatin1 } from '../schema/header-text.ts'
 
 export interface ResponseOverrideInput {
   readonly ResponseCacheControl?: string | undefined
@@ -41,7 +41,10 @@ export function responseOverrides(input: ResponseOverrideInput, anonymous: boole
   for (const [member, target, parameter] of parameters) {
     const value = input[member]
     if (value === undefined) continue
-    if (!isHeaderSafe(value)) throw invalidArgument(parameter, value, 'Header value cannot be represented')
+    if (!isHeaderSafe(value) || !isLatin1(value)) {
+      // Recorded of the service by localstack's test_get_response_overrides_unicode_metadata_with_sig_s3.
+      throw invalidArgument(parameter, value, 'Header value cannot be represented using ISO-8859-1.')
+    }
     overrides[target] = value
   }
   if (input.ResponseExpires) overrides.ExpiresString = input.ResponseExpires.toUTCString()

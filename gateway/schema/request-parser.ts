@@ -122,7 +122,7 @@ function compileHeader(member: Member, wireName: string): HeadStep {
   }
   return (request, input) => {
     const text = request.headers.get(header)
-    if (text !== undefined) assign(input, name, read(decodeHeader(text)))
+    if (text !== undefined) assign(input, name, read(isKept(header) ? text : decodeHeader(text)))
     else if (required) {
       throw new S3Error('InvalidRequest', {
         message: missingMessages.get(header) ?? `Missing required header for this request: ${wireName}`,
@@ -131,18 +131,25 @@ function compileHeader(member: Member, wireName: string): HeadStep {
   }
 }
 
+/** Headers that are kept with an object, and returned as the bytes they are. */
+function isKept(header: string): boolean {
+  return /^(?:cache-control|content-(?:disposition|language|type)|x-amz-website-redirect-location)$/.test(
+    header,
+  )
+}
+
 /** `aws-chunked` says how the body travels, not what the object is: S3 does not keep it. */
 const readContentEncoding: HeadStep = (request, input) => {
   const text = request.headers.get('content-encoding')
   if (text === undefined) return
-  assign(input, 'ContentEncoding', storedContentEncoding(decodeHeader(text)))
+  assign(input, 'ContentEncoding', storedContentEncoding(text))
 }
 
 /** S3 keeps any text as Expires; the input has it as `ExpiresString`, beside the SDK's date when it is one. */
 const readExpires: HeadStep = (request, input) => {
   const text = request.headers.get('expires')
   if (text === undefined) return
-  input['ExpiresString'] = decodeHeader(text)
+  input['ExpiresString'] = text
   assign(input, 'Expires', parseTimestamp(text, 'http-date'))
 }
 

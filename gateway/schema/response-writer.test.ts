@@ -113,7 +113,7 @@ describe('heads', () => {
       'content-length': '5',
       etag: '"e"',
       'x-amz-delete-marker': 'false',
-      'x-amz-meta-name': '=?UTF-8?B?ZsO8cg==?=',
+      'x-amz-meta-name': '=?UTF-8?Q?f=C3=BCr?=',
       expires: 'whenever',
     })
   })
