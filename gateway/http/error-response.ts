@@ -1,4 +1,5 @@
 /** Errors as S3 writes them: an XML document, or headers alone where no body may be. */
+import { ERROR_FIELD_LENGTH_MAX } from '../../core/limits.ts'
 import { S3Error } from '../errors/s3-error.ts'
 import type { S3ErrorCode } from '../errors/table.ts'
 import { escapeXml, XML_DECLARATION } from '../schema/xml-writer.ts'
@@ -61,6 +62,7 @@ export function errorDocument(error: S3Error, scene: ErrorScene): string {
   fields.set('RequestId', scene.requestId)
   fields.set('HostId', scene.hostId)
   let content = ''
-  for (const [name, value] of fields) content += `<${name}>${escapeXml(value)}</${name}>`
+  for (const [name, value] of fields)
+    content += `<${name}>${escapeXml(value.slice(0, ERROR_FIELD_LENGTH_MAX))}</${name}>`
   return `${XML_DECLARATION}<Error>${content}</Error>`
 }

@@ -7,6 +7,7 @@
  * so a refused client that asked `Expect: 100-continue` never sends it.
  */
 import {
+  DOCUMENT_BYTES_MAX,
   DOCUMENTS_BYTES_MAX,
   SINGLE_PUT_BYTES_MAX,
   XML_BODY_BYTES_MAX,
@@ -338,7 +339,7 @@ async function takeBody(
   } else {
     const lease = documents.lease()
     try {
-      const bytesMax = row.body.documentBytesMax ?? XML_BODY_BYTES_MAX
+      const bytesMax = row.body.documentBytesMax ?? DOCUMENT_BYTES_MAX
       parser.parseDocument(input, await collectBody(body, bytesMax, lease))
     } catch (error) {
       const { malformed } = row.body

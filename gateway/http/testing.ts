@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import * as s3 from '@aws-sdk/client-s3'
+import { XML_BODY_BYTES_MAX } from '../../core/limits.ts'
 import { headerValue, type SignableRequest } from '../../core/signing/request.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log, LogFields } from '../../runtime/ports/log.ts'
@@ -175,6 +176,7 @@ function rows(events: ToyEvents): readonly OperationRow[] {
       s3.DeleteObjects$,
       's3:DeleteObject',
       async ({ Delete }) => ({ Deleted: Delete.Objects.map(({ Key }) => ({ Key })) }),
+      { documentBytesMax: XML_BODY_BYTES_MAX },
     ),
     operation<s3.ListObjectsV2CommandInput, s3.ListObjectsV2CommandOutput>(
       s3.ListObjectsV2$,

@@ -75,7 +75,7 @@ export interface OperationRow {
 export interface BodyRules {
   /** The largest stream, in bytes; a single upload of 5 GiB unless it says otherwise. */
   readonly maxBytes?: number
-  /** The largest document, in bytes, where it is less than XML_BODY_BYTES_MAX. */
+  /** The largest document, in bytes, where it is other than DOCUMENT_BYTES_MAX; XML_BODY_BYTES_MAX is the largest of all. */
   readonly documentBytesMax?: number
   /** Digests the handler wants besides those the request declares, e.g. MD5 for the ETag. */
   readonly wanted?: readonly ChecksumAlgorithm[]

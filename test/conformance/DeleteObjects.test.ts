@@ -69,6 +69,22 @@ test('quiet tells only of errors', async () => {
   assert.deepEqual(await left(), ['kept'])
 })
 
+test('names that are too long come back cut: the answer does not grow with them', async () => {
+  const { Deleted, Errors = [] } = await remove([
+    { Key: '"'.repeat(100_000) },
+    { Key: 'kept', VersionId: '"'.repeat(100_000) },
+  ])
+  assert.equal(Deleted, undefined)
+  assert.deepEqual(
+    Errors.map(({ Key, VersionId, Code }) => [Key?.length, VersionId?.length, Code]),
+    [
+      [1025, undefined, 'KeyTooLongError'],
+      [4, 1025, 'NoSuchVersion'],
+    ],
+  )
+  assert.deepEqual(await left(), ['kept'])
+})
+
 test('a thousand keys', async () => {
   const keys = Array.from({ length: 1000 }, (_, index) => `many/${index}`)
   await putEmpty(metadata, Bucket, keys)

@@ -93,3 +93,16 @@ test('NoSuchBucket', async () => {
   await assert.rejects(put('not-there', []), s3Error('NoSuchBucket', 404))
   await assert.rejects(put('not-there', [{ Key: 'k', Value: 'v' }]), s3Error('NoSuchBucket', 404))
 })
+
+test('256 KiB, and no more', async () => {
+  const Bucket = await newBucket()
+  const tag = '<Tag><Key>k</Key><Value>v</Value></Tag>'
+  const send = (bytes: number) => {
+    const body = `<Tagging><TagSet>${tag}</TagSet></Tagging>`.padEnd(bytes, ' ')
+    const headers = { 'content-md5': createHash('md5').update(body).digest('base64') }
+    return raw({ method: 'PUT', target: `/${Bucket}?tagging`, body, headers })
+  }
+  assert.equal((await send(256 * 1024)).status, 204)
+  const answer = await send(256 * 1024 + 1)
+  assert.deepEqual([answer.status, answer.code], [400, 'MaxMessageLengthExceeded'])
+})

@@ -91,7 +91,11 @@ async function removed(
   }
 }
 
-/** As the request named it. */
+/**
+ * As the request named it; what is too long to name anything is cut, where it still is. Anybody may ask, and a megabyte of
+ * quotation marks would come back as six.
+ */
 function named({ Key, VersionId }: Item): { Key: string; VersionId?: string } {
-  return VersionId === undefined ? { Key } : { Key, VersionId }
+  const cut = (name: string): string => name.slice(0, OBJECT_KEY_BYTES_MAX + 1)
+  return VersionId === undefined ? { Key: cut(Key) } : { Key: cut(Key), VersionId: cut(VersionId) }
 }

@@ -1,5 +1,6 @@
 /** Objects: their bytes and headers. */
 import * as s3 from '@aws-sdk/client-s3'
+import { XML_BODY_BYTES_MAX } from '../../../core/limits.ts'
 import { operation, type OperationRow } from '../operation.ts'
 import type { S3Services } from '../services.ts'
 import { storedBody } from './content.ts'
@@ -50,7 +51,7 @@ export function objectRows(services: S3Services): readonly OperationRow[] {
       s3.DeleteObjects$,
       's3:DeleteObject',
       deleteObjects(services),
-      { checksumRequired: true },
+      { checksumRequired: true, documentBytesMax: XML_BODY_BYTES_MAX },
     ),
   ]
 }

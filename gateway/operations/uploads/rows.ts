@@ -1,5 +1,6 @@
 /** Multipart uploads. */
 import * as s3 from '@aws-sdk/client-s3'
+import { XML_BODY_BYTES_MAX } from '../../../core/limits.ts'
 import { storedBody } from '../objects/content.ts'
 import { operation, type OperationRow } from '../operation.ts'
 import type { S3Services } from '../services.ts'
@@ -36,7 +37,7 @@ export function uploadRows(services: S3Services): readonly OperationRow[] {
       's3:PutObject',
       completeMultipartUpload(services),
       // Here `x-amz-checksum-*` is the object's and not the document's.
-      { checksumsDescribeBody: false },
+      { checksumsDescribeBody: false, documentBytesMax: XML_BODY_BYTES_MAX },
       { keepAlive: true },
     ),
     operation<s3.AbortMultipartUploadCommandInput, s3.AbortMultipartUploadCommandOutput>(
