@@ -62,7 +62,8 @@ export function errorDocument(error: S3Error, scene: ErrorScene): string {
   fields.set('RequestId', scene.requestId)
   fields.set('HostId', scene.hostId)
   let content = ''
-  for (const [name, value] of fields)
+  for (const [name, value] of fields) {
     content += `<${name}>${escapeXml(value.slice(0, ERROR_FIELD_LENGTH_MAX))}</${name}>`
+  }
   return `${XML_DECLARATION}<Error>${content}</Error>`
 }
