@@ -322,6 +322,18 @@ export const READ_BUFFER_BYTES = 1024 * 1024 * 1024
 /** How long a request waits for stripe memory before it is told to come again: less than a client's own patience. */
 export const STRIPE_MEMORY_WAIT_MS = 10_000
 
+/** How long a stripe may be filled however slowly it likes, though others wait for memory; half of what those wait. */
+export const STRIPE_FILL_GRACE_MS = 5000
+
+/**
+ * Bytes a second that a stripe must be filled with from then on, or it is given up for those who wait: forty writers hold
+ * all of the memory, and so need 2.5 MiB/s together, which is less than even a slow line that they might share.
+ */
+export const STRIPE_FILL_BYTES_PER_S_MIN = 64 * 1024
+
+/** Time between two looks for a stripe to give up, while somebody waits: one frees memory enough for many that are fast. */
+export const STRIPE_FILL_LOOK_MS = 250
+
 /** Requests that may wait for stripe memory; past it, waiting would only end in the timeout. */
 export const STRIPE_MEMORY_WAITERS_MAX = 1024
 

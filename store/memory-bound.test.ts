@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseCode } from '../core/erasure/code.ts'
-import { READ_STRIPES_MAX, SHARD_BYTES_MAX, WRITE_STRIPES_MAX } from '../core/limits.ts'
+import {
+  READ_STRIPES_MAX,
+  SHARD_BYTES_MAX,
+  STRIPE_FILL_BYTES_PER_S_MIN,
+  STRIPE_FILL_LOOK_MS,
+  WRITE_STRIPES_MAX,
+} from '../core/limits.ts'
 import { stripeSlotBytes } from '../runtime/compute/stripe-slot.ts'
 import { DOWN } from './testing/fake-shards.ts'
 import { acceptAny, bytesOf, createHarness, putRequest } from './testing/harness.ts'
@@ -54,45 +60,83 @@ test('many uploads share what is set aside; each gets its turn', async () => {
   await harness.store.close()
 })
 
-test('clients that stall hold what they hold, and the rest is told to come again, in time', async () => {
-  const harness = createHarness({ countOnly: true }, { writeMemoryBytes: 2 * STRIPE })
-  const controller = new AbortController()
-  async function* stalling() {
-    yield bytesOf(100)
-    await Promise.withResolvers().promise
+/** Bytes a second that nobody is asked to give up for. */
+const SLOW_ENOUGH = 1.1 * STRIPE_FILL_BYTES_PER_S_MIN
+
+/** A content that comes at a rate, in pieces of a tenth of a second; at 0 its first byte is its last. */
+function trickled(harness: ReturnType<typeof createHarness>, size: number, bytesPerSecond: number) {
+  const piece = bytesOf(Math.min(size, Math.max(1, Math.floor(bytesPerSecond / 10))))
+  async function* bytes() {
+    yield piece.subarray(0, 1)
+    if (bytesPerSecond === 0) await Promise.withResolvers().promise
+    for (let left = size - 1; left > 0; left -= piece.length) {
+      await harness.clock.sleep(100)
+      yield left >= piece.length ? piece : piece.subarray(0, left)
+    }
   }
-  const stalled = Array.from({ length: 2 }, (_, i) =>
-    harness.store.putObject(
-      putRequest(`stalled-${i}`, { size: 8 * MIB, bytes: stalling(), digests: [], accept: acceptAny }),
-      controller.signal,
-    ),
+  return { size, bytes: bytes(), digests: [], accept: acceptAny }
+}
+
+test('clients that trickle hold memory until others need it: then the slowest give up, and nobody else', async () => {
+  const harness = createHarness({ countOnly: true }, { writeMemoryBytes: 4 * STRIPE })
+  const { store, clock } = harness
+  const put = (key: string, bytesPerSecond: number, size = 8 * MIB) => {
+    const done = store.putObject(putRequest(key, trickled(harness, size, bytesPerSecond)))
+    done.catch(() => undefined)
+    return done
+  }
+  const stalled = put('stalled', 0)
+  const trickling = put('trickling', 1024)
+  const slow = put('slow', SLOW_ENOUGH)
+  const faster = put('faster', 2 * SLOW_ENOUGH)
+  // As long as nobody waits they may take their time.
+  await clock.pass(20_000)
+  assert.equal(store.cluster().memory.writeBytesUsed, 4 * STRIPE)
+  const began = clock.monotonicMs()
+  const late = watched(harness, 32 * MIB)
+  await clock.drive(store.putObject(putRequest('late', late.content)))
+  await assert.rejects(stalled, { code: 'overloaded' })
+  // One stripe is enough to go on with; its stripes come free as fast as they are stored.
+  assert.ok(clock.monotonicMs() - began <= 3 * STRIPE_FILL_LOOK_MS)
+  const many = Array.from({ length: 10 }, (_, i) => put(`fast-${i}`, 64 * MIB))
+  await clock.drive(Promise.all(many))
+  await assert.rejects(clock.drive(trickling), { code: 'overloaded' })
+  const kept = await clock.drive(Promise.all([slow, faster]))
+  assert.deepEqual(
+    kept.map(({ size }) => Number(size)),
+    [8 * MIB, 8 * MIB],
   )
-  const settled = Promise.allSettled(stalled)
-  await harness.clock.pass(100)
+  await harness.assertIdle()
+  await store.close()
+})
+
+test('all who hold memory are new: the rest waits, and is told to come again when nothing comes free', async () => {
+  const harness = createHarness({ countOnly: true }, { writeMemoryBytes: 2 * STRIPE })
+  const { store, clock } = harness
+  const fair = [1, 2].map((i) =>
+    store.putObject(putRequest(`fair-${i}`, trickled(harness, 8 * MIB, SLOW_ENOUGH))),
+  )
+  const both = Promise.all(fair)
+  await clock.pass(100)
   // A client that sent nothing yet holds nothing.
   const silent = new AbortController()
   async function* saysNothing() {
     await Promise.withResolvers().promise
     yield bytesOf(1)
   }
-  const mute = harness.store.putObject(
-    putRequest('mute', { size: 8 * MIB, bytes: saysNothing(), digests: [], accept: acceptAny }),
-    silent.signal,
-  )
+  const nothing = { size: 8 * MIB, bytes: saysNothing(), digests: [], accept: acceptAny }
+  const mute = store.putObject(putRequest('mute', nothing), silent.signal)
   mute.catch(() => undefined)
   const late = watched(harness, 8 * MIB)
-  await assert.rejects(harness.clock.drive(harness.store.putObject(putRequest('late', late.content))), {
-    code: 'overloaded',
-  })
-  assert.equal(harness.store.cluster().memory.writeBytesUsed, 2 * STRIPE)
-  controller.abort()
+  await assert.rejects(clock.drive(store.putObject(putRequest('late', late.content))), { code: 'overloaded' })
+  assert.equal(store.cluster().memory.writeBytesUsed, 2 * STRIPE)
   silent.abort()
-  await harness.clock.drive(settled)
-  await assert.rejects(harness.clock.drive(mute), { name: 'AbortError' })
+  await assert.rejects(clock.drive(mute), { name: 'AbortError' })
+  assert.equal((await clock.drive(both)).length, 2)
   const again = watched(harness, 8 * MIB)
-  await harness.clock.drive(harness.store.putObject(putRequest('again', again.content)))
+  await clock.drive(store.putObject(putRequest('again', again.content)))
   await harness.assertIdle()
-  await harness.store.close()
+  await store.close()
 })
 
 test('a read fetches one stripe ahead and no more, also around a lost node', async () => {

@@ -1,12 +1,19 @@
 /**
  * Who uses which part of the shared memory. First come, first served, with a bound on the waiting: memory is what a
- * gateway runs out of first, and a client that is told "come again" fares better than one whose gateway was killed.
+ * gateway runs out of first, and a client that is told "come again" fares better than one whose gateway was killed. While
+ * somebody waits, holders that fill their part too slowly are told so, one after another; see fills.ts.
  */
 
-import { SHARD_ALIGN, STRIPE_MEMORY_WAIT_MS, STRIPE_MEMORY_WAITERS_MAX } from '../../core/limits.ts'
+import {
+  SHARD_ALIGN,
+  STRIPE_FILL_LOOK_MS,
+  STRIPE_MEMORY_WAIT_MS,
+  STRIPE_MEMORY_WAITERS_MAX,
+} from '../../core/limits.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { StoreError } from '../api.ts'
 import type { Scope } from '../scope.ts'
+import { Fills } from './fills.ts'
 
 /** Part of the memory, the holder's own until it lets go. */
 export interface MemoryLease {
@@ -27,6 +34,8 @@ interface Waiter {
 }
 
 export class StripeMemory {
+  /** Holders whose part is being filled. */
+  readonly fills: Fills
   readonly #clock: Clock
   readonly #bytes: number
   /** Free runs by offset, no two adjacent. */
@@ -34,9 +43,12 @@ export class StripeMemory {
   /** In order of arrival. The first waits until it fits; none overtakes it, so that big requests are not starved. */
   readonly #waiters = new Set<Waiter>()
   #used = 0
+  /** Ends the looks for slow fills; set while somebody waits. */
+  #endLooks: (() => void) | undefined
 
   /** Hands out `[at, at + bytes)`, both multiples of SHARD_ALIGN. */
   constructor(clock: Clock, at: number, bytes: number) {
+    this.fills = new Fills(clock)
     this.#clock = clock
     this.#bytes = bytes
     this.#free = [{ at, bytes }]
@@ -88,6 +100,9 @@ export class StripeMemory {
         this.#waiters.delete(waiter)
         cancelTimer()
         cancelAbort()
+        if (this.#waiters.size > 0) return
+        this.#endLooks?.()
+        this.#endLooks = undefined
       }
       const refuse = (error: Error): void => {
         settle()
@@ -103,12 +118,20 @@ export class StripeMemory {
         },
       }
       this.#waiters.add(waiter)
+      if (this.#endLooks === undefined) this.#lookLater()
       const cancelTimer = this.#clock.after(STRIPE_MEMORY_WAIT_MS, () => {
         refuse(new StoreError('overloaded', `no stripe memory came free in ${STRIPE_MEMORY_WAIT_MS} ms`))
       })
       const cancelAbort = scope.onAbort(() => {
         refuse(scope.reason ?? new Error('aborted'))
       })
+    })
+  }
+
+  #lookLater(): void {
+    this.#endLooks = this.#clock.after(STRIPE_FILL_LOOK_MS, () => {
+      this.#lookLater()
+      this.fills.giveUpSlowest()
     })
   }
 

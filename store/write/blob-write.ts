@@ -160,6 +160,13 @@ export class BlobWrite {
     this.#scope.throwIfAborted()
     let filled = stripe
     const lease = await writeMemory.acquire(stripeSlotBytes(this.#code, stripe.shardBytes), this.#scope)
+    const before = reader.taken
+    const endFill = writeMemory.fills.begin({
+      filled: () => reader.taken - before,
+      giveUp: () => {
+        this.#scope.abort(new StoreError('overloaded', 'memory is short, and the content came too slowly'))
+      },
+    })
     try {
       const slot = stripeSlot(this.#code, lease.at, stripe.shardBytes)
       for (let shard = 0; shard < this.#code.k; shard++) {
@@ -172,6 +179,8 @@ export class BlobWrite {
     } catch (error) {
       lease.release()
       throw error
+    } finally {
+      endFill()
     }
     this.#send(work, filled, lease)
   }
