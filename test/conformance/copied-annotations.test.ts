@@ -3,15 +3,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   CopyObjectCommand,
+  DeleteObjectCommand,
   GetObjectAnnotationCommand,
+  HeadObjectCommand,
   ListObjectAnnotationsCommand,
   PutObjectAnnotationCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import { startConformance } from './harness.ts'
+import { s3Error, startConformance } from './harness.ts'
 import { putVersion, setVersioning } from './versions.ts'
 
-const { client, newBucket } = await startConformance()
+const { client, faults, heal, newBucket } = await startConformance()
 const Bucket = await newBucket()
 
 test('annotations are copied, onto the object itself, too, unless they are excluded', async () => {
@@ -60,4 +62,64 @@ test('the annotations of a version that is named are copied, and not those of th
     Annotations.map(({ AnnotationName }) => AnnotationName),
     ['of-one'],
   )
+})
+
+/** Runs `change` once, when the gateway is about to ask metadata for `operation`. */
+function before(operation: string, change: () => Promise<unknown>): void {
+  let pending = true
+  faults.metadata = async (asked) => {
+    if (!pending || asked !== operation) return undefined
+    pending = false
+    await change()
+    return undefined
+  }
+}
+
+async function putAnnotated(Key: string, Body: string): Promise<void> {
+  await client.send(new PutObjectCommand({ Bucket, Key, Body }))
+  const note = { Bucket, Key, AnnotationName: `of-${Body}`, AnnotationPayload: Body }
+  await client.send(new PutObjectAnnotationCommand(note))
+}
+
+test('a copy never has the bytes of one object and the annotations of the one that replaced it', async (t) => {
+  const changes = {
+    replaced: () => putAnnotated('source', 'two'),
+    deleted: () => client.send(new DeleteObjectCommand({ Bucket, Key: 'source' })),
+  }
+  for (const [what, change] of Object.entries(changes)) {
+    await t.test(what, async () => {
+      await putAnnotated('source', 'one')
+      before('listAnnotations', change)
+      const copy = new CopyObjectCommand({ Bucket, Key: 'mixed', CopySource: `${Bucket}/source` })
+      await assert.rejects(client.send(copy), s3Error('OperationAborted', 409))
+      heal()
+      await assert.rejects(
+        client.send(new HeadObjectCommand({ Bucket, Key: 'mixed' })),
+        s3Error('NotFound', 404),
+      )
+    })
+  }
+})
+
+test('a copy that is replaced or deleted before it has all annotations was made all the same', async (t) => {
+  const Key = 'short-lived'
+  const changes = {
+    replaced: () => client.send(new PutObjectCommand({ Bucket, Key, Body: 'newer' })),
+    deleted: () => client.send(new DeleteObjectCommand({ Bucket, Key })),
+  }
+  for (const [what, change] of Object.entries(changes)) {
+    await t.test(what, async () => {
+      await putAnnotated('source', 'one')
+      before('putAnnotation', change)
+      const { CopyObjectResult } = await client.send(
+        new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/source` }),
+      )
+      heal()
+      assert.match(CopyObjectResult?.ETag ?? '', /^"[0-9a-f]{32}"$/)
+      const { Annotations } = await client
+        .send(new ListObjectAnnotationsCommand({ Bucket, Key }))
+        .catch(() => ({ Annotations: undefined }))
+      assert.deepEqual(Annotations ?? [], [])
+    })
+  }
 })
