@@ -15,6 +15,7 @@ import { createAuthenticator } from './authenticate/authenticate.ts'
 import { createAuthorize } from './authorize/authorize.ts'
 import { createGateway } from './gateway.ts'
 import { accessLog } from './http/access-log.ts'
+import type { KeepAliveTimes } from './http/keep-alive.ts'
 import { corsLookup } from './operations/cors/bucket-cors.ts'
 import { S3_BUCKET_DEFAULTS, type BucketDefaults } from './operations/services.ts'
 import { s3Table } from './operations/table.ts'
@@ -33,6 +34,8 @@ export interface GatewayConfig {
   readonly bucketDefaults?: Partial<BucketDefaults>
   /** Accounts besides the root account. */
   readonly accounts?: readonly AccountConfig[]
+  /** When long operations begin to answer; for tests. */
+  readonly keepAlive?: KeepAliveTimes
 }
 
 export interface GatewayPorts {
@@ -83,6 +86,7 @@ export async function startGateway(config: GatewayConfig, ports: GatewayPorts): 
     recorders: [accessLog(log)],
     domains,
     region,
+    ...(config.keepAlive === undefined ? {} : { keepAlive: config.keepAlive }),
   })
   const { server } = gateway
   try {

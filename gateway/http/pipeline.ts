@@ -36,7 +36,7 @@ import { answerPreflight, crossOriginHeaders, type CorsLookup } from './cross-or
 import { errorResponse, toS3Error } from './error-response.ts'
 import type { Answer, IncomingRequest, OutgoingResponse } from './exchange.ts'
 import type { Identity } from './identity.ts'
-import { keepAlive } from './keep-alive.ts'
+import { defaultKeepAlive, keepAlive, type KeepAliveTimes } from './keep-alive.ts'
 import type { Authorize, Recorder, Sender } from './ports.ts'
 import { parseTarget, type Target } from './target.ts'
 
@@ -55,6 +55,8 @@ export interface PipelineOptions {
   /** Host names served virtual-host style: `bucket.<domain>`. */
   readonly domains: readonly string[]
   readonly region: string
+  /** When long operations begin to answer; core/limits.ts unless it says otherwise. */
+  readonly keepAlive?: KeepAliveTimes
 }
 
 /** Answers one request; never rejects. */
@@ -155,6 +157,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const access = await authorize({ ...scene, signal: request.signal })
     // Handle
     await take(operation, input)
+    const known = new Map<string, string>()
     const context: RequestContext = {
       requestId: progress.requestId,
       sender,
@@ -164,12 +167,17 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       signal: request.signal,
       log: log.child({ requestId: progress.requestId, operation: name }),
       resourceUrl: `${originOf(request, progress)}${target.rawPath}`,
+      announce(output) {
+        for (const [header, value] of write(output).headers) known.set(header, value)
+      },
     }
     const answer = row.handle(input, context).then(write)
     if (row.keepAlive !== true) return await answer
     return await keepAlive(
       answer.catch((thrown: unknown) => refuse(thrown, request, progress)),
+      known,
       clock,
+      options.keepAlive ?? defaultKeepAlive,
     )
   }
 

@@ -26,6 +26,8 @@ export interface RequestContext {
   readonly log: Log
   /** Absolute URL of the bucket or object as the client addressed it, percent-encoded, without a query. */
   readonly resourceUrl: string
+  /** Members of the output that are known before its end, for the headers of an answer that is late; see http/keep-alive.ts. */
+  announce(output: object): void
 }
 
 /** Throws `S3Error` for whatever the client should be told; anything else becomes `InternalError`. */

@@ -1,6 +1,6 @@
 /** A whole cluster in this process: metadata in memory, six storage nodes on disks in memory, and gateways on ports. */
 import { SHARD_LIST_MAX } from '../../core/limits.ts'
-import { startGateway } from '../../gateway/main.ts'
+import { startGateway, type GatewayConfig } from '../../gateway/main.ts'
 import type { BucketDefaults } from '../../gateway/operations/services.ts'
 import { defaultPools, startMetadata } from '../../metadata/main.ts'
 import type { MetadataApi, MetadataOperation } from '../../proto/metadata-api.ts'
@@ -52,6 +52,7 @@ export interface TestClusterOptions {
   readonly accounts?: readonly AccountConfig[]
   /** One unless it says otherwise. */
   readonly gateways?: number
+  readonly keepAlive?: GatewayConfig['keepAlive']
 }
 
 export async function startTestCluster({
@@ -61,6 +62,7 @@ export async function startTestCluster({
   bucketDefaults = {},
   accounts = [],
   gateways: count = 1,
+  keepAlive,
 }: TestClusterOptions): Promise<TestCluster> {
   const world = { clock: systemClock, random: systemRandom, log: silentLog }
   const metadata = await startMetadata(
@@ -99,7 +101,16 @@ export async function startTestCluster({
   const faults: Faults = { unreachable: new Set(), metadata: () => undefined }
   const start = () =>
     startGateway(
-      { host: '127.0.0.1', port: 0, domains, region, credentials, bucketDefaults, accounts },
+      {
+        host: '127.0.0.1',
+        port: 0,
+        domains,
+        region,
+        credentials,
+        bucketDefaults,
+        accounts,
+        ...(keepAlive === undefined ? {} : { keepAlive }),
+      },
       {
         ...world,
         metadata: breakable(metadata.api, faults),

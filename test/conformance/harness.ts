@@ -33,7 +33,7 @@ const credentials = { accessKeyId: 'AKIDCONFORMANCE', secretAccessKey: 'conforma
 /** Starts a cluster that ends with the test file. Call it at the top of the file. */
 export async function startConformance(
   region = 'us-east-1',
-  options: Pick<TestClusterOptions, 'bucketDefaults' | 'accounts'> = {},
+  options: Pick<TestClusterOptions, 'bucketDefaults' | 'accounts' | 'keepAlive'> = {},
 ): Promise<Conformance> {
   const cluster = await startTestCluster({ region, credentials, domains: [DOMAIN], ...options })
   const { address, faults, metadata, nodes } = cluster

@@ -41,6 +41,8 @@ export function copyObject({
     const tags = input.TaggingDirective === 'REPLACE' ? parseTaggingHeader(input.Tagging ?? '') : undefined
     const access = await accessOfNewObject(input, context)
     const { record: source, version } = await findCopySource(store.metadata, input, context)
+    const sourceVersion = version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }
+    context.announce(sourceVersion)
     if (takesOver(input, source)) await context.access.requireTakeover(source.bucket, Bucket)
     refuseNoChange(input, source)
     const size = Number(source.size)
@@ -64,7 +66,7 @@ export function copyObject({
     await copyAnnotations(object)
     return {
       ...writtenVersionId(object),
-      ...(version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }),
+      ...sourceVersion,
       CopyObjectResult: {
         ETag: `"${object.etag}"`,
         LastModified: new Date(Number(object.lastModifiedMs)),

@@ -20,6 +20,8 @@ export function uploadPartCopy({
     requirePartNumber(PartNumber)
     const upload = await findUpload(store.metadata, input, signal)
     const { record: source, version } = await findCopySource(store.metadata, input, context)
+    const sourceVersion = version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }
+    context.announce(sourceVersion)
     const range = rangeOf(CopySourceRange, Number(source.size))
     requireCopyableSize(range.end - range.start)
     const { algorithm, type, asked } = uploadChecksum(upload)
@@ -37,7 +39,7 @@ export function uploadPartCopy({
       ),
     )
     return {
-      ...(version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }),
+      ...sourceVersion,
       CopyPartResult: {
         ETag: `"${part.etag}"`,
         LastModified: new Date(Number(part.lastModifiedMs)),
