@@ -1,5 +1,5 @@
 /** HTTP requests as text, signed: for what no SDK would send. */
-import { request } from 'node:http'
+import { type Agent, request } from 'node:http'
 import { canonicalRequest, parseQuery } from '../../core/signing/canonical.ts'
 import { scopeText } from '../../core/signing/credential.ts'
 import { toHex } from '../../core/signing/encoding.ts'
@@ -45,12 +45,30 @@ export async function sendRaw(signer: Signer, raw: RawRequest): Promise<RawRespo
     ...raw.headers,
   }
   const headers = signed ? sign(signer, method, target, plain) : plain
-  const [hostname, port] = signer.address.split(':')
+  return await exchange(signer.address, { method, target, headers, body, agent: false })
+}
+
+/** A request that is complete but for its length. */
+export interface WholeRequest {
+  readonly method: string
+  readonly target: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  /** False: a connection of its own. */
+  readonly agent: Agent | false
+}
+
+/** Sends the request and reads all of the answer. Rejects when the connection ends without one. */
+export async function exchange(
+  address: string,
+  { method, target, headers, body, agent }: WholeRequest,
+): Promise<RawResponse> {
+  const [hostname, port] = address.split(':')
   const length =
     body.length > 0 || method === 'PUT' || method === 'POST' ? { 'content-length': body.length } : {}
   return await new Promise((resolve, reject) => {
     const sent = request(
-      { method, hostname, port, path: target, headers: { ...headers, ...length }, agent: false },
+      { method, hostname, port, path: target, headers: { ...headers, ...length }, agent },
       (message) => {
         const chunks: Buffer[] = []
         message.on('data', (chunk: Buffer) => chunks.push(chunk))

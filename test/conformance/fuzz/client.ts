@@ -1,10 +1,10 @@
 /** A fast client for requests of any kind: signed or not, over connections that are kept. */
 import assert from 'node:assert/strict'
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { formatAmzDate } from '../../../core/signing/time.ts'
 import { toHex } from '../../../core/signing/encoding.ts'
 import { nodeDigests } from '../../../runtime/crypto/digests.ts'
-import { sign, type Signer } from '../signed-request.ts'
+import { exchange, sign, type RawResponse, type Signer } from '../signed-request.ts'
 
 /** `wrong`: with a signature of another secret. */
 export type Signature = 'right' | 'wrong' | 'none'
@@ -19,13 +19,6 @@ export interface FuzzRequest {
   readonly signature: Signature
 }
 
-export interface FuzzAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | undefined>>
-  readonly body: string
-  readonly code: string | undefined
-}
-
 export class FuzzClient {
   readonly #signer: Signer
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 })
@@ -38,46 +31,17 @@ export class FuzzClient {
     this.#agent.destroy()
   }
 
-  /** All of the answer. Rejects when the connection ends without one. */
-  send({ method, target, headers, body, signature }: FuzzRequest): Promise<FuzzAnswer> {
+  /** Rejects when the connection ends without an answer. */
+  send({ method, target, headers, body, signature }: FuzzRequest): Promise<RawResponse> {
+    const { address } = this.#signer
     const plain = {
-      host: this.#signer.address,
+      host: address,
       'x-amz-date': formatAmzDate(Date.now()),
       'x-amz-content-sha256': toHex(nodeDigests.sha256(body)),
       ...headers,
     }
-    const [hostname, port] = this.#signer.address.split(':')
-    const length =
-      body.length > 0 || method === 'PUT' || method === 'POST' ? { 'content-length': body.length } : {}
-    const options = {
-      method,
-      hostname,
-      port,
-      path: target,
-      headers: { ...this.#sign(method, target, plain, signature), ...length },
-      agent: this.#agent,
-    }
-    return new Promise((resolve, reject) => {
-      const sent = request(options, (message) => {
-        const chunks: Buffer[] = []
-        message.on('data', (chunk: Buffer) => chunks.push(chunk))
-        message.on('error', reject)
-        message.on('end', () => {
-          const text = Buffer.concat(chunks).toString()
-          resolve({
-            status: message.statusCode ?? 0,
-            headers: Object.fromEntries(
-              Object.entries(message.headersDistinct).map(([name, values]) => [name, values?.join(', ')]),
-            ),
-            body: text,
-            code: /<Code>([^<]*)<\/Code>/.exec(text)?.[1],
-          })
-        })
-      })
-      sent.on('error', reject)
-      if (body.length > 0) sent.write(body)
-      sent.end()
-    })
+    const signed = this.#sign(method, target, plain, signature)
+    return exchange(address, { method, target, headers: signed, body, agent: this.#agent })
   }
 
   #sign(
@@ -97,7 +61,7 @@ export class FuzzClient {
  * What must be true of every answer, whatever was asked: no 5xx but 501 by name, a request id, and for an error a document of S3's
  * form, except where HTTP allows no body.
  */
-export function assertSound(asked: FuzzRequest, answer: FuzzAnswer): void {
+export function assertSound(asked: FuzzRequest, answer: RawResponse): void {
   const { status, headers, body, code } = answer
   const what = `${asked.method} ${asked.target} → ${status} ${body.slice(0, 300)}`
   assert.ok(status >= 200 && (status < 500 || status === 501), what)

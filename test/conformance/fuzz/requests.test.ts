@@ -6,7 +6,8 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
 import { documentRequests, requests, type Known } from './arbitraries.ts'
-import { assertSound, type FuzzAnswer, type FuzzRequest } from './client.ts'
+import type { RawResponse } from '../signed-request.ts'
+import { assertSound, type FuzzRequest } from './client.ts'
 import { fuzzSettings } from './settings.ts'
 import { PLAIN, startWorld, VERSIONED } from './world.ts'
 
@@ -28,7 +29,7 @@ const known: Known = {
 }
 
 /** What answers give out, for later requests to use. */
-function learn({ body, headers }: FuzzAnswer): void {
+function learn({ body, headers }: RawResponse): void {
   const { values } = known
   const found = body.matchAll(/<(?:ETag|VersionId|UploadId|Next\w*(?:Token|Marker))>([^<]+)</g)
   for (const [, value] of found) if (value !== undefined) values.push(value.replaceAll('&quot;', '"'))
