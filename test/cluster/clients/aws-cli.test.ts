@@ -103,3 +103,19 @@ test('aws s3 presign, mv', { skip }, async (t) => {
   await run('aws', ['s3', 'rb', '--force', 's3://presign'], environment)
   assert.equal(await run('aws', ['s3', 'ls'], environment), '')
 })
+
+test('aws s3api: keys that a path would have changed', { skip }, async (t) => {
+  const cluster = await startCluster(t)
+  const folder = await temporaryFolder(t)
+  const environment = awsEnvironment(cluster)
+  const [up, down] = [join(folder, 'up'), join(folder, 'down')]
+  await run('aws', ['s3', 'mb', 's3://dots'], environment)
+  const keys = ['.', '..', '../a', 'a//b', 'a/../b', 'a/./b', 'a/', '//a'].toSorted()
+  for (const key of keys) {
+    await writeFile(up, key)
+    await run('aws', ['s3api', 'put-object', '--bucket', 'dots', '--key', key, '--body', up], environment)
+    await run('aws', ['s3api', 'get-object', '--bucket', 'dots', '--key', key, down], environment)
+    assert.equal(await digestOf(down), await digestOf(up))
+  }
+  assert.deepEqual([...(await list(cluster.client(), 'dots')).keys()].toSorted(), keys)
+})

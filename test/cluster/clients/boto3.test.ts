@@ -24,7 +24,7 @@ async function pythonWithBoto3(): Promise<string | undefined> {
 const python = await pythonWithBoto3()
 const skip = python === undefined ? 'boto3 is not installed' : false
 
-for (const part of ['transfer', 'post', 'paginate', 'versions']) {
+for (const part of ['transfer', 'post', 'paginate', 'versions', 'text']) {
   test(`boto3: ${part}`, { skip }, async (t) => {
     const cluster = await startCluster(t)
     const folder = await temporaryFolder(t)

@@ -4,6 +4,7 @@ import os
 import sys
 import urllib.request
 import uuid
+from email.header import Header, decode_header, make_header
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -107,6 +108,38 @@ def versions(up, down):
     assert [v["VersionId"] for page in pages for v in page.get("Versions", [])] == [second, first]
     assert [m["VersionId"] for page in pages for m in page.get("DeleteMarkers", [])] == [marker["VersionId"]]
     s3.download_file("boto", "key", down, ExtraArgs={"VersionId": first})
+
+
+def text(up, down):
+    """Metadata beyond ASCII, in RFC 2047 and raw; keys that a path would have changed, in both styles."""
+    s3.create_bucket(Bucket="boto")
+    words = {"q": "für alle Fälle", "b": "ключ", "long": "ü" + "x" * 200}
+    metadata = {name: Header(value, "utf-8", maxlinelen=75).encode(linesep="") for name, value in words.items()}
+    s3.put_object(Bucket="boto", Key="words", Body=b"", Metadata=metadata)
+    assert decoded(s3.head_object(Bucket="boto", Key="words")["Metadata"]) == words
+
+    def raw(params, **_):
+        params["headers"]["x-amz-meta-raw"] = "ÄMÄZÕÑ S3"
+
+    s3.meta.events.register("before-call.s3.PutObject", raw)
+    s3.put_object(Bucket="boto", Key="raw", Body=b"")
+    s3.meta.events.unregister("before-call.s3.PutObject", raw)
+    # The User Guide's own example.
+    told = s3.head_object(Bucket="boto", Key="raw")["Metadata"]
+    assert told == {"raw": "=?UTF-8?B?w4PChE3Dg8KEWsODwpXDg8KRIFMz?="}, told
+
+    keys = sorted([".", "..", "../a", "a/../b", "a/./b", "a//b", "//a", "a/"])
+    for key in keys:
+        s3.put_object(Bucket="boto", Key="dots/" + key, Body=key.encode())
+        assert s3.get_object(Bucket="boto", Key="dots/" + key)["Body"].read() == key.encode()
+    listed = s3.list_objects_v2(Bucket="boto", Prefix="dots/")["Contents"]
+    assert [entry["Key"] for entry in listed] == ["dots/" + key for key in keys], listed
+    s3.upload_file(up, "boto", "a/../last")
+    s3.download_file("boto", "a/../last", down)
+
+
+def decoded(metadata):
+    return {name: str(make_header(decode_header(value))) for name, value in metadata.items()}
 
 
 if __name__ == "__main__":
