@@ -68,8 +68,9 @@ export class KeyWriter {
     return this
   }
 
+  /** The key. Nothing is written after it: it is the very memory that was written to. */
   bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    return this.#bytes.subarray(0, this.#length)
   }
 
   #two(first: number, second: number): this {

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next, successor } from '../../core/keyspace/bytes.ts'
-import { objectKey, objectRange, readObjectKey } from '../../core/keyspace/keys.ts'
+import { bucketKey, objectKey, objectRange, readObjectKey } from '../../core/keyspace/keys.ts'
 import { commonPrefixOf } from '../../core/keyspace/listing.ts'
 import { ERASURE_SHARDS_MAX, LIST_ENTRIES_MAX, OBJECT_KEY_BYTES_MAX } from '../../core/limits.ts'
 import { type ConditionTarget, refusalOf } from '../../core/records/conditions.ts'
@@ -24,8 +24,8 @@ import {
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { ObjectRecordSchema, type RepairTask } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
-import { deletedKey, invalidRequest, noSuchKey, noSuchVersion, required } from '../failure.ts'
-import { encodeRecord, objectKind, readObjectLine } from '../records.ts'
+import { deletedKey, invalidRequest, noSuchBucket, noSuchKey, noSuchVersion, required } from '../failure.ts'
+import { bucketKind, encodeRecord, objectKind, readObjectLine } from '../records.ts'
 import { readBucket, viewBucket } from './buckets.ts'
 import { readAny } from './find-version.ts'
 import { readPages } from './garbage.ts'
@@ -140,7 +140,10 @@ export async function getObject(partition: Partition, request: GetObjectRequest)
   // Nearly every read is of the current object.
   const current = versionId === '' ? await partition.read(objectKind, objectKey(bucket, key)) : undefined
   const object = current ?? (await readAny(partition, request))
-  const { versioning } = await readBucket(partition, bucket)
+  // Its bucket is in memory as a rule, and is asked for without a detour.
+  const found = await partition.read(bucketKind, bucketKey(bucket))
+  if (found === undefined) throw noSuchBucket(bucket)
+  const { versioning } = found
   if (object === undefined) throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)
   if (object.deleteMarker && versionId === '') throw deletedKey(key, versionIdOf(object))
   return create(GetObjectReplySchema, { object, versioning })
