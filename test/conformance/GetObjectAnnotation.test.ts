@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import {
   GetObjectAnnotationCommand,
+  ListObjectAnnotationsCommand,
   PutObjectAnnotationCommand,
   PutObjectCommand,
   type GetObjectAnnotationCommandInput,
@@ -12,7 +13,7 @@ import { md5Hex } from './bodies.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { ABSENT_VERSION, putDeleteMarker, putVersion, setVersioning } from './versions.ts'
 
-const { client, newBucket, raw } = await startConformance()
+const { client, newBucket, raw, faults, heal } = await startConformance()
 
 const Key = 'folder/annotated'
 const AnnotationName = 'notes'
@@ -81,4 +82,29 @@ test('of a version, by its id; a delete marker has none', async () => {
     [answer.ObjectVersionId, await answer.AnnotationPayload?.transformToString()],
     [VersionId, text],
   )
+})
+
+test('an object that comes in between is not read in the place of the one that the sender was judged by', async () => {
+  const replaced = { Bucket, Key: 'replaced' }
+  await client.send(new PutObjectCommand({ ...replaced, Body: 'first' }))
+  const note = { ...replaced, AnnotationName, AnnotationPayload: text }
+  await client.send(new PutObjectAnnotationCommand(note))
+  const replace = async () => {
+    await client.send(new PutObjectCommand({ ...replaced, Body: 'second' }))
+    await client.send(new PutObjectAnnotationCommand({ ...note, AnnotationPayload: 'secret' }))
+  }
+  const reads = {
+    getAnnotation: () => get({ Key: 'replaced' }),
+    listAnnotations: () => client.send(new ListObjectAnnotationsCommand(replaced)),
+  }
+  for (const [operation, read] of Object.entries(reads)) {
+    faults.metadata = async (asked) => {
+      if (asked !== operation) return undefined
+      heal()
+      await replace()
+      return undefined
+    }
+    await assert.rejects(read(), s3Error('ServiceUnavailable', 503))
+    await read()
+  }
 })

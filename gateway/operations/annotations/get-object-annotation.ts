@@ -4,7 +4,7 @@ import { begunBody } from '../objects/begun-body.ts'
 import { findObject } from '../objects/find-object.ts'
 import { checksumMembers } from '../objects/object-members.ts'
 import type { S3Handler, S3Services } from '../services.ts'
-import { objectVersionId } from './annotated-object.ts'
+import { objectVersionId, requireSameVersion } from './annotated-object.ts'
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAnnotation.html */
 export function getObjectAnnotation({
@@ -17,6 +17,7 @@ export function getObjectAnnotation({
     const asked = { bucket, key, versionId, name: input.AnnotationName }
     const { annotation, object } = await store.metadata.call('getAnnotation', asked, context.signal)
     if (annotation === undefined || object === undefined) throw new Error('metadata answered without records')
+    requireSameVersion(record, object)
     const size = Number(annotation.size)
     return {
       AnnotationPayload: await begunBody(size, store.readAnnotation(object, annotation, context.signal)),

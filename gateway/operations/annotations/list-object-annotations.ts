@@ -12,7 +12,7 @@ import { requestedVersion } from '../../rules/version-id.ts'
 import { requireListLimit } from '../list-limit.ts'
 import { findObject } from '../objects/find-object.ts'
 import type { S3Handler, S3Services } from '../services.ts'
-import { objectVersionId } from './annotated-object.ts'
+import { objectVersionId, requireSameVersion } from './annotated-object.ts'
 
 /**
  * In order of name, as UTF-8.
@@ -26,13 +26,14 @@ export function listObjectAnnotations({
     const limit = requireListLimit('max-annotation-results', input.MaxAnnotationResults)
     requireAnnotationPrefix(prefix ?? '')
     const after = token === undefined ? '' : parseContinuationToken(token)
-    const { version } = await findObject(metadata, input, 'GET', context)
+    const { record, version } = await findObject(metadata, input, 'GET', context)
     const { annotations, truncated, object } = await metadata.call(
       'listAnnotations',
       { bucket, key, versionId: requestedVersion(input.VersionId), prefix: prefix ?? '', after, limit },
       context.signal,
     )
     if (object === undefined) throw new Error('metadata answered without the object')
+    requireSameVersion(record, object)
     const last = annotations.at(-1)
     return {
       Bucket: bucket,
