@@ -24,7 +24,16 @@ export type ConditionOutcome =
   | { readonly kind: 'not-modified' }
   | { readonly kind: 'failed'; readonly condition: string }
 
-export function evaluateReadConditions(conditions: ReadConditions, current: Validators): ConditionOutcome {
+/**
+ * A date after now is none that anything can have been changed since: If-Modified-Since is ignored then (recorded of the
+ * service by LocalStack's `test_s3_get_object_preconditions`; RFC 9110 §13.1.3 speaks of it as a way to be lenient).
+ * @param nowMs Unix milliseconds
+ */
+export function evaluateReadConditions(
+  conditions: ReadConditions,
+  current: Validators,
+  nowMs: number,
+): ConditionOutcome {
   const { IfMatch, IfNoneMatch, IfModifiedSince, IfUnmodifiedSince } = conditions
   if (IfMatch !== undefined) {
     if (!matchesEntityTag(IfMatch, current.etag)) return { kind: 'failed', condition: 'If-Match' }
@@ -33,22 +42,24 @@ export function evaluateReadConditions(conditions: ReadConditions, current: Vali
   }
   if (IfNoneMatch !== undefined) {
     if (matchesEntityTag(IfNoneMatch, current.etag)) return { kind: 'not-modified' }
-  } else if (IfModifiedSince !== undefined && !isAfter(current.lastModifiedMs, IfModifiedSince)) {
-    return { kind: 'not-modified' }
+  } else if (IfModifiedSince !== undefined && IfModifiedSince.getTime() <= nowMs) {
+    if (!isAfter(current.lastModifiedMs, IfModifiedSince)) return { kind: 'not-modified' }
   }
   return { kind: 'proceed' }
 }
 
 /**
  * Applies the outcome to a GET or HEAD: throws `PreconditionFailed` (412) or `NotModified` (304, with the validators).
+ * @param nowMs Unix milliseconds
  * @param unchanged further headers of a 304, lower-case names
  */
 export function requireReadConditions(
   conditions: ReadConditions,
   current: Validators,
+  nowMs: number,
   unchanged: Readonly<Record<string, string>> = {},
 ): void {
-  const outcome = evaluateReadConditions(conditions, current)
+  const outcome = evaluateReadConditions(conditions, current, nowMs)
   if (outcome.kind === 'failed') throw preconditionFailed(outcome.condition)
   if (outcome.kind === 'not-modified') {
     throw new S3Error('NotModified', {
@@ -83,6 +94,7 @@ export function requireCopyConditions(
     readonly CopySourceIfUnmodifiedSince?: Date | undefined
   },
   current: Validators,
+  nowMs: number,
 ): void {
   const outcome = evaluateReadConditions(
     {
@@ -92,6 +104,7 @@ export function requireCopyConditions(
       IfUnmodifiedSince: input.CopySourceIfUnmodifiedSince,
     },
     current,
+    nowMs,
   )
   if (outcome.kind === 'proceed') return
   const held =

@@ -10,6 +10,11 @@ const awsRegions: ReadonlySet<string> = new Set(Object.values(BucketLocationCons
 /** Regions that have a second name as a constraint. */
 const aliases: ReadonlyMap<string, string> = new Map([['EU', 'eu-west-1']])
 
+/** Whether a request may name this Region: AWS's, or that of the endpoint, which may be of one's own making. */
+export function isRegion(name: string, here: string): boolean {
+  return name === here || name === CLASSIC_REGION || (awsRegions.has(name) && !aliases.has(name))
+}
+
 /**
  * Checks the constraint of a request against the Region of the endpoint.
  * @param constraint undefined or empty: none was given, which only the classic Region takes

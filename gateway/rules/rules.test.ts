@@ -160,11 +160,13 @@ describe('ranges', () => {
 describe('conditions', () => {
   const now = Date.UTC(2026, 5, 1, 12, 0, 0, 500)
   const current = { etag: 'abc', lastModifiedMs: now }
+  const nowMs = now + 120_000
   const earlier = new Date(now - 60_000)
   const later = new Date(now + 60_000)
+  const future = new Date(nowMs + 1000)
   const sameSecond = new Date(Math.floor(now / 1000) * 1000)
   const outcome = (conditions: Parameters<typeof evaluateReadConditions>[0]) =>
-    evaluateReadConditions(conditions, current).kind
+    evaluateReadConditions(conditions, current, nowMs).kind
 
   it('each alone', () => {
     assert.equal(outcome({}), 'proceed')
@@ -179,6 +181,8 @@ describe('conditions', () => {
     assert.equal(outcome({ IfModifiedSince: earlier }), 'proceed')
     assert.equal(outcome({ IfModifiedSince: later }), 'not-modified')
     assert.equal(outcome({ IfModifiedSince: sameSecond }), 'not-modified')
+    assert.equal(outcome({ IfModifiedSince: new Date(nowMs) }), 'not-modified')
+    assert.equal(outcome({ IfModifiedSince: future }), 'proceed')
     assert.equal(outcome({ IfUnmodifiedSince: earlier }), 'failed')
     assert.equal(outcome({ IfUnmodifiedSince: later }), 'proceed')
     assert.equal(outcome({ IfUnmodifiedSince: sameSecond }), 'proceed')
@@ -194,29 +198,29 @@ describe('conditions', () => {
 
   it('become errors: 412 by name, 304 with the validators', () => {
     assert.throws(
-      () => requireReadConditions({ IfMatch: '"x"' }, current),
+      () => requireReadConditions({ IfMatch: '"x"' }, current, nowMs),
       (error) =>
         fails('PreconditionFailed')(error) &&
         error instanceof S3Error &&
         error.fields['Condition'] === 'If-Match',
     )
     assert.throws(
-      () => requireReadConditions({ IfNoneMatch: '"abc"' }, current),
+      () => requireReadConditions({ IfNoneMatch: '"abc"' }, current, nowMs),
       (error) => error instanceof S3Error && error.status === 304 && error.headers['etag'] === '"abc"',
     )
-    requireReadConditions({ IfMatch: '"abc"' }, current)
+    requireReadConditions({ IfMatch: '"abc"' }, current, nowMs)
   })
 
   it('of copies are all 412', () => {
     assert.throws(
-      () => requireCopyConditions({ CopySourceIfNoneMatch: '"abc"' }, current),
+      () => requireCopyConditions({ CopySourceIfNoneMatch: '"abc"' }, current, nowMs),
       fails('PreconditionFailed'),
     )
     assert.throws(
-      () => requireCopyConditions({ CopySourceIfModifiedSince: later }, current),
+      () => requireCopyConditions({ CopySourceIfModifiedSince: later }, current, nowMs),
       fails('PreconditionFailed'),
     )
-    requireCopyConditions({ CopySourceIfMatch: 'abc', CopySourceIfUnmodifiedSince: earlier }, current)
+    requireCopyConditions({ CopySourceIfMatch: 'abc', CopySourceIfUnmodifiedSince: earlier }, current, nowMs)
   })
 
   it('entity tags lose quotes and weakness', () => {

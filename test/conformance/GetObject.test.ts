@@ -192,6 +192,11 @@ describe('conditions', () => {
     ['If-None-Match of its tag', () => ({ Key: 'small', IfNoneMatch: ETag }), 304],
     ['If-None-Match of another', () => ({ Key: 'small', IfNoneMatch: other }), 200],
     ['If-Modified-Since before', () => ({ Key: 'small', IfModifiedSince: past }), 200],
+    [
+      'If-Modified-Since in the future, which is ignored',
+      () => ({ Key: 'small', IfModifiedSince: future }),
+      200,
+    ],
     ['If-Unmodified-Since before', () => ({ Key: 'small', IfUnmodifiedSince: past }), 412],
     ['If-Unmodified-Since after', () => ({ Key: 'small', IfUnmodifiedSince: future }), 200],
     [

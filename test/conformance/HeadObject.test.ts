@@ -84,6 +84,7 @@ describe('conditions', () => {
     [{ IfNoneMatch: '*' }, 304],
     [{ IfUnmodifiedSince: new Date(0) }, 412],
     [{ IfModifiedSince: new Date(0) }, 200],
+    [{ IfModifiedSince: new Date(Date.now() + 86_400_000) }, 200],
   ]
   for (const [input, status] of inputs) {
     test(`${Object.keys(input).join()} → ${status}`, async () => {

@@ -105,6 +105,7 @@ test('conditions on the source', async () => {
     { CopySourceIfMatch: etag },
     { CopySourceIfNoneMatch: 'other' },
     { CopySourceIfModifiedSince: past },
+    { CopySourceIfModifiedSince: future },
     { CopySourceIfUnmodifiedSince: future },
     // The one that names an ETag decides.
     { CopySourceIfMatch: etag, CopySourceIfUnmodifiedSince: past },

@@ -2,16 +2,18 @@ import type { ListBucketsCommandInput, ListBucketsCommandOutput } from '@aws-sdk
 import { LIST_BUCKETS_MAX, LIST_ENTRIES_MAX } from '../../../core/limits.ts'
 import type { BucketRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
-import { invalidArgument } from '../../errors/s3-error.ts'
+import { invalidArgument, S3Error } from '../../errors/s3-error.ts'
 import { bucketArn } from '../../rules/bucket-arn.ts'
 import { formatContinuationToken, parseContinuationToken } from '../../rules/continuation-token.ts'
+import { isRegion } from '../../rules/location-constraint.ts'
 import { senderAccount } from '../sender-account.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 
 /**
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
- * Region and ARN are in the answer only when the request has at least one parameter. A page has `max-buckets` buckets,
- * or 10,000.
+ * The Region is in the answer only when the request has at least one parameter, the ARN always; an empty token is none
+ * (both recorded of the service by LocalStack's `test_delete_bucket_with_content` and
+ * `test_list_buckets_when_continuation_token_is_empty`). A page has `max-buckets` buckets, or 10,000.
  */
 export function listBuckets({
   store,
@@ -23,7 +25,8 @@ export function listBuckets({
       const message = `Argument max-buckets must be an integer between 1 and ${LIST_BUCKETS_MAX}`
       throw invalidArgument('max-buckets', String(MaxBuckets), message)
     }
-    const after = ContinuationToken === undefined ? '' : parseContinuationToken(ContinuationToken)
+    if (BucketRegion !== undefined && !isRegion(BucketRegion, region)) throw unknownRegion(BucketRegion)
+    const after = ContinuationToken ? parseContinuationToken(ContinuationToken) : ''
     const limit = MaxBuckets ?? LIST_BUCKETS_MAX
     // All buckets of a cluster are in its one Region.
     const page =
@@ -35,7 +38,8 @@ export function listBuckets({
       Buckets: page.buckets.map(({ name, createdMs }) => ({
         Name: name,
         CreationDate: new Date(Number(createdMs)),
-        ...(Object.keys(input).length === 0 ? {} : { BucketRegion: region, BucketArn: bucketArn(name) }),
+        BucketArn: bucketArn(name),
+        ...(Object.keys(input).length === 0 ? {} : { BucketRegion: region }),
       })),
       Owner: { ID: account.id },
       ...(Prefix === undefined ? {} : { Prefix }),
@@ -45,6 +49,13 @@ export function listBuckets({
     }
   }
 }
+
+/** Without its value, unlike other arguments (LocalStack's `test_list_buckets_region_validation`). */
+const unknownRegion = (name: string): S3Error =>
+  new S3Error('InvalidArgument', {
+    message: `Argument value ${name} is not a valid AWS Region`,
+    fields: { ArgumentName: 'bucket-region' },
+  })
 
 interface BucketQuery {
   readonly owner: string

@@ -31,7 +31,7 @@ export interface CopySourceInput {
 export async function findCopySource(
   metadata: MetadataApi,
   input: CopySourceInput,
-  context: Pick<RequestContext, 'access' | 'signal'>,
+  context: Pick<RequestContext, 'access' | 'nowMs' | 'signal'>,
 ): Promise<FoundObject> {
   const { bucket, key, versionId } = parseCopySource(input.CopySource)
   const name = { Bucket: bucket, Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }
@@ -39,7 +39,7 @@ export async function findCopySource(
     await context.access.requireBucketOwner(bucket, input.ExpectedSourceBucketOwner)
     const found = await findObject(metadata, name, 'GET', context)
     const { etag, lastModifiedMs } = found.record
-    requireCopyConditions(input, { etag, lastModifiedMs: Number(lastModifiedMs) })
+    requireCopyConditions(input, { etag, lastModifiedMs: Number(lastModifiedMs) }, context.nowMs)
     return found
   } catch (error) {
     throw naming(error, bucket, key)
