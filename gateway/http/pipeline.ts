@@ -38,6 +38,7 @@ import type { Answer, IncomingRequest, OutgoingResponse } from './exchange.ts'
 import type { Identity } from './identity.ts'
 import { defaultKeepAlive, keepAlive, type KeepAliveTimes } from './keep-alive.ts'
 import type { Authorize, Recorder, Sender } from './ports.ts'
+import { headersOfQuery, withHeadersOfQuery } from './query-headers.ts'
 import { parseTarget, type Target } from './target.ts'
 
 export interface PipelineOptions {
@@ -126,13 +127,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       progress.crossOrigin = crossOriginHeaders(method, target.bucket, headers, options.cors, observer)
     }
     // Route
-    const routed = route({ ...target, method, header: (name) => headers.get(name) })
+    const fromQuery = headersOfQuery(target.query)
+    const routed = route({ ...target, method, header: (name) => headers.get(name) ?? fromQuery.get(name) })
     progress.operation = routed.name
     // Authenticate
     const signable = { method, rawPath: target.rawPath, rawQuery: target.rawQuery, headers: request.headers }
     const sender = (progress.sender = await authenticate(signable))
     if (routed === postObject) return await takeForm(request, progress, target, sender)
-    const call = { name: routed.name, target, headers, sender }
+    const call = { name: routed.name, target, headers: withHeadersOfQuery(headers, fromQuery), sender }
     return await perform(call, request, progress, ({ row, parser }, input) =>
       takeBody({ row, parser }, input, request.headers, sender, options.digests, request.body, documents),
     )

@@ -10,7 +10,7 @@ import { refusalError } from '../authenticate/refusal.ts'
 import { invalidArgument, S3Error } from '../errors/s3-error.ts'
 import { isHeaderName } from '../rules/cors.ts'
 import { checkTagSet } from '../rules/tags.ts'
-import { isHeaderSafe } from '../schema/header-text.ts'
+import { isHeaderSafe, metadataHeader } from '../schema/header-text.ts'
 import { readOperation } from '../schema/model.ts'
 import { compileRequestParser } from '../schema/request-parser.ts'
 
@@ -87,15 +87,6 @@ export function formKey(fields: ReadonlyMap<string, string>): string {
 /** The fields as text, for the policy; bytes that are not UTF-8 stay one character each. */
 export function textFields(fields: ReadonlyMap<string, string>): Map<string, string> {
   return new Map(Array.from(fields, ([name, value]) => [text(name) ?? name, text(value) ?? value]))
-}
-
-/**
- * In a form metadata is text, and what looks like an encoded word is one no more than the rest (recorded of the service by
- * localstack's `test_post_object_with_unicode_metadata`); so what a header would be misread is put in a word.
- */
-function metadataHeader(value: string): string {
-  const isPlain = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/.test(value) && !value.includes('=?')
-  return isPlain || value === '' ? value : `=?UTF-8?B?${Buffer.from(value).toString('base64')}?=`
 }
 
 /** In a form the tags are a document; in the header they are a query. */
