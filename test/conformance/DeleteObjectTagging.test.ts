@@ -45,6 +45,7 @@ test('of one version', async () => {
   assert.deepEqual(await tags(two), [])
   const marker = await putDeleteMarker(client, Bucket, Key)
   await assert.rejects(remove({ VersionId: marker }), s3Error('MethodNotAllowed', 405))
+  await assert.rejects(remove(), s3Error('MethodNotAllowed', 405))
   await assert.rejects(remove({ VersionId: ABSENT_VERSION }), s3Error('NoSuchVersion', 404))
   await assert.rejects(remove({ VersionId: '!' }), s3Error('InvalidArgument', 400))
 })

@@ -52,7 +52,7 @@ test('versions, the null version, delete markers', async () => {
   assert.deepEqual([current.VersionId, current.TagSet], [version, []])
   assert.equal((await get({ ...where, VersionId: 'null' })).TagSet?.length, 1)
   const marker = await putDeleteMarker(client, Versioned, Key)
-  await assert.rejects(get(where), s3Error('NoSuchKey', 404))
+  await assert.rejects(get(where), s3Error('MethodNotAllowed', 405))
   await assert.rejects(get({ ...where, VersionId: marker }), s3Error('MethodNotAllowed', 405))
   await assert.rejects(get({ ...where, VersionId: ABSENT_VERSION }), s3Error('NoSuchVersion', 404))
   await assert.rejects(get({ ...where, VersionId: 'x' }), s3Error('InvalidArgument', 400))

@@ -55,6 +55,18 @@ test('none', async () => {
   const { body } = await raw({ target: `/${await newBucket()}?uploads` })
   assert.match(body, /<KeyMarker><\/KeyMarker>|<KeyMarker\/>/)
   assert.match(body, /<IsTruncated>false<\/IsTruncated>/)
+  assert.doesNotMatch(body, /Prefix/)
+})
+
+test('markers inside a common prefix go on after all of it', async () => {
+  const Bucket = await newBucket()
+  const [, inside] = await fill(Bucket, ['a', 'b/1', 'b/1', 'b/2', 'c'])
+  for (const UploadIdMarker of [undefined, inside?.UploadId]) {
+    const markers = { KeyMarker: 'b/1', ...(UploadIdMarker === undefined ? {} : { UploadIdMarker }) }
+    const listed = await list(Bucket, { Delimiter: '/', ...markers })
+    assert.deepEqual([listed.Uploads?.map(({ Key }) => Key), listed.CommonPrefixes], [['c'], undefined])
+    assert.equal(listed.KeyMarker, 'b/1')
+  }
 })
 
 test('pages of any size, with prefix and delimiter, give everything once', async () => {

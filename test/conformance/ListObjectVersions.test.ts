@@ -187,6 +187,12 @@ describe('prefix and delimiter', () => {
     assert.deepEqual([rest.Versions?.map(({ Key }) => Key), rest.CommonPrefixes], [['d'], undefined])
   })
 
+  test('markers inside one go on after all of it', async () => {
+    const answer = await list({ Delimiter: '/', KeyMarker: 'c/1', VersionIdMarker: 'null' })
+    assert.deepEqual([answer.Versions?.map(({ Key }) => Key), answer.CommonPrefixes], [['d'], undefined])
+    assert.deepEqual([answer.KeyMarker, answer.VersionIdMarker], ['c/1', 'null'])
+  })
+
   test('a prefix', async () => {
     const { Versions, Prefix } = await list({ Prefix: 'c/' })
     assert.deepEqual([Versions?.map(({ Key }) => Key), Prefix], [['c/1', 'c/2'], 'c/'])

@@ -4,6 +4,8 @@ import {
   ListObjectsCommand,
   type ListObjectsCommandInput,
   type ListObjectsCommandOutput,
+  PutBucketAclCommand,
+  PutBucketOwnershipControlsCommand,
 } from '@aws-sdk/client-s3'
 import { s3Error, startConformance } from './harness.ts'
 import { EMPTY_ETAG, putEmpty } from './objects.ts'
@@ -61,9 +63,29 @@ test('NextMarker only with a delimiter: a key, or a whole common prefix', async 
   assert.deepEqual([prefixesOf(last), keysOf(last), last.NextMarker], [['c/'], ['d e'], undefined])
 })
 
-test('a marker inside a common prefix does not hide the rest of it', async () => {
-  assert.deepEqual(prefixesOf(await list({ Delimiter: '/', Marker: 'a/1' })), ['a/', 'c/'])
+test('a marker inside a common prefix goes on after all of it', async () => {
+  const answer = await list({ Delimiter: '/', Marker: 'a/1' })
+  assert.deepEqual([prefixesOf(answer), keysOf(answer), answer.Marker], [['c/'], ['b', 'd e'], 'a/1'])
+  assert.deepEqual(keysOf(await list({ Marker: 'a/1', MaxKeys: 1 })), ['a/2'])
+  assert.deepEqual(keysOf(await list({ Prefix: 'a/', Delimiter: '/', Marker: 'a/1' })), ['a/2'])
   assert.deepEqual(prefixesOf(await list({ Delimiter: '/', Marker: 'a/2' })), ['c/'])
+})
+
+test('nobody known is told no owners', async () => {
+  const open = await newBucket()
+  await client.send(
+    new PutBucketOwnershipControlsCommand({
+      Bucket: open,
+      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerPreferred' }] },
+    }),
+  )
+  await client.send(new PutBucketAclCommand({ Bucket: open, ACL: 'public-read' }))
+  await putEmpty(metadata, open, ['key'])
+  for (const signed of [true, false]) {
+    const { status, body } = await raw({ target: `/${open}`, signed })
+    assert.equal(status, 200)
+    assert.equal(body.includes('<Owner>'), signed)
+  }
 })
 
 test('max-keys: 0, more than 1,000, negative', async () => {

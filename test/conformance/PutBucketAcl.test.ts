@@ -234,6 +234,18 @@ test('nothing at all', async () => {
   assert.match(body, /<MissingHeaderName>x-amz-acl<\/MissingHeaderName>/)
 })
 
+test('what is no list is refused as such, also under BucketOwnerEnforced', async () => {
+  const Bucket = 'acl-enforced-malformed'
+  await client.send(new CreateBucketCommand({ Bucket }))
+  await assert.rejects(put({ GrantRead: 'id=nobody' }, Bucket), s3Error('InvalidArgument', 400, 'Invalid id'))
+  await assert.rejects(put({ AccessControlPolicy: {} }, Bucket), s3Error('MalformedACLError', 400))
+  await assert.rejects(put({}, Bucket), s3Error('MissingSecurityHeader', 400))
+  await assert.rejects(
+    put({ ACL: 'private', GrantRead: `id=${root.id}` }, Bucket),
+    s3Error('InvalidRequest', 400),
+  )
+})
+
 test('BucketOwnerEnforced takes no list, be it the default one', async () => {
   const Bucket = 'acl-enforced'
   await client.send(new CreateBucketCommand({ Bucket }))

@@ -174,6 +174,11 @@ test('BucketOwnerEnforced takes no list', async () => {
     const change = client.send(new PutObjectAclCommand({ Bucket: enforced, Key: 'key', ACL }))
     await assert.rejects(change, s3Error('AccessControlListNotSupported', 400))
   }
+  // What is no list is refused as such first.
+  const nobody = client.send(
+    new PutObjectAclCommand({ Bucket: enforced, Key: 'key', GrantRead: 'id=nobody' }),
+  )
+  await assert.rejects(nobody, s3Error('InvalidArgument', 400, 'Invalid id'))
   const putWith = (ACL: 'private' | 'public-read' | 'bucket-owner-full-control') =>
     client.send(new PutObjectCommand({ Bucket: enforced, Key: 'key', Body: 'x', ACL }))
   await putWith('bucket-owner-full-control')
@@ -227,7 +232,7 @@ describe('versions', () => {
         new PutObjectAclCommand({ Bucket: versioned, Key, ACL: 'private', ...(VersionId && { VersionId }) }),
       )
     await assert.rejects(get(), s3Error('NoSuchKey', 404))
-    await assert.rejects(change(), s3Error('NoSuchKey', 404))
+    await assert.rejects(change(), s3Error('MethodNotAllowed', 405))
     await assert.rejects(get(marker), s3Error('MethodNotAllowed', 405))
     await assert.rejects(change(marker), s3Error('MethodNotAllowed', 405))
     assert.equal(await grants(second), 3)

@@ -7,7 +7,8 @@ import { requestedAcl } from './requested-acl.ts'
 
 /**
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketAcl.html
- * Replaces the bucket's list.
+ * Replaces the bucket's list. A list that is none is refused as such, also where lists are disabled (recorded of the
+ * service by LocalStack's `test_s3_bucket_acl_exceptions`).
  */
 export function putBucketAcl({
   store: { metadata },
@@ -15,8 +16,8 @@ export function putBucketAcl({
   return async (input, { access, signal }) => {
     const { Bucket } = input
     const bucket = await access.bucket(Bucket)
-    if (!hasAcls(bucket)) throw new S3Error('AccessControlListNotSupported')
     const acl = requestedAcl(input, bucket.owner, bucket.owner, access.isAccount)
+    if (!hasAcls(bucket)) throw new S3Error('AccessControlListNotSupported')
     refusePublicAcl(bucket, acl)
     const setting = { setting: { case: 'acl', value: acl } } as const
     await metadata.call('putBucketSetting', { name: Bucket, setting }, signal)

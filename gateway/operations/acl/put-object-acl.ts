@@ -3,7 +3,7 @@ import { versionIdOf } from '../../../core/records/version-id.ts'
 import { refusePublicAcl } from '../../authorize/public-access.ts'
 import { S3Error } from '../../errors/s3-error.ts'
 import { hasAcls } from '../../rules/acl/ownership.ts'
-import { findObject } from '../objects/find-object.ts'
+import { findObject, refuseAtMarker } from '../objects/find-object.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 import { requestedAcl } from './requested-acl.ts'
 
@@ -16,10 +16,11 @@ export function putObjectAcl({
 }: S3Services): S3Handler<PutObjectAclCommandInput, PutObjectAclCommandOutput> {
   return async (input, context) => {
     const { access, signal } = context
-    const { record } = await findObject(metadata, input, 'PUT', context, 'WRITE_ACP')
+    const found = findObject(metadata, input, 'PUT', context, 'WRITE_ACP')
+    const { record } = await found.catch(refuseAtMarker('PUT'))
     const bucket = await access.bucket(input.Bucket)
-    if (!hasAcls(bucket)) throw new S3Error('AccessControlListNotSupported')
     const acl = requestedAcl(input, record.owner, bucket.owner, access.isAccount)
+    if (!hasAcls(bucket)) throw new S3Error('AccessControlListNotSupported')
     refusePublicAcl(bucket, acl)
     const versionId = versionIdOf(record)
     // Of the version that was looked at: one put meanwhile may be another's.

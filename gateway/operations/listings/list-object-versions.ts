@@ -8,6 +8,7 @@ import type {
 import type { ObjectSummary, VersionSummary } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import { invalidArgument, type S3Error } from '../../errors/s3-error.ts'
 import { listingEncoder } from '../../rules/encoding-type.ts'
+import { listingStart } from '../../rules/listing-marker.ts'
 import { isVersionId } from '../../rules/version-id.ts'
 import { ITEM_ORDER } from '../../schema/xml-writer.ts'
 import { requireListLimit } from '../list-limit.ts'
@@ -32,11 +33,13 @@ export function listObjectVersions({
       throw invalidArgument('maxKeys', String(input.MaxKeys), 'max-keys cannot be negative')
     }
     const limit = requireListLimit('maxKeys', input.MaxKeys)
-    const versionIdMarker = requireVersionIdMarker(input)
+    const givenVersionId = requireVersionIdMarker(input)
+    const keyMarker = listingStart(KeyMarker, Prefix, Delimiter)
+    const versionIdMarker = keyMarker === KeyMarker ? givenVersionId : ''
     const encode = listingEncoder(EncodingType)
     const page = await metadata.call(
       'listVersions',
-      { bucket: Bucket, prefix: Prefix, delimiter: Delimiter, keyMarker: KeyMarker, versionIdMarker, limit },
+      { bucket: Bucket, prefix: Prefix, delimiter: Delimiter, keyMarker, versionIdMarker, limit },
       signal,
     )
     const { nextKeyMarker, nextVersionIdMarker } = page

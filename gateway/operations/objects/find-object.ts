@@ -4,7 +4,7 @@
  */
 import { formatVersionId, versionIdOf } from '../../../core/records/version-id.ts'
 import { BucketVersioning, type ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
-import type { MetadataApi } from '../../../proto/metadata-api.ts'
+import { MetadataError, type MetadataApi } from '../../../proto/metadata-api.ts'
 import { S3Error } from '../../errors/s3-error.ts'
 import { formatHttpDate } from '../../schema/values.ts'
 import { requestedVersion } from '../../rules/version-id.ts'
@@ -61,6 +61,27 @@ function deleteMarkerRefusal(marker: ObjectRecord, method: string): S3Error {
       'x-amz-version-id': versionIdOf(marker),
     },
   })
+}
+
+/**
+ * For `catch`: the tags of an object, and its list when it is to be written, are refused at a current delete marker as they
+ * are where one is named: 405, and not the 404 of everything else (recorded of the service by LocalStack's
+ * `test_object_tagging_versioned` and `test_put_object_acl_on_delete_marker`).
+ */
+export function refuseAtMarker(method: string): (thrown: unknown) => never {
+  return (thrown) => {
+    if (!(thrown instanceof MetadataError)) throw thrown
+    const { DeleteMarker, VersionId } = thrown.fields
+    if (DeleteMarker === undefined) throw thrown
+    throw new S3Error('MethodNotAllowed', {
+      fields: { Method: method, ResourceType: 'DeleteMarker' },
+      headers: {
+        allow: 'DELETE',
+        'x-amz-delete-marker': DeleteMarker,
+        ...(VersionId === undefined ? {} : { 'x-amz-version-id': VersionId }),
+      },
+    })
+  }
 }
 
 /** `x-amz-version-id` of a write: told only where versioning is enabled, not where it is suspended. */

@@ -1,5 +1,5 @@
 import type { GetObjectTaggingCommandInput, GetObjectTaggingCommandOutput } from '@aws-sdk/client-s3'
-import { findObject } from '../objects/find-object.ts'
+import { findObject, refuseAtMarker } from '../objects/find-object.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 
 /**
@@ -11,7 +11,8 @@ export function getObjectTagging({
   store: { metadata },
 }: S3Services): S3Handler<GetObjectTaggingCommandInput, GetObjectTaggingCommandOutput> {
   return async (input, context) => {
-    const { record, version } = await findObject(metadata, input, 'GET', context)
+    const found = findObject(metadata, input, 'GET', context)
+    const { record, version } = await found.catch(refuseAtMarker('GET'))
     const tags = record.tags.toSorted((a, b) => (a.key < b.key ? -1 : 1))
     return { ...version, TagSet: tags.map(({ key, value }) => ({ Key: key, Value: value })) }
   }

@@ -7,13 +7,15 @@ import type { UploadRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { invalidArgument } from '../../errors/s3-error.ts'
 import { initiatorOf } from '../../rules/acl/ownership.ts'
 import { listingEncoder } from '../../rules/encoding-type.ts'
+import { listingStart } from '../../rules/listing-marker.ts'
 import { requireListLimit } from '../list-limit.ts'
 import type { S3Handler, S3Services } from '../services.ts'
 import { isUploadId, uploadChecksum, uploadStorageClass } from './uploads.ts'
 
 /**
  * The uploads in progress, in order of key and then of their beginning. As in S3, `upload-id-marker` means nothing
- * without `key-marker`, and the next markers are there even where there is no next page.
+ * without `key-marker`, the next markers are there even where there is no next page, and the prefix only where one was
+ * given.
  *
  * The marker's upload may have ended between two pages: the listing goes on from where it was.
  *
@@ -29,14 +31,15 @@ export function listMultipartUploads({
     if (UploadIdMarker !== '' && !isUploadId(UploadIdMarker)) {
       throw invalidArgument('upload-id-marker', UploadIdMarker, 'Invalid uploadId marker')
     }
+    const keyMarker = listingStart(KeyMarker, Prefix, Delimiter)
     const page = await metadata.call(
       'listUploads',
       {
         bucket: Bucket,
         prefix: Prefix,
         delimiter: Delimiter,
-        keyMarker: KeyMarker,
-        uploadIdMarker: UploadIdMarker,
+        keyMarker,
+        uploadIdMarker: keyMarker === KeyMarker ? UploadIdMarker : '',
         limit,
       },
       signal,
@@ -52,7 +55,7 @@ export function listMultipartUploads({
       UploadIdMarker,
       NextKeyMarker: encode(next.key),
       NextUploadIdMarker: next.uploadId,
-      Prefix: encode(Prefix),
+      ...(input.Prefix === undefined ? {} : { Prefix: encode(Prefix) }),
       ...(Delimiter === '' ? {} : { Delimiter: encode(Delimiter) }),
       MaxUploads: limit,
       IsTruncated: page.truncated,
