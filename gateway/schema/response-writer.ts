@@ -7,7 +7,7 @@
  * 200; event streams (SelectObjectContent) are not written.
  */
 import { encodeHeader, encodeMetadata } from './header-text.ts'
-import type { Member, OperationShape, Shape } from './model.ts'
+import type { Member, OperationShape, Shape, StructureShape } from './model.ts'
 import { formatTimestamp, isRecord, textOf } from './values.ts'
 import { compileXmlWriter, escapeXml, S3_XMLNS, XML_DECLARATION } from './xml-writer.ts'
 import { isInBody } from './xml-reader.ts'
@@ -105,8 +105,19 @@ function compileBody(operation: OperationShape): BodyWriter {
   if (payload) return compilePayload(operation, payload)
   const inBody = shape.members.filter(({ traits }) => isInBody(traits))
   if (inBody.length === 0) return () => undefined
-  const write = compileXmlWriter(shape, shape.traits.xmlName ?? defaultRoot(operation))
+  const write = compileXmlWriter(listsLast(shape), shape.traits.xmlName ?? defaultRoot(operation))
   return (fields, headers) => xml(write(fields), headers)
+}
+
+/**
+ * In documents lists stand behind everything else, whatever the schema's order: readers that take a document as it comes,
+ * as that of the AWS SDK for Java 1, give the entries of a list the owner and bucket they have read before (the order of
+ * the service, as recorded by LocalStack's `test_response_structure`).
+ */
+function listsLast(shape: StructureShape): StructureShape {
+  const isList = (member: Member): boolean => member.shape.kind === 'list'
+  const members = [...shape.members.filter((one) => !isList(one)), ...shape.members.filter(isList)]
+  return { ...shape, members }
 }
 
 /** A shape with a name of its own is named by it, as NotificationConfiguration; the others by the operation. */

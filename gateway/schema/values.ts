@@ -44,7 +44,9 @@ export function parseTimestamp(text: string, format: TimestampFormat): Date | un
 export function formatTimestamp(date: Date, format: TimestampFormat): string {
   switch (format) {
     case 'date-time':
-      return date.toISOString()
+      // Whole seconds with a fraction of zero, as the service writes them: what a listing tells is then what Last-Modified
+      // tells (recorded by LocalStack's `test_s3_list_objects_timestamp_precision`).
+      return `${date.toISOString().slice(0, -5)}.000Z`
     case 'http-date':
       return formatHttpDate(date)
     case 'epoch-seconds':

@@ -30,6 +30,9 @@ export function compileXmlReader(target: Target, place = ''): XmlReader {
   }
 }
 
+/** Required lists that may be left out for an empty one (recorded by LocalStack's `test_put_object_tagging_none_value`). */
+const emptyWhenAbsent: ReadonlySet<string> = new Set(['Tagging.TagSet'])
+
 /** Where a member is looked for: as an attribute, as repeated elements, or as one element. */
 interface Slot {
   readonly member: Member
@@ -67,7 +70,11 @@ function compileStructure(shape: StructureShape): XmlReader {
     }
     for (const child of element.children) readInto(value, slots.get(child.name), child)
     if (hasInk(element.text)) throw malformedXml()
-    for (const { name } of requiredMembers) if (value[name] === undefined) throw malformedXml()
+    for (const { name } of requiredMembers) {
+      if (value[name] !== undefined) continue
+      if (!emptyWhenAbsent.has(`${shape.name}.${name}`)) throw malformedXml()
+      value[name] = []
+    }
     if (shape.kind === 'union' && Object.keys(value).length !== 1) throw malformedXml()
     return value
   }

@@ -41,6 +41,8 @@ test('all keys in order of their UTF-8, and what is told of each', async () => {
   const [first] = answer.Contents ?? []
   const { LastModified, ...told } = first ?? {}
   assert.ok(Math.abs(Date.now() - (LastModified?.getTime() ?? 0)) < 60_000)
+  // In whole seconds, as HEAD has it.
+  assert.equal(LastModified?.getMilliseconds(), 0)
   assert.deepEqual(told, {
     Key: 'a/1',
     ETag: `"${EMPTY_ETAG}"`,

@@ -77,7 +77,6 @@ test('documents must be whole, and come with a checksum', async () => {
       headers: checked ? { 'content-md5': createHash('md5').update(body).digest('base64') } : {},
     })
   for (const body of [
-    '<Tagging></Tagging>',
     '<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>',
     '<Tagging><TagSet><Tag><Value>v</Value></Tag></TagSet></Tagging>',
     '<TagSet/>',
@@ -85,6 +84,10 @@ test('documents must be whole, and come with a checksum', async () => {
     const { status, code } = await send(body)
     assert.deepEqual([status, code], [400, 'MalformedXML'], body)
   }
+  // A set that is left out is an empty one.
+  await put(Bucket, [{ Key: 'k', Value: 'v' }])
+  assert.equal((await send('<Tagging></Tagging>')).status, 204)
+  await assert.rejects(client.send(new GetBucketTaggingCommand({ Bucket })), s3Error('NoSuchTagSet', 404))
   const unchecked = await send('<Tagging><TagSet/></Tagging>', false)
   assert.deepEqual([unchecked.status, unchecked.code], [400, 'InvalidRequest'])
 })
