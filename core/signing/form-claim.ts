@@ -27,14 +27,17 @@ export interface FormClaim extends Credential {
   readonly securityToken?: string
 }
 
-/** A form without a policy: allowed only where anybody may write. */
+/** A form that is not signed: allowed only where anybody may write. */
 export interface AnonymousForm {
   readonly ok: true
   readonly kind: 'anonymous'
 }
 
-/** A form that has one of these must have them all. */
-const signedFields = ['policy', 'x-amz-algorithm', 'x-amz-credential', 'x-amz-date', 'x-amz-signature']
+/**
+ * A form that has one of these must have them all, and a policy; a policy alone claims nothing. In lower case as they are
+ * looked for; refusals name them as here (recorded of the service by LocalStack's `test_post_request_missing_fields`).
+ */
+const signedFields = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Date', 'X-Amz-Signature']
 
 /** Reads the claim of a form at this endpoint, or S3's refusal of it. Nothing is believed yet. */
 export function readFormClaim(
@@ -44,8 +47,9 @@ export function readFormClaim(
   if (fields.has('awsaccesskeyid') || fields.has('signature')) {
     return refuse('InvalidRequest', VERSION_2_REFUSED)
   }
-  if (!signedFields.some((name) => fields.has(name))) return { ok: true, kind: 'anonymous' }
-  const missing = signedFields.find((name) => !fields.has(name))
+  const isGiven = (name: string): boolean => fields.has(name.toLowerCase())
+  if (!signedFields.some(isGiven)) return { ok: true, kind: 'anonymous' }
+  const missing = ['policy', ...signedFields].find((name) => !isGiven(name))
   if (missing !== undefined) return missingField(missing)
 
   const get = (name: string): string => fields.get(name) ?? ''

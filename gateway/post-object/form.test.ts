@@ -98,7 +98,8 @@ describe('a form', () => {
       ['; filename="a.txt"', 'a.txt'],
       ['; filename="/tmp/dir/a.txt"', 'a.txt'],
       [`; filename*=utf-8''na%C3%AFve`, Buffer.from('naïve').toString('latin1')],
-      ['', ''],
+      // Nothing to fill in.
+      ['', FILE_NAME],
     ] as const) {
       const { fields } = await read(encode([part('key', FILE_NAME), part('file', 'x', given)]))
       assert.equal(fields.get('key'), expected)

@@ -46,8 +46,12 @@ export async function readForm(
   }
 }
 
-/** `${filename}` may stand in any field but those that say what was signed. */
+/**
+ * `${filename}` may stand in any field but those that say what was signed. A file without a name takes the place of nothing
+ * (recorded of the service by LocalStack's `test_post_object_with_file_as_string`).
+ */
 function fillIn(fields: ReadonlyMap<string, string>, fileName: string): ReadonlyMap<string, string> {
+  if (fileName === '') return fields
   const filled = new Map<string, string>()
   for (const [name, value] of fields) {
     const signed = name === 'policy' || name === 'x-amz-signature'

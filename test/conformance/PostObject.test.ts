@@ -90,6 +90,14 @@ describe('PostObject stores', () => {
     assert.equal((await bytesOf(bucket, 'up/naïve.txt')).toString(), 'x')
   })
 
+  it('under the name of no file', async () => {
+    const bucket = await s3.newBucket()
+    const key = `up/$\{filename}`
+    const { status } = await post(bucket, { key }, 'x', { fileName: null })
+    assert.equal(status, 204)
+    assert.equal((await bytesOf(bucket, key)).toString(), 'x')
+  })
+
   it('virtual-host style', async () => {
     const bucket = await s3.newBucket()
     const host = `${bucket}.${DOMAIN}`

@@ -44,7 +44,8 @@ export function signForm(
 export interface FormOptions {
   /** Parts behind the file. */
   readonly after?: Fields
-  readonly fileName?: string
+  /** Null for none. */
+  readonly fileName?: string | null
   /** Path style unless it says otherwise. */
   readonly target?: string
   readonly headers?: Fields
@@ -60,7 +61,8 @@ export function formRequest(
   const boundary = '----form-boundary'
   const field = ([name, value]: readonly [string, string]): string =>
     `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
-  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${fileName}"\r\nContent-Type: text/x-ignored\r\n\r\n`
+  const named = fileName === null ? '' : `; filename="${fileName}"`
+  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"${named}\r\nContent-Type: text/x-ignored\r\n\r\n`
   const body = Buffer.concat([
     Buffer.from(Object.entries(fields).map(field).join('') + head),
     Buffer.from(file),
