@@ -24,16 +24,20 @@ export function parseCopySource(header: string): CopySource {
   const bucket = decoded.slice(0, Math.max(slash, 0))
   const key = decoded.slice(slash + 1)
   if (slash < 0 || key === '' || !isAddressableBucketName(bucket)) {
-    throw refuse(header, 'Invalid copy source object key')
+    // The service gives the name of the header as its value (LocalStack's `test_s3_copy_object_wrong_format`).
+    throw refuse('x-amz-copy-source', 'Invalid copy source object key')
   }
   const versionId = query?.[1]
   if (versionId === '') throw refuse(header, 'Version id cannot be the empty string')
   return { bucket, key, versionId: versionId === undefined ? undefined : decode(versionId, header) }
 }
 
-/** `+` stays a plus, as in paths; a key with a `?` in it has to be encoded. */
+/**
+ * `+` is a blank, unlike in paths (recorded of the service by LocalStack's
+ * `test_copy_object_special_character_plus_for_space`); a plus, and a `?` in a key, have to be encoded.
+ */
 function decode(text: string, header: string): string {
-  const bytes = Buffer.from(text, 'utf8')
+  const bytes = Buffer.from(text.replaceAll('+', ' '), 'utf8')
     .toString('latin1')
     .replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   try {

@@ -233,10 +233,11 @@ describe('copy sources', () => {
   it('as clients write them', () => {
     const expected = { bucket: 'bucket', key: 'a/b c+d', versionId: undefined }
     for (const header of [
-      'bucket/a/b%20c+d',
-      '/bucket/a/b%20c+d',
+      'bucket/a/b%20c%2Bd',
+      '/bucket/a/b%20c%2bd',
       'bucket%2Fa%2Fb%20c%2Bd',
-      '/bucket/a/b c+d',
+      '/bucket/a/b c%2Bd',
+      'bucket/a/b+c%2Bd',
     ]) {
       assert.deepEqual(parseCopySource(header), expected, header)
     }

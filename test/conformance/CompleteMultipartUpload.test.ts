@@ -140,8 +140,10 @@ describe('documents', () => {
     })
   }
 
-  test('none: InvalidRequest', async () => {
+  test('none: InvalidRequest, of an upload that is there', async () => {
     const { place } = await started('none')
+    const missing = await finish({ ...place, UploadId: 'none' }, '')
+    assert.deepEqual([missing.status, missing.code], [404, 'NoSuchUpload'])
     const answer = await finish(place, '')
     assert.deepEqual([answer.status, answer.code], [400, 'InvalidRequest'])
     assert.match(answer.body, /You must specify at least one part/)
@@ -386,6 +388,13 @@ describe('checksums', () => {
       assert.deepEqual([head[`Checksum${algorithm}`], head.ChecksumType], [value, 'FULL_OBJECT'])
     })
   }
+
+  test('of another algorithm than the default, which is all the upload has: passed over, whatever it is', async () => {
+    const { place, part } = await started('by-default')
+    const expected = { ChecksumCRC32C: 'AAAAAA==-1', MultipartUpload: { Parts: [bare(part)] } }
+    const { ChecksumType } = await client.send(new CompleteMultipartUploadCommand({ ...place, ...expected }))
+    assert.equal(ChecksumType, 'FULL_OBJECT')
+  })
 
   for (const algorithm of checksumAlgorithms.filter((name) => name !== 'CRC64NVME')) {
     test(`${algorithm}, COMPOSITE: of the parts' checksums`, async () => {

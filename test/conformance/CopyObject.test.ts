@@ -255,6 +255,26 @@ describe('conditions on the source', () => {
   }
 })
 
+test('in the name of the source a plus is a blank', async () => {
+  await client.send(new PutObjectCommand({ Bucket, Key: 'a plus+', Body: 'x' }))
+  for (const path of ['a+plus%2B', 'a%20plus%2b']) {
+    await copy('unplussed', { CopySource: `${Bucket}%2F${path}` })
+  }
+  await assert.rejects(copy('none', { CopySource: `${Bucket}/a+plus+` }), s3Error('NoSuchKey', 404))
+})
+
+test('where versioning is suspended, the null version is named', async () => {
+  const suspended = await newBucket()
+  const CopySource = `${Bucket}/source`
+  const written = async () =>
+    (await client.send(new CopyObjectCommand({ Bucket: suspended, Key: 'key', CopySource }))).VersionId
+  assert.equal(await written(), undefined)
+  await setVersioning(client, suspended, 'Suspended')
+  assert.equal(await written(), 'null')
+  const put = await client.send(new PutObjectCommand({ Bucket: suspended, Key: 'key' }))
+  assert.equal(put.VersionId, undefined)
+})
+
 test('conditions on the copy', async () => {
   await copy('once', { IfNoneMatch: '*' })
   await assert.rejects(copy('once', { IfNoneMatch: '*' }), s3Error('PreconditionFailed', 412))

@@ -107,6 +107,12 @@ describe('whole objects', () => {
     const range = { 'x-amz-checksum-mode': 'ENABLED', range: 'bytes=0-3' }
     const part = await raw({ target: `/${Bucket}/summed`, headers: range })
     assert.deepEqual([part.status, part.headers['x-amz-checksum-crc32']], [206, undefined])
+    // A range that leaves nothing out has the object's, and the mode may be written in any case.
+    for (const all of ['bytes=0-8', 'bytes=0-100', 'bytes=-15']) {
+      const asked = { 'x-amz-checksum-mode': 'enabled', range: all }
+      const answer = await raw({ target: `/${Bucket}/summed`, headers: asked })
+      assert.deepEqual([answer.status, answer.headers['x-amz-checksum-crc32']], [206, 'y/Q5Jg=='], all)
+    }
   })
 })
 

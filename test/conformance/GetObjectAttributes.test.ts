@@ -68,6 +68,7 @@ describe('parts', () => {
     assert.deepEqual(ObjectParts, {
       TotalPartsCount: 2,
       PartNumberMarker: '0',
+      NextPartNumberMarker: '2',
       MaxParts: 1000,
       IsTruncated: false,
       Parts: [
@@ -95,12 +96,12 @@ describe('parts', () => {
       assert.equal(TotalPartsCount, 3)
       return [Parts.map(({ PartNumber }) => PartNumber), IsTruncated, NextPartNumberMarker]
     }
-    assert.deepEqual(await page(), [[2, 5, 300], false, undefined])
+    assert.deepEqual(await page(), [[2, 5, 300], false, '300'])
     assert.deepEqual(await page(2), [[2, 5], true, '5'])
-    assert.deepEqual(await page(2, '5'), [[300], false, undefined])
+    assert.deepEqual(await page(2, '5'), [[300], false, '300'])
     assert.deepEqual(await page(1, '2'), [[5], true, '5'])
-    assert.deepEqual(await page(1, '300'), [[], false, undefined])
-    assert.deepEqual(await page(1, '10000'), [[], false, undefined])
+    assert.deepEqual(await page(1, '300'), [[], false, '0'])
+    assert.deepEqual(await page(1, '10000'), [[], false, '0'])
   })
 })
 

@@ -290,7 +290,8 @@ describe('tags', () => {
     ['=v', 'InvalidArgument'],
     ['k=1&k=2', 'InvalidArgument'],
     ['k=%', 'InvalidArgument'],
-    ['k?=v', 'InvalidTag'],
+    ['k?=v', 'InvalidArgument'],
+    ['key1=val1,key2=val2', 'InvalidArgument'],
     ['aws:k=v', 'InvalidTag'],
     [Array.from({ length: 11 }, (_, index) => `k${index}`).join('&'), 'BadRequest'],
   ] as const) {

@@ -20,7 +20,10 @@ export interface Selection {
   readonly contentRange?: string
   /** Parts of the object; told only to those who ask for one. */
   readonly partsCount?: number
-  /** What holds for exactly these bytes; a range has none. */
+  /**
+   * What holds for exactly these bytes: a range has none, but one of all of them (recorded of the service by LocalStack's
+   * `test_get_object_range`).
+   */
   readonly checksums: readonly Checksum[]
 }
 
@@ -52,7 +55,7 @@ export async function selectBytes(
   return {
     bytes: { start: range.first, end: range.last + 1 },
     contentRange: formatContentRange(range, size),
-    checksums: [],
+    checksums: range.first === 0 && range.last === size - 1 ? record.checksums : [],
   }
 }
 

@@ -35,9 +35,12 @@ export function completeMultipartUpload({
   return async (input, { signal, resourceUrl }) => {
     const { Bucket, Key } = input
     const conditions = readWriteConditions(input)
-    const named = readNamedParts(input.MultipartUpload)
     const object = await onUpload(metadata, input, signal, async () => {
       const found = await readUpload(metadata, input, signal)
+      // Without a document as well the upload is missed first (recorded of the service by LocalStack's
+      // `test_multipart_no_such_upload`).
+      if (found === undefined && input.MultipartUpload === undefined) throw noSuchUpload(input.UploadId)
+      const named = readNamedParts(input.MultipartUpload)
       const commit = found === undefined ? repeated(input, named) : completion(input, named, found)
       return await commitUpload(metadata, input, { ...commit, conditions }, signal)
     })
