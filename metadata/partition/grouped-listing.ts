@@ -5,6 +5,18 @@ import type { EngineEntry, ScanRequest } from '../engine/engine.ts'
 
 /** Entries of the first scan of a listing with a delimiter, and of one after a page that was mostly rolled up. */
 const FIRST_PAGE = 16
+/** Entries of the scan after a page under one common prefix: under the next there may be as many. */
+const SEEK_PAGE = 2
+
+export function firstPage(delimiter: string): number {
+  return delimiter === '' ? ENGINE_SCAN_ENTRIES_MAX : FIRST_PAGE
+}
+
+/** Entries to scan for after a page of `found` entries, of which `listed` became entries and common prefixes of the listing. */
+export function nextPage(page: number, found: number, listed: number): number {
+  if (listed * 2 > found) return Math.min(page * 4, ENGINE_SCAN_ENTRIES_MAX)
+  return listed > 1 ? FIRST_PAGE : SEEK_PAGE
+}
 
 export interface GroupedListing extends KeyRange {
   scan(request: ScanRequest): Promise<EngineEntry[]>
@@ -40,7 +52,7 @@ export async function listGrouped(listing: GroupedListing): Promise<Listed> {
   const commonPrefixes: string[] = []
   let last: Listed['last']
   let cursor = listing.gte
-  let page = delimiter === '' ? ENGINE_SCAN_ENTRIES_MAX : FIRST_PAGE
+  let page = firstPage(delimiter)
   while (entries.length + commonPrefixes.length <= limit && compareBytes(cursor, lt) < 0) {
     const wanted = Math.min(page, limit - entries.length - commonPrefixes.length + 1)
     const before = entries.length + commonPrefixes.length
@@ -64,8 +76,7 @@ export async function listGrouped(listing: GroupedListing): Promise<Listed> {
       }
     }
     if (found.length < wanted) break
-    const listed = entries.length + commonPrefixes.length - before
-    page = listed * 2 >= found.length ? Math.min(page * 4, ENGINE_SCAN_ENTRIES_MAX) : FIRST_PAGE
+    page = nextPage(page, found.length, entries.length + commonPrefixes.length - before)
   }
   return { entries, commonPrefixes, truncated: false, last }
 }

@@ -25,6 +25,7 @@ import { invalidRequest } from '../failure.ts'
 import { readVersionLine, type VersionLine } from '../records.ts'
 import { readBucket } from './buckets.ts'
 import { readAny } from './find-version.ts'
+import { firstPage, nextPage } from './grouped-listing.ts'
 import type { Partition } from './partition.ts'
 
 /** Where a listing goes on, in both spaces that versions lie in. */
@@ -42,9 +43,6 @@ interface Item {
   /** It is its key's current object. */
   readonly current: boolean
 }
-
-/** Entries of the first scan of a listing with a delimiter, and of one after a page that was mostly rolled up. */
-const FIRST_PAGE = 16
 
 /**
  * Every version and delete marker, in UTF-8 order of key and the newest first, as S3 lists them. What is the latest is
@@ -130,7 +128,7 @@ class VersionListing {
 
   async run(start: Cursor): Promise<ListVersionsReply> {
     let cursor: Cursor | undefined = start
-    let page = this.#request.delimiter === '' ? ENGINE_SCAN_ENTRIES_MAX : FIRST_PAGE
+    let page = firstPage(this.#request.delimiter)
     while (cursor !== undefined) {
       const wanted = Math.min(page, this.#limit - this.#listed + 1)
       const before = this.#listed
@@ -138,8 +136,7 @@ class VersionListing {
       const after = this.#take(items, cursor, seen)
       if (after === 'full') return this.#reply(true)
       cursor = exhausted ? undefined : after
-      const mostly = (this.#listed - before) * 2 >= items.length
-      page = mostly ? Math.min(page * 4, ENGINE_SCAN_ENTRIES_MAX) : FIRST_PAGE
+      page = nextPage(page, items.length, this.#listed - before)
     }
     return this.#reply(false)
   }
