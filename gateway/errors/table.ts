@@ -350,7 +350,7 @@ export const s3Errors = {
   ),
   UnauthorizedAccess: definition(403, 'You are not authorized to perform this operation.'),
   UnauthorizedAccessError: definition(403, 'You are not authorized to perform this operation.'),
-  UnexpectedContent: definition(400, 'This request does not support content.'),
+  UnexpectedContent: definition(400, 'This request does not support content'),
   UnexpectedIPError: definition(403, 'This request was rejected because the IP was unexpected.'),
   UnresolvableGrantByEmailAddress: definition(
     400,

@@ -16,7 +16,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Throws `InvalidArgument` naming the header. ARNs of access points are refused too: there are none here. */
 export function parseCopySource(header: string): CopySource {
   const query = /\?versionId=([^?&]*)$/.exec(header)
-  const path = query ? header.slice(0, query.index) : header
+  // A URL is taken for its path, whatever its host (recorded of the service by LocalStack's `test_response_structure`).
+  const path = (query ? header.slice(0, query.index) : header).replace(/^https?:\/\/[^/]*/, '')
   const relative = path.startsWith('/') ? path.slice(1) : path
   // Some clients encode the whole, the slash after the bucket included.
   const decoded = decode(relative, header)

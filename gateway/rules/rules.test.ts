@@ -238,6 +238,8 @@ describe('copy sources', () => {
       'bucket%2Fa%2Fb%20c%2Bd',
       '/bucket/a/b c%2Bd',
       'bucket/a/b+c%2Bd',
+      'http://localhost:9000/bucket/a/b+c%2Bd',
+      'https://s3.amazonaws.com/bucket/a/b%20c%2Bd',
     ]) {
       assert.deepEqual(parseCopySource(header), expected, header)
     }

@@ -106,7 +106,8 @@ function checkTag({ key, value }: Tag, kind: TaggedKind): void {
     throw new S3Error('InvalidTag', { fields: { TagKey: key } })
   }
   if (key.toLowerCase().startsWith('aws:')) {
-    throw new S3Error('InvalidTag', { message: kinds[kind].system, fields: { TagKey: key } })
+    const fields = kind === 'new-bucket' ? {} : { TagKey: key }
+    throw new S3Error('InvalidTag', { message: kinds[kind].system, fields })
   }
   if (value.length > TAG_VALUE_LENGTH_MAX || !allowed.test(value)) {
     throw new S3Error('InvalidTag', {

@@ -8,7 +8,8 @@ const given = formatVersionId({ version: '0123456789abcdef'.repeat(2), order: 7n
 
 test('none is the current one; null and what is given out are taken', () => {
   assert.equal(requestedVersion(undefined), '')
-  for (const id of ['null', given]) {
+  const last = formatVersionId({ version: 'f'.repeat(32), order: 2n ** 53n - 1n })
+  for (const id of ['null', given, last]) {
     assert.equal(requestedVersion(id), id)
     assert.ok(isVersionId(id))
   }
@@ -23,6 +24,8 @@ test('anything else is malformed, and named as the client wrote it', () => {
     [given.slice(1), 'Invalid version id specified'],
     [`${given.slice(1)}=`, 'Invalid version id specified'],
     ['\u0000', 'Invalid version id specified'],
+    // One of AWS's.
+    ['HPniJFCxqTsMuIH9KX8K8wEjNUgmABCD', 'Invalid version id specified'],
   ] as const) {
     assert.throws(
       () => requestedVersion(text, 'version-id-marker'),

@@ -273,6 +273,10 @@ test('where versioning is suspended, the null version is named', async () => {
   assert.equal(await written(), 'null')
   const put = await client.send(new PutObjectCommand({ Bucket: suspended, Key: 'key' }))
   assert.equal(put.VersionId, undefined)
+  // Not so the null version that is copied.
+  const CopyOfNull = { Bucket: suspended, Key: 'copy', CopySource: `${suspended}/key` }
+  const copied = await client.send(new CopyObjectCommand(CopyOfNull))
+  assert.deepEqual([copied.VersionId, copied.CopySourceVersionId], ['null', undefined])
 })
 
 test('conditions on the copy', async () => {

@@ -72,6 +72,8 @@ test('pages: every part once, in order, whatever their size', async () => {
   assert.deepEqual([most.MaxParts, most.Parts?.length, most.IsTruncated], [1000, 1000, true])
   const none = await client.send(new ListPartsCommand({ ...place, MaxParts: 0 }))
   assert.deepEqual([none.MaxParts, none.Parts, none.IsTruncated], [0, undefined, false])
+  const unsaid = `/${place.Bucket}/${place.Key}?uploadId=${place.UploadId}&max-parts=&part-number-marker=`
+  assert.match((await raw({ target: unsaid })).body, /<PartNumberMarker>0<.*<MaxParts>1000</)
   const past = await client.send(new ListPartsCommand({ ...place, PartNumberMarker: '10000' }))
   assert.deepEqual([past.Parts, past.IsTruncated], [undefined, false])
 })

@@ -4,7 +4,7 @@ import {
   defaultChecksumAlgorithm,
   type ChecksumAlgorithm,
 } from '../../../core/checksum/algorithms.ts'
-import { versionIdOf } from '../../../core/records/version-id.ts'
+import { formatVersionId, versionIdOf } from '../../../core/records/version-id.ts'
 import { BucketVersioning, type ObjectRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
 import { S3Error } from '../../errors/s3-error.ts'
 import { parseCopySource } from '../../rules/copy-source.ts'
@@ -27,7 +27,7 @@ type Input = OperationInput<CopyObjectCommandInput>
  * Copies an object of up to 5 GiB: its bytes stream from the source's shards into new ones, so the copy is one blob with
  * the MD5 of its bytes as ETag, whatever parts the source was made of.
  *
- * Alone of all writes it names the null version where versioning is suspended (recorded of the service by LocalStack's
+ * Alone of all writes it names the null version where versioning is suspended, but not one it copied from (recorded of the service by LocalStack's
  * `test_s3_copy_object_in_place_suspended_only`).
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
@@ -44,8 +44,8 @@ export function copyObject({
     const storageClass = storageClassOf(input.StorageClass)
     const tags = input.TaggingDirective === 'REPLACE' ? parseTaggingHeader(input.Tagging ?? '') : undefined
     const access = await accessOfNewObject(input, context)
-    const { record: source, version } = await findCopySource(store.metadata, input, context)
-    const sourceVersion = version.VersionId === undefined ? {} : { CopySourceVersionId: version.VersionId }
+    const { record: source } = await findCopySource(store.metadata, input, context)
+    const sourceVersion = source.versioned ? { CopySourceVersionId: formatVersionId(source) } : {}
     context.announce(sourceVersion)
     if (takesOver(input, source)) await context.access.requireTakeover(source.bucket, Bucket)
     refuseNoChange(input, source)
