@@ -1,6 +1,7 @@
 /**
  * Version ids as clients see them. S3 says of them only that they are opaque UTF-8 of at most 1,024 bytes, "null" for
- * the version of an object that has none of its own; AWS's have 32 characters of URL-safe base64, and so have ours.
+ * the version of an object that has none of its own; AWS's have 32 letters, digits, dots and underscores (LocalStack's
+ * `test_object_version_id_format`), and so have ours: none begins with a dash, which command lines take for an option.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html
  */
 
@@ -13,8 +14,8 @@ export interface VersionPlace {
   readonly order: bigint
 }
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const VERSION_ID = /^[A-Za-z0-9_-]{32}$/
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._'
+const VERSION_ID = /^[A-Za-z0-9._]{32}$/
 const CHARACTERS = 32
 const ORDER_DIGITS = 16
 

@@ -160,7 +160,7 @@ describe('versions', () => {
       )
     const current = await send({})
     assert.equal(current.CopySourceVersionId, two)
-    assert.match(current.VersionId ?? '', /^[A-Za-z0-9_-]{32}$/)
+    assert.match(current.VersionId ?? '', /^[A-Za-z0-9._]{32}$/)
     const older = await send({ CopySource: `${versioned}/k?versionId=${one}` })
     assert.equal(older.CopySourceVersionId, one)
     assert.equal((await readBody(client, versioned, 'copy')).toString(), 'one')

@@ -85,7 +85,9 @@ const notWithinRange = (name: string, value: string): S3Error =>
   invalidArgument(name, value, `Argument ${name} must be an integer between 0 and 2147483647`)
 
 /**
- * Of multipart objects only. Without a checksum of the object S3 tells how many parts there are, and lists none (API
+ * Of multipart objects only. Parts are listed also of an object with a checksum of its whole, unlike by the service, which
+ * only counts them then (recorded by LocalStack's `test_complete_multipart_parts_checksum_full_object`): ceph/s3-tests
+ * expects them, and their sizes are told nowhere else. Without a checksum of the object S3 tells how many parts there are, and lists none (API
  * Reference, GetObjectAttributesParts).
  */
 async function objectParts(
