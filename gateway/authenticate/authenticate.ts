@@ -80,7 +80,9 @@ export function createAuthenticator<Principal>(
     if (!claim.ok) throw refusalError(claim)
     if (claim.kind === 'anonymous') return { kind: 'anonymous', payload: claim.payload }
 
-    const { stored, signingKey } = await find(claim)
+    const stored = await credentials.find(claim.accessKey)
+    requireCredential(stored, claim)
+    const signingKey = signingKeys.get(claim, stored.secret)
     const verdict = verifyClaim(claim, request, signingKey, nowMs(), digests)
     if (!verdict.ok) throw refusalError(verdict)
     return {
@@ -99,18 +101,12 @@ export function createAuthenticator<Principal>(
     if (!claim.ok) throw refusalError(claim)
     const payload = { kind: 'unsigned' } as const
     if (claim.kind === 'anonymous') return { kind: 'anonymous', payload }
-    const { stored, signingKey } = await find(claim)
-    const verdict = verifyFormClaim(claim, signingKey, nowMs(), digests)
+    const stored = await credentials.find(claim.accessKey)
+    requireCredential(stored, claim)
+    const verdict = verifyFormClaim(claim, signingKeys.get(claim, stored.secret), nowMs(), digests)
     if (!verdict.ok) throw refusalError(verdict)
     const { accessKey, scope } = claim
     return { kind: 'signed', accessKey, principal: stored.principal, scope, presigned: true, payload }
-  }
-
-  async function find(claim: SignatureClaim | FormClaim) {
-    const stored = await credentials.find(claim.accessKey)
-    if (stored === undefined) throw unknownAccessKey(claim.accessKey)
-    checkSessionToken(claim, stored.sessionToken)
-    return { stored, signingKey: signingKeys.get(claim, stored.secret) }
   }
 
   return Object.assign(authenticate, { form })
@@ -131,8 +127,12 @@ function unknownAccessKey(accessKey: string): S3Error {
 }
 
 /** A temporary key exists only together with its token; a lasting key has none. */
-function checkSessionToken(claim: SignatureClaim | FormClaim, expected: string | undefined): void {
-  const { securityToken, accessKey } = claim
+function requireCredential<Principal>(
+  stored: StoredCredential<Principal> | undefined,
+  { securityToken, accessKey }: SignatureClaim | FormClaim,
+): asserts stored is StoredCredential<Principal> {
+  if (stored === undefined) throw unknownAccessKey(accessKey)
+  const expected = stored.sessionToken
   if (expected === undefined && securityToken === undefined) return
   if (securityToken === undefined) throw unknownAccessKey(accessKey)
   if (expected === undefined || !equalInConstantTime(securityToken, expected)) {

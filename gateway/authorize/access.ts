@@ -32,7 +32,7 @@ export class Access {
   readonly #metadata: Pick<MetadataApi, 'call'>
   readonly #directory: AccountDirectory
   readonly #signal: AbortSignal
-  readonly #buckets = new Map<string, Promise<BucketScene>>()
+  #buckets: Map<string, Promise<BucketScene>> | undefined
 
   constructor({ metadata, directory }: AccessPorts, sender: Authentication<Account>, signal: AbortSignal) {
     this.requester = sender.kind === 'signed' ? sender.principal.id : ANONYMOUS_ID
@@ -50,7 +50,9 @@ export class Access {
   }
 
   /** Whether there is an account of that canonical id. */
-  readonly isAccount = (id: string): boolean => this.#directory.byCanonicalId(id) !== undefined
+  get isAccount(): (id: string) => boolean {
+    return (id) => this.#directory.byCanonicalId(id) !== undefined
+  }
 
   /** @throws {MetadataError} NO_SUCH_BUCKET */
   async bucket(name: string): Promise<BucketRecord> {
@@ -99,10 +101,18 @@ export class Access {
     need: ObjectNeed,
     read: () => Promise<Found>,
   ): Promise<Found> {
-    if (!this.ownsEverything) this.#begin(bucketName)
-    const found = await this.#readable(bucketName, read)
+    const { ownsEverything } = this
+    if (!ownsEverything) this.#begin(bucketName)
+    let found: Found
+    try {
+      found = await read()
+    } catch (error) {
+      if (!isOneOf(error, FailureCode.NO_SUCH_KEY, FailureCode.NO_SUCH_VERSION)) throw error
+      if (await this.mayUseBucket(bucketName, 'READ')) throw error
+      throw new S3Error('AccessDenied')
+    }
     const { record } = found
-    if (this.ownsEverything && record.owner === this.requester) return found
+    if (ownsEverything && record.owner === this.requester) return found
     if (mayUseObject(await this.#scene(bucketName), record, need)) return found
     throw new S3Error('AccessDenied')
   }
@@ -165,16 +175,6 @@ export class Access {
     throw new S3Error('AccessDenied')
   }
 
-  async #readable<Found>(bucketName: string, read: () => Promise<Found>): Promise<Found> {
-    try {
-      return await read()
-    } catch (error) {
-      if (!isOneOf(error, FailureCode.NO_SUCH_KEY, FailureCode.NO_SUCH_VERSION)) throw error
-      if (await this.mayUseBucket(bucketName, 'READ')) throw error
-      throw new S3Error('AccessDenied')
-    }
-  }
-
   async #current(bucket: string, key: string): Promise<ObjectRecord | undefined> {
     try {
       return (await this.#metadata.call('getObject', { bucket, key }, this.#signal)).object
@@ -190,6 +190,7 @@ export class Access {
   }
 
   #scene(name: string): Promise<BucketScene> {
+    this.#buckets ??= new Map()
     let scene = this.#buckets.get(name)
     if (scene === undefined) {
       scene = this.#readScene(name)

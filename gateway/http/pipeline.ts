@@ -135,8 +135,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const sender = (progress.sender = await authenticate(signable))
     if (routed === postObject) return await takeForm(request, progress, target, sender)
     const call = { name: routed.name, target, headers: withHeadersOfQuery(headers, fromQuery), sender }
-    return await perform(call, request, progress, ({ row, parser }, input) =>
-      takeBody({ row, parser }, input, request.headers, sender, options.digests, request.body, documents),
+    return await perform(call, request, progress, (operation, input) =>
+      takeBody(operation, input, request.headers, sender, options.digests, request.body, documents),
     )
   }
 
@@ -155,28 +155,38 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const { bucket, key } = target
     const input = parser.parseHead({ bucket, key, query: target.query, headers })
     // Authorize
-    const scene = { sender, operation: name, action: row.action, bucket, key, input }
-    const access = await authorize({ ...scene, signal: request.signal })
+    const { signal } = request
+    const access = await authorize({
+      sender,
+      operation: name,
+      action: row.action,
+      bucket,
+      key,
+      input,
+      signal,
+    })
     // Handle
-    await take(operation, input)
-    const known = new Map<string, string>()
+    if (parser.payload !== 'none') await take(operation, input)
+    const known = row.keepAlive === true ? new Map<string, string>() : undefined
     const context: RequestContext = {
       requestId: progress.requestId,
       sender,
       access,
       region,
       nowMs: progress.timeMs,
-      signal: request.signal,
+      signal,
       log: log.child({ requestId: progress.requestId, operation: name }),
       resourceUrl: `${originOf(request, progress)}${target.rawPath}`,
       announce(output) {
-        for (const [header, value] of write(output).headers) known.set(header, value)
+        for (const [header, value] of write(output).headers) known?.set(header, value)
       },
     }
-    const answer = row.handle(input, context).then(write)
-    if (row.keepAlive !== true) return await answer
+    if (known === undefined) return write(await row.handle(input, context))
     return await keepAlive(
-      answer.catch((thrown: unknown) => refuse(thrown, request, progress)),
+      row
+        .handle(input, context)
+        .then(write)
+        .catch((thrown: unknown) => refuse(thrown, request, progress)),
       known,
       clock,
       options.keepAlive ?? defaultKeepAlive,
@@ -282,7 +292,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       response = refuse(thrown, request, progress)
     }
     const headers = new Map(response.headers)
-    for (const [name, value] of (await progress.crossOrigin) ?? []) headers.set(name, value)
+    if (progress.crossOrigin !== undefined) {
+      for (const [name, value] of await progress.crossOrigin) headers.set(name, value)
+    }
     if (namesRegion(progress.operation, response.status)) headers.set('x-amz-bucket-region', region)
     headers.set('x-amz-request-id', progress.requestId)
     headers.set('x-amz-id-2', hostId)
@@ -324,7 +336,7 @@ function hostOf(request: IncomingRequest): string {
 }
 
 async function takeBody(
-  { row, parser }: Pick<CompiledOperation, 'row' | 'parser'>,
+  { row, parser }: CompiledOperation,
   input: InputFields,
   headers: HeaderFields,
   sender: Sender,
@@ -332,7 +344,6 @@ async function takeBody(
   source: AsyncIterable<Uint8Array>,
   documents: DocumentMemory,
 ): Promise<void> {
-  if (parser.payload === 'none') return
   const isStream = parser.streamMember !== undefined
   const body = openBody(source, {
     ...row.body,

@@ -20,8 +20,11 @@ export interface AuthorizationRequest {
   readonly signal: AbortSignal
 }
 
-/** Throws `S3Error` (`AccessDenied` …) when the sender may not; the result decides what only the handler can ask. */
-export type Authorize = (request: AuthorizationRequest) => Promise<Access>
+/**
+ * Throws `S3Error` (`AccessDenied` …) when the sender may not; the result decides what only the handler can ask. Answers at
+ * once where nothing has to be looked up.
+ */
+export type Authorize = (request: AuthorizationRequest) => Access | Promise<Access>
 
 /** One request in the access log and the metrics. */
 export interface AccessRecord {

@@ -12,6 +12,13 @@ import { isHeaderSafe, metadataHeader } from '../schema/header-text.ts'
 
 const METADATA = 'x-amz-meta-'
 
+/** As all signers write them: passed over without the patterns below, which leave them out too, in whatever case. */
+const signature: ReadonlySet<string> = new Set(
+  'Algorithm Content-Sha256 Credential Date Expires Security-Token Signature SignedHeaders'
+    .split(' ')
+    .map((name) => `X-Amz-${name}`),
+)
+
 /** Of the query, these belong to the signature, or do nothing. */
 const left =
   /^x-amz-(?:algorithm|checksum-.*|content-sha256|credential|date|decoded-content-length|expires|sdk-.*|security-token|signature|signedheaders|tagging|trailer)$/
@@ -20,14 +27,19 @@ const taken = /^(?:x-amz-.*|if-match|if-none-match)$/
 
 /** Those of a query, by lower-case names, as they came; none where it is not presigned. */
 export function headersOfQuery(query: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const found = new Map<string, string>()
-  if (!query.has('X-Amz-Signature')) return found
+  if (!query.has('X-Amz-Signature')) return none
+  let found: Map<string, string> | undefined
   for (const [parameter, value] of query) {
+    if (signature.has(parameter)) continue
     const name = parameter.toLowerCase()
-    if (taken.test(name) && !left.test(name)) found.set(name, value)
+    if (!taken.test(name) || left.test(name)) continue
+    found ??= new Map()
+    found.set(name, value)
   }
-  return found
+  return found ?? none
 }
+
+const none: ReadonlyMap<string, string> = new Map()
 
 /**
  * The headers, and those of the query that are not among them. To be asked once the signature was found to hold.

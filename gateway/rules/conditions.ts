@@ -57,14 +57,14 @@ export function requireReadConditions(
   conditions: ReadConditions,
   current: Validators,
   nowMs: number,
-  unchanged: Readonly<Record<string, string>> = {},
+  unchanged: () => Readonly<Record<string, string>> = () => ({}),
 ): void {
   const outcome = evaluateReadConditions(conditions, current, nowMs)
   if (outcome.kind === 'failed') throw preconditionFailed(outcome.condition)
   if (outcome.kind === 'not-modified') {
     throw new S3Error('NotModified', {
       headers: {
-        ...unchanged,
+        ...unchanged(),
         etag: `"${current.etag}"`,
         'last-modified': new Date(current.lastModifiedMs).toUTCString(),
       },

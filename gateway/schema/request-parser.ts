@@ -122,9 +122,10 @@ function compileHeader(member: Member, wireName: string): HeadStep {
       assign(input, name, date)
     }
   }
+  const decode = isKept(header) ? (text: string) => text : decodeHeader
   return (request, input) => {
     const text = request.headers.get(header)
-    if (text !== undefined) assign(input, name, read(isKept(header) ? text : decodeHeader(text)))
+    if (text !== undefined) assign(input, name, read(decode(text)))
     else if (required) {
       throw new S3Error('InvalidRequest', {
         message: missingMessages.get(header) ?? `Missing required header for this request: ${wireName}`,

@@ -43,7 +43,7 @@ export async function openObject(
   const { record, version } = await findObject(metadata, input, method, context)
   const described = { ...describeObject(record), ...overrides, ...version }
   const current = { etag: record.etag, lastModifiedMs: Number(record.lastModifiedMs) }
-  requireReadConditions(input, current, context.nowMs, unchangedHeaders(described))
+  requireReadConditions(input, current, context.nowMs, () => unchangedHeaders(described))
   const { bytes, contentRange, partsCount, checksums } = await selectBytes(
     metadata,
     record,
