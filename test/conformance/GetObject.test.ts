@@ -9,7 +9,7 @@ import {
 import fc from 'fast-check'
 import { patternOf } from './bodies.ts'
 import { DOMAIN, s3Error, startConformance, statusOf } from './harness.ts'
-import { begin, complete, PART_BYTES, upload } from './uploads.ts'
+import { begin, complete, PART_BYTES, upload, uploadParts } from './uploads.ts'
 import { ABSENT_VERSION, putDeleteMarker, putVersion, setVersioning } from './versions.ts'
 
 const { client, newBucket, raw, faults, heal, nodes } = await startConformance()
@@ -288,6 +288,19 @@ describe('part numbers', () => {
     const whole = await get({ Key: 'parts' })
     assert.equal(whole.PartsCount, undefined)
     assert.ok((await bytesOf(whole)).equals(Buffer.concat(parts)))
+  })
+
+  test('with its own checksum where the object has a composite one, else with none', async () => {
+    for (const ChecksumType of ['COMPOSITE', 'FULL_OBJECT'] as const) {
+      const { Key, parts } = await uploadParts(client, Bucket, ChecksumType, {
+        ChecksumAlgorithm: 'CRC32',
+        ChecksumType,
+      })
+      const told =
+        ChecksumType === 'COMPOSITE' ? [parts[1]?.ChecksumCRC32, ChecksumType] : [undefined, undefined]
+      const answer = await get({ Key, PartNumber: 2, ChecksumMode: 'ENABLED' })
+      assert.deepEqual([answer.ChecksumCRC32, answer.ChecksumType], told)
+    }
   })
 
   test('0, 10,001 and words are InvalidArgument, a range as well InvalidRequest', async () => {

@@ -78,13 +78,20 @@ describe('parts', () => {
     })
   })
 
+  test('only counted where the checksum is of the whole object', async () => {
+    await uploadParts(client, Bucket, 'whole', { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' })
+    const { ObjectParts, Checksum } = await attributes('whole')
+    assert.equal(Checksum?.ChecksumType, 'FULL_OBJECT')
+    assert.deepEqual(ObjectParts, { TotalPartsCount: 2 })
+  })
+
   test('in pages, by the numbers they were uploaded under', async () => {
-    const place = await begin(client, Bucket, 'sparse')
+    const options = { ChecksumAlgorithm: 'SHA256' } as const
+    const place = await begin(client, Bucket, 'sparse', options)
     const sent = []
     for (const number of [2, 5, 300]) {
       const body = patternOf(number === 300 ? 10 : PART_BYTES, number)
-      const { PartNumber, ETag } = await upload(client, place, number, body)
-      sent.push({ PartNumber, ETag })
+      sent.push(await upload(client, place, number, body, options))
     }
     await complete(client, place, sent)
     const page = async (MaxParts?: number, PartNumberMarker?: string) => {

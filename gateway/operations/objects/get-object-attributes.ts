@@ -85,10 +85,9 @@ const notWithinRange = (name: string, value: string): S3Error =>
   invalidArgument(name, value, `Argument ${name} must be an integer between 0 and 2147483647`)
 
 /**
- * Of multipart objects only. Parts are listed also of an object with a checksum of its whole, unlike by the service, which
- * only counts them then (recorded by LocalStack's `test_complete_multipart_parts_checksum_full_object`): ceph/s3-tests
- * expects them, and their sizes are told nowhere else. Without a checksum of the object S3 tells how many parts there are, and lists none (API
- * Reference, GetObjectAttributesParts).
+ * Of multipart objects only. Parts are listed where the object's checksum is made of theirs, and only counted otherwise
+ * (API Reference, GetObjectAttributesParts; for FULL_OBJECT as recorded of the service by LocalStack's
+ * `test_complete_multipart_parts_checksum_full_object`).
  */
 async function objectParts(
   metadata: MetadataApi,
@@ -98,7 +97,7 @@ async function objectParts(
 ): Promise<{ ObjectParts?: GetObjectAttributesParts }> {
   if (record.manifest === undefined) return {}
   const TotalPartsCount = record.manifest.partCount
-  if (record.checksums.length === 0) return { ObjectParts: { TotalPartsCount } }
+  if (!record.checksums.some(({ type }) => type === 'COMPOSITE')) return { ObjectParts: { TotalPartsCount } }
   const { parts, truncated } = await partsAfter(metadata, record, after, limit, signal)
   return {
     ObjectParts: {
