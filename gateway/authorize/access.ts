@@ -1,6 +1,6 @@
 /** What one request may do: the decisions of decide.ts over what metadata says, each bucket read at most once. */
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
-import type { AccessControlList, BucketRecord, ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import type { BucketRecord, ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError, type MetadataApi } from '../../proto/metadata-api.ts'
 import { ANONYMOUS_ID, type Account } from '../accounts/account.ts'
 import type { AccountDirectory } from '../accounts/directory.ts'
@@ -59,9 +59,9 @@ export class Access {
     return (await this.#scene(name)).bucket
   }
 
-  /** The bucket's list; undefined: nobody but the owner. @throws {MetadataError} NO_SUCH_BUCKET */
-  async bucketAcl(name: string): Promise<AccessControlList | undefined> {
-    return (await this.#scene(name)).acl
+  /** The bucket with its list; undefined: nobody but the owner. @throws {MetadataError} NO_SUCH_BUCKET */
+  async bucketWithAcl(name: string): Promise<Pick<BucketScene, 'bucket' | 'acl'>> {
+    return await (this.ownsEverything ? this.#readScene(name, ['acl']) : this.#scene(name))
   }
 
   /** @throws {MetadataError} NO_SUCH_BUCKET */
@@ -193,15 +193,15 @@ export class Access {
     this.#buckets ??= new Map()
     let scene = this.#buckets.get(name)
     if (scene === undefined) {
-      scene = this.#readScene(name)
+      // The list says nothing about who owns everything.
+      scene = this.#readScene(name, this.ownsEverything ? [] : ['acl'])
       this.#buckets.set(name, scene)
     }
     return scene
   }
 
-  async #readScene(name: string): Promise<BucketScene> {
-    const request = { name, kinds: ['acl'] }
-    const { bucket, settings } = await this.#metadata.call('getBucketSetting', request, this.#signal)
+  async #readScene(name: string, kinds: string[]): Promise<BucketScene> {
+    const { bucket, settings } = await this.#metadata.call('getBucketSetting', { name, kinds }, this.#signal)
     if (bucket === undefined) throw new Error('metadata answered without the bucket')
     const setting = settings[0]?.setting
     return {

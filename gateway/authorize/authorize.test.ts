@@ -139,7 +139,7 @@ describe('what authorization costs', () => {
       const { code, access, calls } = await ask({ operation: 'PutObject', sender, grants })
       assert.equal(code, 'ok')
       await access?.bucket('there')
-      await access?.bucketAcl('there')
+      await access?.bucketWithAcl('there')
       await access?.requireBucketOwner('there', root.accountId)
       assert.deepEqual(calls, ['getBucketSetting'])
     }

@@ -72,6 +72,9 @@ export async function getBucketSetting(
   { name, kinds }: GetBucketSettingRequest,
 ): Promise<GetBucketSettingReply> {
   partition.assertMine(name, '')
+  if (kinds.length === 0) {
+    return create(GetBucketSettingReplySchema, { bucket: await readBucket(partition, name) })
+  }
   const keys = [...new Set(kinds)].map((kind) => settingKey(name, kind))
   for (let bucket = await readBucket(partition, name); ;) {
     const settings = await Promise.all(keys.map((key) => partition.read(settingKind, key)))

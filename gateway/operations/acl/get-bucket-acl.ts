@@ -9,7 +9,7 @@ import { aclOutput } from './acl-output.ts'
  */
 export function getBucketAcl(): S3Handler<GetBucketAclCommandInput, GetBucketAclCommandOutput> {
   return async ({ Bucket }, { access }) => {
-    const bucket = await access.bucket(Bucket)
-    return aclOutput(bucket.owner, hasAcls(bucket) ? await access.bucketAcl(Bucket) : undefined)
+    const { bucket, acl } = await access.bucketWithAcl(Bucket)
+    return aclOutput(bucket.owner, hasAcls(bucket) ? acl : undefined)
   }
 }
