@@ -87,7 +87,7 @@ export class StripeMemory {
     return this.#wait(bytes, scope)
   }
 
-  /** Part of what nobody needs for now: undefined when half of all is taken, or would be. */
+  /** Part of what nobody needs at the moment: undefined when half of all is taken, or would be. */
   acquireSpare(wanted: number): MemoryLease | undefined {
     const bytes = Math.ceil(wanted / SHARD_ALIGN) * SHARD_ALIGN
     if (this.#waiters.size > 0 || (this.#used + bytes) * 2 > this.#bytes) return undefined
