@@ -1,23 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { Store } from '../../store/api.ts'
 import { readOperation } from '../schema/model.ts'
-import { S3_BUCKET_DEFAULTS } from './services.ts'
 import { s3Table } from './table.ts'
+import { idleServices } from './testing.ts'
 import { refuseUnsupported } from './unsupported.ts'
 
-const unused = (): never => {
-  throw new Error('no operation runs here')
-}
-const store: Store = {
-  metadata: { call: unused },
-  putObject: unused,
-  putPart: unused,
-  putAnnotation: unused,
-  readObject: unused,
-  readAnnotation: unused,
-}
-const rows = s3Table({ store, newUploadId: unused, newVersion: unused, bucketDefaults: S3_BUCKET_DEFAULTS })
+const rows = s3Table(idleServices)
 
 /** Members of inputs that handlers read, or the body's stage does. */
 const read = new Set(
