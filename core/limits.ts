@@ -152,6 +152,15 @@ export const SHARD_OWNER_BYTES_MAX = 2048
 /** Shards in one page of a list. */
 export const SHARD_LIST_MAX = 1000
 
+/** Shards described by one request: so many of the longest owners fit into one control frame. */
+export const SHARD_DESCRIBE_MAX = 28
+
+/** Damaged shards in one page of their list, for the same reason. */
+export const SHARD_DAMAGED_LIST_MAX = 200
+
+/** Characters of the reason why a shard is damaged. */
+export const SHARD_DAMAGE_REASON_CHARACTERS_MAX = 200
+
 /** Free space below which a node takes no more writes: room for its index to grow and for deletes to be written. */
 export const DISK_RESERVE_BYTES = 128 * 1024 * 1024
 
@@ -258,6 +267,21 @@ export const ANNOTATION_COPIES_IN_FLIGHT_MAX = 4
 
 /** Outbox records read or acknowledged by one request: a reply of some hundred KiB. */
 export const OUTBOX_PAGE_MAX = 1000
+
+/** Blobs that one request asks metadata about: each a read, or a short scan. */
+export const BLOB_PLACES_MAX = 256
+
+/** Repairs that one request queues. */
+export const REPAIR_REQUESTS_MAX = 100
+
+/**
+ * Age of a blob, by metadata's clock, from which on its commit is refused. A write takes minutes; the slowest that S3 clients
+ * make, 5 GB over a bad line, hours.
+ */
+export const BLOB_COMMIT_AGE_MS_MAX = 12 * 60 * 60 * 1000
+
+/** Age of a blob that no record names, by the same clock, from which on it is an orphan: no commit can come any more, by far. */
+export const BLOB_ORPHAN_AGE_MS_MIN = 2 * BLOB_COMMIT_AGE_MS_MAX
 
 /** Outbox sequences reserved by one write, so that none is given twice after a crash; what is left of them is skipped. */
 export const OUTBOX_SEQUENCES_RESERVED = 65_536

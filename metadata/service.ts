@@ -147,6 +147,12 @@ export class MetadataService {
         return { case: 'readOutbox', value: await readOutbox(partition, operation.value) }
       case 'acknowledgeOutbox':
         return { case: 'acknowledgeOutbox', value: await acknowledgeOutbox(partition, operation.value) }
+      case 'changeCluster':
+      case 'getRisk':
+      case 'resolveBlobs':
+      case 'replaceBlob':
+      case 'requestRepair':
+      case 'keepLease':
       case undefined:
         throw invalidRequest('this service does not know the operation')
     }

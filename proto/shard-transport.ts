@@ -15,6 +15,13 @@ export interface ShardAddress {
   readonly shard: number
 }
 
+/** In the order of lists: below 0 when `a` comes first. */
+export function compareAddresses(a: ShardAddress, b: ShardAddress): number {
+  if (a.group !== b.group) return a.group - b.group
+  if (a.blob !== b.blob) return a.blob < b.blob ? -1 : 1
+  return a.stripe - b.stripe || a.shard - b.shard
+}
+
 /** Whose bytes these are. Written into every shard record, so that the shards alone can rebuild the metadata. */
 export interface ShardOwner {
   readonly bucket: string
@@ -64,11 +71,52 @@ export interface ListShards {
   /** Exclusive; in order of (blob, stripe, shard). */
   readonly after?: ShardAddress
   readonly limit: number
+  /**
+   * Epoch of the cluster map that the caller goes by, which the node learns: what is put by an older one after the list was
+   * made is refused, so a list that came with the newest epoch misses nothing. Without it, nothing is learnt.
+   */
+  readonly epoch?: number
 }
 
 export interface ListedShard {
   readonly address: ShardAddress
   readonly bytes: number
+  /** It is known that it cannot be read here. */
+  readonly damaged: boolean
+}
+
+/** What a shard's own record says of it. */
+export interface ShardDescription {
+  readonly owner: ShardOwner
+  readonly bytes: number
+}
+
+export interface DeleteShards {
+  readonly group: number
+  readonly blob: string
+  /** At most SHARD_LIST_MAX. */
+  readonly shards: readonly { readonly stripe: number; readonly shard: number }[]
+  readonly epoch: number
+}
+
+/** A shard that a node should have and cannot read: found by a read, a scrub or a start, and kept until it is put again or deleted. */
+export interface DamagedShard {
+  readonly address: ShardAddress
+  /** For people: "block 3 does not match its checksum". */
+  readonly reason: string
+  /** Unix milliseconds. */
+  readonly foundMs: number
+}
+
+export interface ListDamaged {
+  /** Exclusive; in order of address. */
+  readonly after?: ShardAddress
+  readonly limit: number
+}
+
+export interface DamagedList {
+  readonly shards: readonly DamagedShard[]
+  readonly truncated: boolean
 }
 
 export interface ShardList {
@@ -88,7 +136,26 @@ export interface StorageStatus {
   /** Bytes of all segment files. */
   readonly usedBytes: number
   readonly freeBytes: number
+  /** Of the file system. */
+  readonly totalBytes: number
   readonly segments: number
+  /** It takes writes, but its disk is slow or gave read errors, as the reason says. */
+  readonly suspect: boolean
+  readonly damagedShards: number
+  readonly scrub: ScrubStatus
+}
+
+export interface ScrubStatus {
+  /** From 1; 0: none was begun. */
+  readonly cycle: number
+  /** Unix milliseconds. */
+  readonly cycleStartedMs: number
+  readonly bytesDone: number
+  readonly bytesTotal: number
+  /** End of the last whole cycle; 0: none. */
+  readonly lastCompletedMs: number
+  /** Damage found over the life of the folder. */
+  readonly found: number
 }
 
 /**
@@ -102,6 +169,20 @@ export interface ShardService {
   /** Removes every shard of a blob. Resolves to how many there were; 0 is no error. Durable once it resolves. */
   deleteBlob(group: number, blob: string, signal?: AbortSignal): Promise<number>
   list(request: ListShards, signal?: AbortSignal): Promise<ShardList>
+  /**
+   * What the records of these shards say, in their order; `undefined` for one that is not here or whose record is damaged.
+   * At most SHARD_DESCRIBE_MAX.
+   */
+  describe(
+    addresses: readonly ShardAddress[],
+    signal?: AbortSignal,
+  ): Promise<(ShardDescription | undefined)[]>
+  /**
+   * Removes single shards of a blob, when the blob's others stay. Resolves to how many there were. Durable once it resolves.
+   */
+  deleteShards(request: DeleteShards, signal?: AbortSignal): Promise<number>
+  /** The shards that are known to be damaged here. */
+  damaged(request: ListDamaged, signal?: AbortSignal): Promise<DamagedList>
   status(signal?: AbortSignal): Promise<StorageStatus>
 }
 

@@ -52,7 +52,9 @@ function memberOf(learned: number[], rechecked: string[] = []): Member {
       rechecked.push('recheck')
     },
     async status() {
-      const counts = { shards: 3, liveBytes: 10, usedBytes: 100, freeBytes: 2 ** 40, segments: 1 }
+      const bytes = { liveBytes: 10, usedBytes: 100, freeBytes: 2 ** 40, totalBytes: 2 ** 41 }
+      const scrub = { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 }
+      const counts = { ...bytes, shards: 3, segments: 1, suspect: false, damagedShards: 0, scrub }
       return { node: 'n1', zone: 'a', writable: false, reason: 'the disk is full', ...counts }
     },
     learnEpoch(epoch) {

@@ -4,10 +4,15 @@
  */
 import { DISK_RESERVE_BYTES, INDEX_CHECKPOINT_BYTES, READ_ONLY_PROBE_MS } from '../core/limits.ts'
 import {
+  type DamagedList,
+  type DeleteShards,
   type GetShard,
+  type ListDamaged,
   type ListShards,
   type PutShard,
+  type ShardAddress,
   type ShardBlocks,
+  type ShardDescription,
   ShardError,
   type ShardList,
   type ShardService,
@@ -18,16 +23,24 @@ import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
-import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
+import { decodeShardOwner, encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { LiveIndex } from './index/live-index.ts'
 import { blobName, deadSegments, type LogRecord } from './index/plan.ts'
 import { IndexDamage, type ShardIndex } from './index/shard-index.ts'
 import type { IndexWriter } from './index/writer.ts'
-import { checkAddress, checkBlob, checkEpoch, checkList, checkPut, coveringBlocks } from './requests.ts'
+import {
+  checkAddress,
+  checkBlob,
+  checkDescribe,
+  checkEpoch,
+  checkList,
+  checkPut,
+  coveringBlocks,
+} from './requests.ts'
 import { SegmentFiles } from './segment/files.ts'
 import { MARKER_BYTES } from './segment/format.ts'
 import { SegmentLog } from './segment/log.ts'
-import { readBlocks } from './segment/read.ts'
+import { readBlocks, readOwner } from './segment/read.ts'
 import { recover } from './segment/recovery.ts'
 
 export interface StorageNodeOptions {
@@ -217,24 +230,67 @@ export class StorageNode implements ShardService {
   list(request: ListShards, signal?: AbortSignal): Promise<ShardList> {
     return this.#run(signal, async () => {
       const limit = checkList(request)
+      if (request.epoch !== undefined) this.learnEpoch(request.epoch)
       await this.#live.flush()
       const entries = await this.#ports.index.list(request.group, request.after, limit + 1)
       const shards = entries
         .slice(0, limit)
-        .map(({ address, location }) => ({ address, bytes: location.dataBytes }))
+        .map(({ address, location }) => ({ address, bytes: location.dataBytes, damaged: false }))
       return { shards, truncated: entries.length > limit }
     })
+  }
+
+  describe(
+    addresses: readonly ShardAddress[],
+    signal?: AbortSignal,
+  ): Promise<(ShardDescription | undefined)[]> {
+    return this.#run(signal, async () => {
+      checkDescribe(addresses)
+      return await Promise.all(addresses.map((address) => this.#describe(address)))
+    })
+  }
+
+  async #describe(address: ShardAddress): Promise<ShardDescription | undefined> {
+    const location = await this.#live.get(address)
+    if (location === undefined) return undefined
+    try {
+      const owner = await this.#files.use(location.segment, (file) => readOwner(file, address, location))
+      return { owner: decodeShardOwner(owner), bytes: location.dataBytes }
+    } catch (error) {
+      const seen = unreadable(error)
+      if (seen instanceof ShardError && seen.code === 'corrupt') return undefined
+      throw error
+    }
+  }
+
+  deleteShards(_request: DeleteShards, _signal?: AbortSignal): Promise<number> {
+    return Promise.reject(new ShardError('invalid', 'not built yet'))
+  }
+
+  damaged(_request: ListDamaged, signal?: AbortSignal): Promise<DamagedList> {
+    return this.#run(signal, async () => ({ shards: [], truncated: false }))
   }
 
   status(signal?: AbortSignal): Promise<StorageStatus> {
     return this.#run(signal, async () => {
       const { nodeId: node, zone } = this.#options
-      const { freeBytes } = await this.#ports.disk.space()
+      const space = await this.#ports.disk.space()
       const reason = this.#reason()
       // When the index takes nothing, what it counted last is the best there is.
       await this.#live.flush().catch(() => undefined)
       const segments = this.#writer.uses.size
-      return { node, zone, writable: reason === '', reason, ...this.#writer.totals(), freeBytes, segments }
+      return {
+        node,
+        zone,
+        writable: reason === '',
+        reason,
+        ...this.#writer.totals(),
+        ...space,
+        segments,
+        suspect: false,
+        damagedShards: 0,
+        scrub: { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 },
+      }
     })
   }
 

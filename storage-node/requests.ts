@@ -1,5 +1,11 @@
 /** Checks of requests before anything is done: who breaks a rule of ShardService hears `invalid`. */
-import { ERASURE_SHARDS_MAX, SHARD_BLOCK_BYTES, SHARD_BYTES_MAX, SHARD_LIST_MAX } from '../core/limits.ts'
+import {
+  ERASURE_SHARDS_MAX,
+  SHARD_BLOCK_BYTES,
+  SHARD_BYTES_MAX,
+  SHARD_DESCRIBE_MAX,
+  SHARD_LIST_MAX,
+} from '../core/limits.ts'
 import { type ListShards, type PutShard, type ShardAddress, ShardError } from '../proto/shard-transport.ts'
 import { blockCount, firstBadBlock } from '../runtime/crypto/crc32c.ts'
 
@@ -25,6 +31,11 @@ export function checkAddress({ group, blob, stripe, shard }: ShardAddress): void
   demand(isCount(shard, ERASURE_SHARDS_MAX - 1), `shard ${shard} is not 0 … ${ERASURE_SHARDS_MAX - 1}`)
 }
 
+export function checkDescribe(addresses: readonly ShardAddress[]): void {
+  demand(addresses.length <= SHARD_DESCRIBE_MAX, `at most ${SHARD_DESCRIBE_MAX} shards are described at once`)
+  for (const address of addresses) checkAddress(address)
+}
+
 export function checkEpoch(epoch: number): void {
   demand(isCount(epoch, Number.MAX_SAFE_INTEGER), `epoch ${epoch} is no whole number`)
 }
@@ -41,7 +52,8 @@ export function checkPut({ address, epoch, data, checksums }: PutShard): void {
   if (bad !== -1) throw new ShardError('corrupt', `block ${bad} arrived with a wrong checksum`)
 }
 
-export function checkList({ group, after, limit }: ListShards): number {
+export function checkList({ group, after, limit, epoch }: ListShards): number {
+  if (epoch !== undefined) checkEpoch(epoch)
   demand(isCount(group, U32), `group ${group} is no 32-bit number`)
   if (after !== undefined) {
     checkAddress(after)

@@ -22,6 +22,9 @@ const ofMetadata: Readonly<Record<FailureCode, S3ErrorCode>> = {
   // Handlers send what they have checked: a request that metadata finds wrong is their fault.
   [FailureCode.INVALID_REQUEST]: 'InternalError',
   [FailureCode.UNKNOWN_NODE]: 'InternalError',
+  // No operation of S3 changes the cluster.
+  [FailureCode.TOPOLOGY_REFUSED]: 'InternalError',
+  [FailureCode.STALE_EPOCH]: 'InternalError',
   [FailureCode.NO_SUCH_BUCKET]: 'NoSuchBucket',
   [FailureCode.BUCKET_ALREADY_EXISTS]: 'BucketAlreadyExists',
   [FailureCode.BUCKET_ALREADY_OWNED_BY_YOU]: 'BucketAlreadyOwnedByYou',

@@ -33,6 +33,11 @@ export const FRAME_TYPES = {
   statusReply: 15,
   error: 16,
   pong: 17,
+  describe: 18,
+  descriptions: 19,
+  deleteShards: 20,
+  damaged: 21,
+  damagedShards: 22,
 } as const
 
 export type FrameType = keyof typeof FRAME_TYPES

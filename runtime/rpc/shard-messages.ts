@@ -1,10 +1,14 @@
 /** Payloads of the control frames, each with its two directions side by side. Frame headers: frames.ts. */
-import { SHARD_BLOCK_BYTES, SHARD_BYTES_MAX } from '../../core/limits.ts'
+import { SHARD_BLOCK_BYTES, SHARD_BYTES_MAX, SHARD_DAMAGE_REASON_CHARACTERS_MAX } from '../../core/limits.ts'
 import {
+  type DamagedList,
+  type DeleteShards,
   type GetShard,
+  type ListDamaged,
   type ListShards,
   type PutShard,
   type ShardAddress,
+  type ShardDescription,
   ShardError,
   type ShardErrorCode,
   type ShardList,
@@ -14,7 +18,7 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import { controlFrame, FRAME_HEADER_BYTES, type FrameType } from './frames.ts'
 import { decodeShardOwner, encodeShardOwner } from './shard-owner-codec.ts'
 
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** Codes on the wire are places in this list: add at the end only. */
 const ERROR_CODES: readonly ShardErrorCode[] = [
@@ -86,6 +90,29 @@ function writeAddress(writer: ByteWriter, address: ShardAddress): ByteWriter {
 function readAddress(reader: ByteReader): ShardAddress {
   return { group: reader.uint(4), blob: reader.id(), stripe: reader.uint(4), shard: reader.uint(2) }
 }
+
+function writeAfter(writer: ByteWriter, after: ShardAddress | undefined): ByteWriter {
+  writer.uint(after === undefined ? 0 : 1, 1, 'after')
+  return after === undefined ? writer : writeAddress(writer, after)
+}
+
+function readAfter(reader: ByteReader): { after?: ShardAddress } {
+  return reader.uint(1) === 0 ? {} : { after: readAddress(reader) }
+}
+
+function repeat<T>(count: number, read: () => T): T[] {
+  return Array.from({ length: count }, read)
+}
+
+/** In the order in which they travel. */
+const SCRUB_FIELDS = [
+  'cycle',
+  'cycleStartedMs',
+  'bytesDone',
+  'bytesTotal',
+  'lastCompletedMs',
+  'found',
+] as const satisfies readonly (keyof StorageStatus['scrub'])[]
 
 export const hello = {
   encode: (value: Hello): Buffer =>
@@ -163,15 +190,17 @@ export const deleted = {
 }
 
 export const list = {
-  encode(id: number, { group, after, limit }: ListShards): Buffer {
+  encode(id: number, { group, after, limit, epoch }: ListShards): Buffer {
     const writer = message().uint(group, 4, 'group').uint(limit, 4, 'limit')
-    writer.uint(after === undefined ? 0 : 1, 1, 'after')
-    return frame('list', id, after === undefined ? writer : writeAddress(writer, after))
+    writer.uint(epoch === undefined ? 0 : 1, 1, 'has epoch').safe(epoch ?? 0, 'epoch')
+    return frame('list', id, writeAfter(writer, after))
   },
   decode: (payload: Buffer): ListShards =>
     parse(payload, (reader) => {
       const request = { group: reader.uint(4), limit: reader.uint(4) }
-      return reader.uint(1) === 0 ? request : { ...request, after: readAddress(reader) }
+      const hasEpoch = reader.uint(1) === 1
+      const epoch = reader.safe()
+      return { ...request, ...(hasEpoch ? { epoch } : {}), ...readAfter(reader) }
     }),
 }
 
@@ -180,7 +209,11 @@ export const shards = {
     const writer = message()
       .uint(value.truncated ? 1 : 0, 1, 'truncated')
       .uint(value.shards.length, 4, 'count')
-    for (const { address, bytes } of value.shards) writeAddress(writer, address).uint(bytes, 4, 'bytes')
+    for (const { address, bytes, damaged } of value.shards) {
+      writeAddress(writer, address)
+        .uint(bytes, 4, 'bytes')
+        .uint(damaged ? 1 : 0, 1, 'damaged')
+    }
     return frame('shards', id, writer)
   },
   decode: (payload: Buffer): ShardList =>
@@ -188,10 +221,89 @@ export const shards = {
       const truncated = reader.uint(1) === 1
       const found = []
       for (let left = reader.uint(4); left > 0; left--) {
-        found.push({ address: readAddress(reader), bytes: reader.uint(4) })
+        found.push({
+          address: readAddress(reader),
+          bytes: reader.uint(4),
+          damaged: reader.uint(1) === 1,
+        })
       }
       return { shards: found, truncated }
     }),
+}
+
+export const describe = {
+  encode(id: number, addresses: readonly ShardAddress[]): Buffer {
+    const writer = message().uint(addresses.length, 2, 'count')
+    for (const address of addresses) writeAddress(writer, address)
+    return frame('describe', id, writer)
+  },
+  decode: (payload: Buffer): ShardAddress[] =>
+    parse(payload, (reader) => repeat(reader.uint(2), () => readAddress(reader))),
+}
+
+export const descriptions = {
+  encode(id: number, values: readonly (ShardDescription | undefined)[]): Buffer {
+    const writer = message().uint(values.length, 2, 'count')
+    for (const value of values) {
+      writer.uint(value === undefined ? 0 : 1, 1, 'found')
+      if (value !== undefined) {
+        writer.uint(value.bytes, 4, 'bytes').bytes(encodeShardOwner(value.owner), 'owner')
+      }
+    }
+    return frame('descriptions', id, writer)
+  },
+  decode: (payload: Buffer): (ShardDescription | undefined)[] =>
+    parse(payload, (reader) =>
+      repeat(reader.uint(2), () =>
+        reader.uint(1) === 0 ? undefined : { bytes: reader.uint(4), owner: decodeShardOwner(reader.bytes()) },
+      ),
+    ),
+}
+
+export const deleteShards = {
+  encode(id: number, { group, blob, epoch, shards: all }: DeleteShards): Buffer {
+    const writer = message().uint(group, 4, 'group').id(blob, 'blob').safe(epoch, 'epoch')
+    writer.uint(all.length, 2, 'count')
+    for (const { stripe, shard } of all) writer.uint(stripe, 4, 'stripe').uint(shard, 2, 'shard')
+    return frame('deleteShards', id, writer)
+  },
+  decode: (payload: Buffer): DeleteShards =>
+    parse(payload, (reader) => ({
+      group: reader.uint(4),
+      blob: reader.id(),
+      epoch: reader.safe(),
+      shards: repeat(reader.uint(2), () => ({ stripe: reader.uint(4), shard: reader.uint(2) })),
+    })),
+}
+
+export const damaged = {
+  encode: (id: number, { after, limit }: ListDamaged): Buffer =>
+    frame('damaged', id, writeAfter(message().uint(limit, 4, 'limit'), after)),
+  decode: (payload: Buffer): ListDamaged =>
+    parse(payload, (reader) => ({ limit: reader.uint(4), ...readAfter(reader) })),
+}
+
+export const damagedShards = {
+  encode(id: number, value: DamagedList): Buffer {
+    const writer = message()
+      .uint(value.truncated ? 1 : 0, 1, 'truncated')
+      .uint(value.shards.length, 2, 'count')
+    for (const { address, reason, foundMs } of value.shards) {
+      writeAddress(writer, address)
+        .safe(foundMs, 'foundMs')
+        .text(reason.slice(0, SHARD_DAMAGE_REASON_CHARACTERS_MAX), 'reason')
+    }
+    return frame('damagedShards', id, writer)
+  },
+  decode: (payload: Buffer): DamagedList =>
+    parse(payload, (reader) => ({
+      truncated: reader.uint(1) === 1,
+      shards: repeat(reader.uint(2), () => ({
+        address: readAddress(reader),
+        foundMs: reader.safe(),
+        reason: reader.text(),
+      })),
+    })),
 }
 
 export const status = {
@@ -209,7 +321,11 @@ export const statusReply = {
       .safe(value.liveBytes, 'liveBytes')
       .safe(value.usedBytes, 'usedBytes')
       .safe(value.freeBytes, 'freeBytes')
+      .safe(value.totalBytes, 'totalBytes')
       .uint(value.segments, 4, 'segments')
+      .uint(value.suspect ? 1 : 0, 1, 'suspect')
+      .safe(value.damagedShards, 'damagedShards')
+    for (const name of SCRUB_FIELDS) writer.safe(value.scrub[name], name)
     return frame('statusReply', id, writer)
   },
   decode: (payload: Buffer): StorageStatus =>
@@ -222,7 +338,18 @@ export const statusReply = {
       liveBytes: reader.safe(),
       usedBytes: reader.safe(),
       freeBytes: reader.safe(),
+      totalBytes: reader.safe(),
       segments: reader.uint(4),
+      suspect: reader.uint(1) === 1,
+      damagedShards: reader.safe(),
+      scrub: {
+        cycle: reader.safe(),
+        cycleStartedMs: reader.safe(),
+        bytesDone: reader.safe(),
+        bytesTotal: reader.safe(),
+        lastCompletedMs: reader.safe(),
+        found: reader.safe(),
+      },
     })),
 }
 

@@ -10,5 +10,14 @@ export function createInProcessShardTransport(
 /** A node that cannot be reached. */
 function unreachable(reason: string): ShardService {
   const refuse = (): Promise<never> => Promise.reject(new ShardError('unavailable', reason))
-  return { put: refuse, get: refuse, deleteBlob: refuse, list: refuse, status: refuse }
+  return {
+    put: refuse,
+    get: refuse,
+    deleteBlob: refuse,
+    deleteShards: refuse,
+    list: refuse,
+    describe: refuse,
+    damaged: refuse,
+    status: refuse,
+  }
 }

@@ -117,6 +117,24 @@ function serviceOver(poolOf: () => NodePool | undefined, node: string): ShardSer
         messages.shards.decode(payload),
       )
     },
+    describe(addresses, signal) {
+      const head = (id: number): Buffer => messages.describe.encode(id, addresses)
+      return call({ bytes: 0, head, expect: 'descriptions' }, signal, ({ payload }) =>
+        messages.descriptions.decode(payload),
+      )
+    },
+    deleteShards(request, signal) {
+      const head = (id: number): Buffer => messages.deleteShards.encode(id, request)
+      return call({ bytes: 0, head, expect: 'deleted' }, signal, ({ payload }) =>
+        messages.deleted.decode(payload),
+      )
+    },
+    damaged(request, signal) {
+      const head = (id: number): Buffer => messages.damaged.encode(id, request)
+      return call({ bytes: 0, head, expect: 'damagedShards' }, signal, ({ payload }) =>
+        messages.damagedShards.decode(payload),
+      )
+    },
     status(signal) {
       const read = ({ payload }: Reply): ReturnType<typeof messages.statusReply.decode> =>
         messages.statusReply.decode(payload)

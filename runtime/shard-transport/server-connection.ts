@@ -200,6 +200,27 @@ export class ServerConnection {
         }))
         return
       }
+      case 'describe': {
+        const addresses = messages.describe.decode(payload)
+        this.#run(id, this.#admit(id, 0), async (signal) => ({
+          head: messages.descriptions.encode(id, await service.describe(addresses, signal)),
+        }))
+        return
+      }
+      case 'deleteShards': {
+        const request = messages.deleteShards.decode(payload)
+        this.#run(id, this.#admit(id, 0), async (signal) => ({
+          head: messages.deleted.encode(id, await service.deleteShards(request, signal)),
+        }))
+        return
+      }
+      case 'damaged': {
+        const request = messages.damaged.decode(payload)
+        this.#run(id, this.#admit(id, 0), async (signal) => ({
+          head: messages.damagedShards.encode(id, await service.damaged(request, signal)),
+        }))
+        return
+      }
       case 'status':
         this.#run(id, this.#admit(id, 0), async (signal) => ({
           head: messages.statusReply.encode(id, await service.status(signal)),

@@ -3,7 +3,7 @@ import { type ShardAddress, type ShardBlocks, ShardError } from '../../proto/sha
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
 import type { DiskFile } from '../../runtime/ports/disk.ts'
 import type { Location } from '../index/shard-index.ts'
-import { dataOffset, decodeChecksums, decodeRecordHeader } from './format.ts'
+import { dataOffset, decodeChecksums, decodeRecordHeader, RECORD_HEADER_BYTES } from './format.ts'
 
 /** Bytes read for nothing rather than asking the disk twice: a disk gives them in the time of a second request. */
 const SKIP_BYTES_MAX = SHARD_BLOCK_BYTES
@@ -21,16 +21,28 @@ export async function readBlocks(
 ): Promise<ShardBlocks> {
   const headBytes = dataOffset(location.ownerBytes, location.dataBytes)
   const { head, data } = await readParts(file, location.offset, headBytes, start, end)
-  const header = decodeRecordHeader(head)
-  const expected =
-    header?.kind === 'put' && header.sequence === location.sequence && sameShard(header.address, address)
-  const checksums = header !== undefined && expected ? decodeChecksums(head, header) : undefined
-  if (checksums === undefined) throw new ShardError('corrupt', 'the record of the shard is damaged')
+  const checksums = checksumsOf(head, address, location)
   const first = start / SHARD_BLOCK_BYTES
   const wanted = checksums.slice(first, first + Math.ceil((end - start) / SHARD_BLOCK_BYTES))
   const bad = data.byteLength === end - start ? firstBadBlock(data, wanted) : 0
   if (bad !== -1) throw new ShardError('corrupt', `block ${first + bad} does not match its checksum`)
   return { offset: start, data, checksums: wanted, shardBytes: location.dataBytes }
+}
+
+/** The owner in the shard's record, encoded; verified likewise. @throws {ShardError} `corrupt` */
+export async function readOwner(file: DiskFile, address: ShardAddress, location: Location): Promise<Buffer> {
+  const head = await readAt(file, location.offset, dataOffset(location.ownerBytes, location.dataBytes))
+  checksumsOf(head, address, location)
+  return head.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + location.ownerBytes)
+}
+
+function checksumsOf(head: Buffer, address: ShardAddress, location: Location): Uint32Array {
+  const header = decodeRecordHeader(head)
+  const expected =
+    header?.kind === 'put' && header.sequence === location.sequence && sameShard(header.address, address)
+  const checksums = header !== undefined && expected ? decodeChecksums(head, header) : undefined
+  if (checksums === undefined) throw new ShardError('corrupt', 'the record of the shard is damaged')
+  return checksums
 }
 
 async function readParts(

@@ -2,11 +2,17 @@
 
 import { SHARD_BLOCK_BYTES } from '../../core/limits.ts'
 import {
+  compareAddresses,
   ShardError,
+  type DamagedList,
+  type DeleteShards,
   type GetShard,
+  type ListDamaged,
+  type ListShards,
   type PutShard,
   type ShardAddress,
   type ShardBlocks,
+  type ShardDescription,
   type ShardErrorCode,
   type ShardList,
   type ShardOwner,
@@ -53,6 +59,7 @@ export class FakeNode implements ShardService {
   /** The newest map it knows of; callers with an older one are told so. */
   epoch = 0
   fault: FaultPlan = () => undefined
+  readonly #damaged = new Set<string>()
   readonly #world: FakeShards
 
   constructor(id: string, world: FakeShards) {
@@ -70,6 +77,7 @@ export class FakeNode implements ShardService {
       // Only now are the bytes read, as a socket would: a caller who reused the memory meanwhile is caught here.
       if (firstBadBlock(data, checksums) >= 0) throw new ShardError('corrupt', 'the bytes changed under way')
       const kept = { bytes: data.byteLength, owner: request.owner, checksums: checksums.slice() }
+      this.#damaged.delete(keyOf(address))
       this.shards.set(keyOf(address), this.#world.countOnly ? kept : { ...kept, data: data.slice() })
       if (fault?.kind === 'fail-after') throw new ShardError(fault.code, 'the answer was lost')
     } finally {
@@ -80,6 +88,7 @@ export class FakeNode implements ShardService {
   async get(request: GetShard, signal?: AbortSignal): Promise<ShardBlocks> {
     const fault = this.#begin('get', request.address, request.epoch)
     await this.#suffer(fault, signal)
+    if (this.#damaged.has(keyOf(request.address))) throw new ShardError('corrupt', 'damaged as ordered')
     const kept = this.shards.get(keyOf(request.address))
     if (kept?.data === undefined) throw new ShardError('not-found', `no such shard on ${this.id}`)
     const { start, end } = request.range ?? { start: 0, end: kept.bytes }
@@ -105,9 +114,42 @@ export class FakeNode implements ShardService {
     return keys.length
   }
 
-  list(): Promise<ShardList> {
-    const shards = [...this.shards].map(([key, { bytes }]) => ({ address: addressOf(key), bytes }))
-    return Promise.resolve({ shards, truncated: false })
+  async deleteShards({ group, blob, shards, epoch }: DeleteShards, signal?: AbortSignal): Promise<number> {
+    await this.#suffer(this.#begin('deleteBlob', { blob }, epoch), signal)
+    return shards.filter(({ stripe, shard }) => this.shards.delete(keyOf({ group, blob, stripe, shard })))
+      .length
+  }
+
+  list({ group, after, limit, epoch }: ListShards): Promise<ShardList> {
+    this.epoch = Math.max(this.epoch, epoch ?? 0)
+    const shards = [...this.shards]
+      .map(([key, { bytes }]) => ({ address: addressOf(key), bytes, damaged: this.#damaged.has(key) }))
+      .filter(({ address }) => address.group === group)
+      .filter(({ address }) => after === undefined || compareAddresses(after, address) < 0)
+      .sort((a, b) => compareAddresses(a.address, b.address))
+    return Promise.resolve({ shards: shards.slice(0, limit), truncated: shards.length > limit })
+  }
+
+  describe(addresses: readonly ShardAddress[]): Promise<(ShardDescription | undefined)[]> {
+    return Promise.resolve(
+      addresses.map((address) => {
+        const kept = this.shards.get(keyOf(address))
+        return kept === undefined ? undefined : { owner: kept.owner, bytes: kept.bytes }
+      }),
+    )
+  }
+
+  damaged({ after, limit }: ListDamaged): Promise<DamagedList> {
+    const shards = [...this.#damaged]
+      .map((key) => ({ address: addressOf(key), reason: 'as ordered', foundMs: 0 }))
+      .filter(({ address }) => after === undefined || compareAddresses(after, address) < 0)
+      .sort((a, b) => compareAddresses(a.address, b.address))
+    return Promise.resolve({ shards: shards.slice(0, limit), truncated: shards.length > limit })
+  }
+
+  /** From now on the shard cannot be read, until it is put again. */
+  damage(address: ShardAddress): void {
+    this.#damaged.add(keyOf(address))
   }
 
   status(): Promise<StorageStatus> {
@@ -121,7 +163,11 @@ export class FakeNode implements ShardService {
       liveBytes,
       usedBytes: liveBytes,
       freeBytes: Number.MAX_SAFE_INTEGER,
+      totalBytes: Number.MAX_SAFE_INTEGER,
       segments: 1,
+      suspect: false,
+      damagedShards: this.#damaged.size,
+      scrub: { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 },
     })
   }
 

@@ -247,10 +247,20 @@ class MemoryTransport implements ShardTransport {
 
   node(id: string): ShardService {
     const refuse = (): Promise<never> => Promise.reject(new ShardError('unavailable', `${id} is down`))
-    const nothing = { put: refuse, get: refuse, deleteBlob: refuse, list: refuse, status: refuse }
+    const nothing = {
+      put: refuse,
+      get: refuse,
+      deleteBlob: refuse,
+      deleteShards: refuse,
+      list: refuse,
+      describe: refuse,
+      damaged: refuse,
+      status: refuse,
+    }
     if (this.down.has(id)) return nothing
     const keyOf = ({ blob, stripe, shard }: PutShard['address']): string => `${id}/${blob}/${stripe}/${shard}`
     return {
+      ...nothing,
       put: async ({ address, data, checksums }) => {
         const copy = this.#spare.get(data.length)?.pop() ?? new Uint8Array(data.length)
         copy.set(data)
@@ -262,8 +272,6 @@ class MemoryTransport implements ShardTransport {
         return { offset: 0, ...found, shardBytes: found.data.length }
       },
       deleteBlob: async () => 0,
-      list: refuse,
-      status: refuse,
     }
   }
 }

@@ -38,7 +38,10 @@ function memoryService(
       return { offset: 0, data, checksums, shardBytes: data.byteLength }
     },
     deleteBlob: async () => 0,
+    deleteShards: async () => 0,
     list: async () => ({ shards: [], truncated: false }),
+    describe: async () => [],
+    damaged: async () => ({ shards: [], truncated: false }),
     status: never,
     ...overrides,
   }

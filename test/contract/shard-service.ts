@@ -241,8 +241,8 @@ export function shardServiceContract(name: string, open: () => Promise<ShardServ
 
   check('status says who it is and what it holds', async (service) => {
     await service.put(putOf(addressOf(1, blobOf(1)), bytesOf(1000)))
-    const { freeBytes, usedBytes, ...status } = await service.status()
-    assert.ok(freeBytes > 0)
+    const { freeBytes, totalBytes, usedBytes, ...status } = await service.status()
+    assert.ok(freeBytes > 0 && totalBytes >= freeBytes)
     assert.ok(usedBytes > 1000)
     assert.deepEqual(status, {
       node: 'n1',
@@ -252,6 +252,16 @@ export function shardServiceContract(name: string, open: () => Promise<ShardServ
       shards: 1,
       liveBytes: 1000,
       segments: 1,
+      suspect: false,
+      damagedShards: 0,
+      scrub: { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 },
     })
+  })
+
+  check('a shard is described by what its record says', async (service) => {
+    const put = putOf(addressOf(1, blobOf(1)), bytesOf(1000))
+    await service.put(put)
+    const found = await service.describe([put.address, addressOf(1, blobOf(2))])
+    assert.deepEqual(found, [{ owner: put.owner, bytes: 1000 }, undefined])
   })
 }

@@ -63,6 +63,11 @@ export declare type Zone = Message<"ashlar.v1.Zone"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * @generated from field: ashlar.v1.MemberState state = 2;
+   */
+  state: MemberState;
 };
 
 /**
@@ -91,6 +96,11 @@ export declare type Node = Message<"ashlar.v1.Node"> & {
    * @generated from field: double weight = 3;
    */
   weight: number;
+
+  /**
+   * @generated from field: ashlar.v1.MemberState state = 4;
+   */
+  state: MemberState;
 };
 
 /**
@@ -136,6 +146,11 @@ export declare type Pool = Message<"ashlar.v1.Pool"> & {
    * @generated from field: repeated ashlar.v1.PlacementGroup groups = 6;
    */
   groups: PlacementGroup[];
+
+  /**
+   * @generated from field: ashlar.v1.PoolState state = 7;
+   */
+  state: PoolState;
 };
 
 /**
@@ -179,11 +194,18 @@ export declare type Slot = Message<"ashlar.v1.Slot"> & {
   node: string;
 
   /**
-   * set while the slot moves: where its shards still are
+   * set while the slot moves: where its shards still are; empty if they are nowhere
    *
    * @generated from field: string source = 2;
    */
   source: string;
+
+  /**
+   * the node has not been brought all of the slot's shards yet: backfill goes on
+   *
+   * @generated from field: bool filling = 3;
+   */
+  filling: boolean;
 };
 
 /**
@@ -246,6 +268,44 @@ export declare type NodeLiveness = Message<"ashlar.v1.NodeLiveness"> & {
    * @generated from field: bool unsure = 8;
    */
   unsure: boolean;
+
+  /**
+   * of the file system below
+   *
+   * @generated from field: uint64 total_bytes = 9;
+   */
+  totalBytes: bigint;
+
+  /**
+   * of live shard payload
+   *
+   * @generated from field: uint64 live_bytes = 10;
+   */
+  liveBytes: bigint;
+
+  /**
+   * @generated from field: uint64 shards = 11;
+   */
+  shards: bigint;
+
+  /**
+   * known to be unreadable where they are, and waiting for repair
+   *
+   * @generated from field: uint64 damaged_shards = 12;
+   */
+  damagedShards: bigint;
+
+  /**
+   * Unix milliseconds; 0 while it is up, or while metadata is unsure
+   *
+   * @generated from field: uint64 down_since_ms = 13;
+   */
+  downSinceMs: bigint;
+
+  /**
+   * @generated from field: ashlar.v1.ScrubProgress scrub = 14;
+   */
+  scrub?: ScrubProgress | undefined;
 };
 
 /**
@@ -253,6 +313,174 @@ export declare type NodeLiveness = Message<"ashlar.v1.NodeLiveness"> & {
  * Use `create(NodeLivenessSchema)` to create a new message.
  */
 export declare const NodeLivenessSchema: GenMessage<NodeLiveness>;
+
+/**
+ * @generated from message ashlar.v1.ScrubProgress
+ */
+export declare type ScrubProgress = Message<"ashlar.v1.ScrubProgress"> & {
+  /**
+   * from 1; 0: none was begun
+   *
+   * @generated from field: uint64 cycle = 1;
+   */
+  cycle: bigint;
+
+  /**
+   * @generated from field: uint64 cycle_started_ms = 2;
+   */
+  cycleStartedMs: bigint;
+
+  /**
+   * of this cycle
+   *
+   * @generated from field: uint64 bytes_done = 3;
+   */
+  bytesDone: bigint;
+
+  /**
+   * @generated from field: uint64 bytes_total = 4;
+   */
+  bytesTotal: bigint;
+
+  /**
+   * end of the last whole cycle; 0: none
+   *
+   * @generated from field: uint64 last_completed_ms = 5;
+   */
+  lastCompletedMs: bigint;
+
+  /**
+   * damage found, over the life of the folder
+   *
+   * @generated from field: uint64 found = 6;
+   */
+  found: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.ScrubProgress.
+ * Use `create(ScrubProgressSchema)` to create a new message.
+ */
+export declare const ScrubProgressSchema: GenMessage<ScrubProgress>;
+
+/**
+ * How many blobs a node holds a shard of: one line for each group and shard index, counted by the shards of stripe 0
+ * that are not known to be damaged (every blob has exactly one stripe 0).
+ *
+ * @generated from message ashlar.v1.Inventory
+ */
+export declare type Inventory = Message<"ashlar.v1.Inventory"> & {
+  /**
+   * grows with every change, within one run of the node
+   *
+   * @generated from field: uint64 version = 1;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: repeated ashlar.v1.InventoryLine lines = 2;
+   */
+  lines: InventoryLine[];
+};
+
+/**
+ * Describes the message ashlar.v1.Inventory.
+ * Use `create(InventorySchema)` to create a new message.
+ */
+export declare const InventorySchema: GenMessage<Inventory>;
+
+/**
+ * @generated from message ashlar.v1.InventoryLine
+ */
+export declare type InventoryLine = Message<"ashlar.v1.InventoryLine"> & {
+  /**
+   * @generated from field: uint32 group = 1;
+   */
+  group: number;
+
+  /**
+   * @generated from field: uint32 shard = 2;
+   */
+  shard: number;
+
+  /**
+   * @generated from field: uint64 blobs = 3;
+   */
+  blobs: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.InventoryLine.
+ * Use `create(InventoryLineSchema)` to create a new message.
+ */
+export declare const InventoryLineSchema: GenMessage<InventoryLine>;
+
+/**
+ * What the map says of a zone or a node, whether it is up or not.
+ *
+ * @generated from enum ashlar.v1.MemberState
+ */
+export enum MemberState {
+  /**
+   * active
+   *
+   * @generated from enum value: MEMBER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: MEMBER_STATE_ACTIVE = 1;
+   */
+  ACTIVE = 1,
+
+  /**
+   * takes no new slots; those it has move elsewhere
+   *
+   * @generated from enum value: MEMBER_STATE_DRAINING = 2;
+   */
+  DRAINING = 2,
+
+  /**
+   * a node that will not come back: nothing is read from it any more
+   *
+   * @generated from enum value: MEMBER_STATE_LOST = 3;
+   */
+  LOST = 3,
+}
+
+/**
+ * Describes the enum ashlar.v1.MemberState.
+ */
+export declare const MemberStateSchema: GenEnum<MemberState>;
+
+/**
+ * @generated from enum ashlar.v1.PoolState
+ */
+export enum PoolState {
+  /**
+   * active
+   *
+   * @generated from enum value: POOL_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: POOL_STATE_ACTIVE = 1;
+   */
+  ACTIVE = 1,
+
+  /**
+   * Another pool took its place: nothing new is written here, what is here is re-encoded there.
+   *
+   * @generated from enum value: POOL_STATE_RETIRING = 2;
+   */
+  RETIRING = 2,
+}
+
+/**
+ * Describes the enum ashlar.v1.PoolState.
+ */
+export declare const PoolStateSchema: GenEnum<PoolState>;
 
 /**
  * @generated from enum ashlar.v1.NodeCondition
@@ -272,6 +500,13 @@ export enum NodeCondition {
    * @generated from enum value: NODE_CONDITION_READ_ONLY = 2;
    */
   READ_ONLY = 2,
+
+  /**
+   * takes writes, but its disk is slow or gave read errors; the reason says which
+   *
+   * @generated from enum value: NODE_CONDITION_SUSPECT = 3;
+   */
+  SUSPECT = 3,
 }
 
 /**

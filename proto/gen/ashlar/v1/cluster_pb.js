@@ -10,7 +10,7 @@ import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/code
  * Describes the file ashlar/v1/cluster.proto.
  */
 export const file_ashlar_v1_cluster = /*@__PURE__*/
-  fileDesc("Chdhc2hsYXIvdjEvY2x1c3Rlci5wcm90bxIJYXNobGFyLnYxIp8BCgpDbHVzdGVyTWFwEg4KBmZvcm1hdBgBIAEoDRISCgpjbHVzdGVyX2lkGAIgASgJEg0KBWVwb2NoGAMgASgEEh4KBXpvbmVzGAQgAygLMg8uYXNobGFyLnYxLlpvbmUSHgoFbm9kZXMYBSADKAsyDy5hc2hsYXIudjEuTm9kZRIeCgVwb29scxgGIAMoCzIPLmFzaGxhci52MS5Qb29sIhIKBFpvbmUSCgoCaWQYASABKAkiMAoETm9kZRIKCgJpZBgBIAEoCRIMCgR6b25lGAIgASgJEg4KBndlaWdodBgDIAEoASKKAQoEUG9vbBIKCgJpZBgBIAEoDRIMCgRuYW1lGAIgASgJEgwKBGNvZGUYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIYChBvYmplY3RfYnl0ZXNfbWF4GAUgASgEEikKBmdyb3VwcxgGIAMoCzIZLmFzaGxhci52MS5QbGFjZW1lbnRHcm91cCI8Cg5QbGFjZW1lbnRHcm91cBIKCgJpZBgBIAEoDRIeCgVzbG90cxgCIAMoCzIPLmFzaGxhci52MS5TbG90IiQKBFNsb3QSDAoEbm9kZRgBIAEoCRIOCgZzb3VyY2UYAiABKAkirgEKDE5vZGVMaXZlbmVzcxIMCgRub2RlGAEgASgJEgoKAnVwGAIgASgIEg8KB2FkZHJlc3MYAyABKAkSKwoJY29uZGl0aW9uGAQgASgOMhguYXNobGFyLnYxLk5vZGVDb25kaXRpb24SDgoGcmVhc29uGAUgASgJEhIKCnVzZWRfYnl0ZXMYBiABKAQSEgoKZnJlZV9ieXRlcxgHIAEoBBIOCgZ1bnN1cmUYCCABKAgqagoNTm9kZUNvbmRpdGlvbhIeChpOT0RFX0NPTkRJVElPTl9VTlNQRUNJRklFRBAAEhsKF05PREVfQ09ORElUSU9OX1dSSVRBQkxFEAESHAoYTk9ERV9DT05ESVRJT05fUkVBRF9PTkxZEAJiBnByb3RvMw");
+  fileDesc("Chdhc2hsYXIvdjEvY2x1c3Rlci5wcm90bxIJYXNobGFyLnYxIp8BCgpDbHVzdGVyTWFwEg4KBmZvcm1hdBgBIAEoDRISCgpjbHVzdGVyX2lkGAIgASgJEg0KBWVwb2NoGAMgASgEEh4KBXpvbmVzGAQgAygLMg8uYXNobGFyLnYxLlpvbmUSHgoFbm9kZXMYBSADKAsyDy5hc2hsYXIudjEuTm9kZRIeCgVwb29scxgGIAMoCzIPLmFzaGxhci52MS5Qb29sIjkKBFpvbmUSCgoCaWQYASABKAkSJQoFc3RhdGUYAiABKA4yFi5hc2hsYXIudjEuTWVtYmVyU3RhdGUiVwoETm9kZRIKCgJpZBgBIAEoCRIMCgR6b25lGAIgASgJEg4KBndlaWdodBgDIAEoARIlCgVzdGF0ZRgEIAEoDjIWLmFzaGxhci52MS5NZW1iZXJTdGF0ZSKvAQoEUG9vbBIKCgJpZBgBIAEoDRIMCgRuYW1lGAIgASgJEgwKBGNvZGUYAyABKAkSFQoNc3RvcmFnZV9jbGFzcxgEIAEoCRIYChBvYmplY3RfYnl0ZXNfbWF4GAUgASgEEikKBmdyb3VwcxgGIAMoCzIZLmFzaGxhci52MS5QbGFjZW1lbnRHcm91cBIjCgVzdGF0ZRgHIAEoDjIULmFzaGxhci52MS5Qb29sU3RhdGUiPAoOUGxhY2VtZW50R3JvdXASCgoCaWQYASABKA0SHgoFc2xvdHMYAiADKAsyDy5hc2hsYXIudjEuU2xvdCI1CgRTbG90EgwKBG5vZGUYASABKAkSDgoGc291cmNlGAIgASgJEg8KB2ZpbGxpbmcYAyABKAgivwIKDE5vZGVMaXZlbmVzcxIMCgRub2RlGAEgASgJEgoKAnVwGAIgASgIEg8KB2FkZHJlc3MYAyABKAkSKwoJY29uZGl0aW9uGAQgASgOMhguYXNobGFyLnYxLk5vZGVDb25kaXRpb24SDgoGcmVhc29uGAUgASgJEhIKCnVzZWRfYnl0ZXMYBiABKAQSEgoKZnJlZV9ieXRlcxgHIAEoBBIOCgZ1bnN1cmUYCCABKAgSEwoLdG90YWxfYnl0ZXMYCSABKAQSEgoKbGl2ZV9ieXRlcxgKIAEoBBIOCgZzaGFyZHMYCyABKAQSFgoOZGFtYWdlZF9zaGFyZHMYDCABKAQSFQoNZG93bl9zaW5jZV9tcxgNIAEoBBInCgVzY3J1YhgOIAEoCzIYLmFzaGxhci52MS5TY3J1YlByb2dyZXNzIosBCg1TY3J1YlByb2dyZXNzEg0KBWN5Y2xlGAEgASgEEhgKEGN5Y2xlX3N0YXJ0ZWRfbXMYAiABKAQSEgoKYnl0ZXNfZG9uZRgDIAEoBBITCgtieXRlc190b3RhbBgEIAEoBBIZChFsYXN0X2NvbXBsZXRlZF9tcxgFIAEoBBINCgVmb3VuZBgGIAEoBCJFCglJbnZlbnRvcnkSDwoHdmVyc2lvbhgBIAEoBBInCgVsaW5lcxgCIAMoCzIYLmFzaGxhci52MS5JbnZlbnRvcnlMaW5lIjwKDUludmVudG9yeUxpbmUSDQoFZ3JvdXAYASABKA0SDQoFc2hhcmQYAiABKA0SDQoFYmxvYnMYAyABKAQqdgoLTWVtYmVyU3RhdGUSHAoYTUVNQkVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTTUVNQkVSX1NUQVRFX0FDVElWRRABEhkKFU1FTUJFUl9TVEFURV9EUkFJTklORxACEhUKEU1FTUJFUl9TVEFURV9MT1NUEAMqVwoJUG9vbFN0YXRlEhoKFlBPT0xfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFQT09MX1NUQVRFX0FDVElWRRABEhcKE1BPT0xfU1RBVEVfUkVUSVJJTkcQAiqGAQoNTm9kZUNvbmRpdGlvbhIeChpOT0RFX0NPTkRJVElPTl9VTlNQRUNJRklFRBAAEhsKF05PREVfQ09ORElUSU9OX1dSSVRBQkxFEAESHAoYTk9ERV9DT05ESVRJT05fUkVBRF9PTkxZEAISGgoWTk9ERV9DT05ESVRJT05fU1VTUEVDVBADYgZwcm90bzM");
 
 /**
  * Describes the message ashlar.v1.ClusterMap.
@@ -62,10 +62,57 @@ export const NodeLivenessSchema = /*@__PURE__*/
   messageDesc(file_ashlar_v1_cluster, 6);
 
 /**
+ * Describes the message ashlar.v1.ScrubProgress.
+ * Use `create(ScrubProgressSchema)` to create a new message.
+ */
+export const ScrubProgressSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_cluster, 7);
+
+/**
+ * Describes the message ashlar.v1.Inventory.
+ * Use `create(InventorySchema)` to create a new message.
+ */
+export const InventorySchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_cluster, 8);
+
+/**
+ * Describes the message ashlar.v1.InventoryLine.
+ * Use `create(InventoryLineSchema)` to create a new message.
+ */
+export const InventoryLineSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_cluster, 9);
+
+/**
+ * Describes the enum ashlar.v1.MemberState.
+ */
+export const MemberStateSchema = /*@__PURE__*/
+  enumDesc(file_ashlar_v1_cluster, 0);
+
+/**
+ * What the map says of a zone or a node, whether it is up or not.
+ *
+ * @generated from enum ashlar.v1.MemberState
+ */
+export const MemberState = /*@__PURE__*/
+  tsEnum(MemberStateSchema);
+
+/**
+ * Describes the enum ashlar.v1.PoolState.
+ */
+export const PoolStateSchema = /*@__PURE__*/
+  enumDesc(file_ashlar_v1_cluster, 1);
+
+/**
+ * @generated from enum ashlar.v1.PoolState
+ */
+export const PoolState = /*@__PURE__*/
+  tsEnum(PoolStateSchema);
+
+/**
  * Describes the enum ashlar.v1.NodeCondition.
  */
 export const NodeConditionSchema = /*@__PURE__*/
-  enumDesc(file_ashlar_v1_cluster, 0);
+  enumDesc(file_ashlar_v1_cluster, 2);
 
 /**
  * @generated from enum ashlar.v1.NodeCondition

@@ -7,8 +7,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { AccessControlList, AnnotationRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, TagSet, UploadRecord } from "./records_pb.js";
-import type { ClusterMap, NodeLiveness } from "./cluster_pb.js";
+import type { AccessControlList, AnnotationRecord, BlobRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, TagSet, UploadRecord } from "./records_pb.js";
+import type { ClusterMap, Inventory, MemberState, NodeLiveness } from "./cluster_pb.js";
 
 /**
  * Describes the file ashlar/v1/metadata.proto.
@@ -241,6 +241,42 @@ export declare type Request = Message<"ashlar.v1.Request"> & {
      */
     value: ListAnnotationsRequest;
     case: "listAnnotations";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ChangeClusterRequest change_cluster = 32;
+     */
+    value: ChangeClusterRequest;
+    case: "changeCluster";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ResolveBlobsRequest resolve_blobs = 33;
+     */
+    value: ResolveBlobsRequest;
+    case: "resolveBlobs";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReplaceBlobRequest replace_blob = 34;
+     */
+    value: ReplaceBlobRequest;
+    case: "replaceBlob";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.RequestRepairRequest request_repair = 35;
+     */
+    value: RequestRepairRequest;
+    case: "requestRepair";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.KeepLeaseRequest keep_lease = 36;
+     */
+    value: KeepLeaseRequest;
+    case: "keepLease";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetRiskRequest get_risk = 37;
+     */
+    value: GetRiskRequest;
+    case: "getRisk";
   } | { case: undefined; value?: undefined };
 };
 
@@ -448,6 +484,42 @@ export declare type Reply = Message<"ashlar.v1.Reply"> & {
      */
     value: ListAnnotationsReply;
     case: "listAnnotations";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ChangeClusterReply change_cluster = 32;
+     */
+    value: ChangeClusterReply;
+    case: "changeCluster";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ResolveBlobsReply resolve_blobs = 33;
+     */
+    value: ResolveBlobsReply;
+    case: "resolveBlobs";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReplaceBlobReply replace_blob = 34;
+     */
+    value: ReplaceBlobReply;
+    case: "replaceBlob";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.RequestRepairReply request_repair = 35;
+     */
+    value: RequestRepairReply;
+    case: "requestRepair";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.KeepLeaseReply keep_lease = 36;
+     */
+    value: KeepLeaseReply;
+    case: "keepLease";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetRiskReply get_risk = 37;
+     */
+    value: GetRiskReply;
+    case: "getRisk";
   } | { case: undefined; value?: undefined };
 };
 
@@ -2129,6 +2201,13 @@ export declare type HeartbeatRequest = Message<"ashlar.v1.HeartbeatRequest"> & {
    * @generated from field: string zone = 2;
    */
   zone: string;
+
+  /**
+   * when it is not the one that metadata has
+   *
+   * @generated from field: ashlar.v1.Inventory inventory = 3;
+   */
+  inventory?: Inventory | undefined;
 };
 
 /**
@@ -2155,6 +2234,13 @@ export declare type HeartbeatReply = Message<"ashlar.v1.HeartbeatReply"> & {
    * @generated from field: string cluster_id = 3;
    */
   clusterId: string;
+
+  /**
+   * of the node's inventory that metadata has; 0: none
+   *
+   * @generated from field: uint64 inventory_version = 4;
+   */
+  inventoryVersion: bigint;
 };
 
 /**
@@ -2227,6 +2313,844 @@ export declare type AcknowledgeOutboxReply = Message<"ashlar.v1.AcknowledgeOutbo
  * Use `create(AcknowledgeOutboxReplySchema)` to create a new message.
  */
 export declare const AcknowledgeOutboxReplySchema: GenMessage<AcknowledgeOutboxReply>;
+
+/**
+ * A change of the cluster map. It is decided and made by the metadata service, which refuses what would break a pool's rule,
+ * and gives the map a new epoch.
+ *
+ * @generated from message ashlar.v1.ChangeClusterRequest
+ */
+export declare type ChangeClusterRequest = Message<"ashlar.v1.ChangeClusterRequest"> & {
+  /**
+   * 0: whatever it is now
+   *
+   * @generated from field: uint64 expected_epoch = 1;
+   */
+  expectedEpoch: bigint;
+
+  /**
+   * say what would be done, and do nothing
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+
+  /**
+   * make a change that lowers redundancy; never one that loses data that could be kept
+   *
+   * @generated from field: bool force = 3;
+   */
+  force: boolean;
+
+  /**
+   * @generated from oneof ashlar.v1.ChangeClusterRequest.change
+   */
+  change: {
+    /**
+     * @generated from field: ashlar.v1.AddNode add_node = 4;
+     */
+    value: AddNode;
+    case: "addNode";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ChangeNode change_node = 5;
+     */
+    value: ChangeNode;
+    case: "changeNode";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ChangeZone change_zone = 6;
+     */
+    value: ChangeZone;
+    case: "changeZone";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ChangePool change_pool = 7;
+     */
+    value: ChangePool;
+    case: "changePool";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.FinishSlots finish_slots = 8;
+     */
+    value: FinishSlots;
+    case: "finishSlots";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.RemovePool remove_pool = 9;
+     */
+    value: RemovePool;
+    case: "removePool";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.Rebalance rebalance = 10;
+     */
+    value: Rebalance;
+    case: "rebalance";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ashlar.v1.ChangeClusterRequest.
+ * Use `create(ChangeClusterRequestSchema)` to create a new message.
+ */
+export declare const ChangeClusterRequestSchema: GenMessage<ChangeClusterRequest>;
+
+/**
+ * A node that is new to the map, in a zone that may be new too. Slots move to it, as few as its weight asks for.
+ *
+ * @generated from message ashlar.v1.AddNode
+ */
+export declare type AddNode = Message<"ashlar.v1.AddNode"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string zone = 2;
+   */
+  zone: string;
+
+  /**
+   * 0: 1
+   *
+   * @generated from field: double weight = 3;
+   */
+  weight: number;
+};
+
+/**
+ * Describes the message ashlar.v1.AddNode.
+ * Use `create(AddNodeSchema)` to create a new message.
+ */
+export declare const AddNodeSchema: GenMessage<AddNode>;
+
+/**
+ * @generated from message ashlar.v1.ChangeNode
+ */
+export declare type ChangeNode = Message<"ashlar.v1.ChangeNode"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * UNSPECIFIED: as it is
+   *
+   * @generated from field: ashlar.v1.MemberState state = 2;
+   */
+  state: MemberState;
+
+  /**
+   * 0: as it is
+   *
+   * @generated from field: double weight = 3;
+   */
+  weight: number;
+
+  /**
+   * out of the map; refused while slots name it, or it holds live shards and is not LOST
+   *
+   * @generated from field: bool remove = 4;
+   */
+  remove: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.ChangeNode.
+ * Use `create(ChangeNodeSchema)` to create a new message.
+ */
+export declare const ChangeNodeSchema: GenMessage<ChangeNode>;
+
+/**
+ * @generated from message ashlar.v1.ChangeZone
+ */
+export declare type ChangeZone = Message<"ashlar.v1.ChangeZone"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * UNSPECIFIED: as it is; DRAINING: of all its nodes
+   *
+   * @generated from field: ashlar.v1.MemberState state = 2;
+   */
+  state: MemberState;
+
+  /**
+   * a zone without nodes yet
+   *
+   * @generated from field: bool add = 3;
+   */
+  add: boolean;
+
+  /**
+   * refused while it has nodes
+   *
+   * @generated from field: bool remove = 4;
+   */
+  remove: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.ChangeZone.
+ * Use `create(ChangeZoneSchema)` to create a new message.
+ */
+export declare const ChangeZoneSchema: GenMessage<ChangeZone>;
+
+/**
+ * Gives a pool another code: a new pool takes its name and storage class, the old one retires and is re-encoded.
+ *
+ * @generated from message ashlar.v1.ChangePool
+ */
+export declare type ChangePool = Message<"ashlar.v1.ChangePool"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * 0: as many as before
+   *
+   * @generated from field: uint32 groups = 3;
+   */
+  groups: number;
+};
+
+/**
+ * Describes the message ashlar.v1.ChangePool.
+ * Use `create(ChangePoolSchema)` to create a new message.
+ */
+export declare const ChangePoolSchema: GenMessage<ChangePool>;
+
+/**
+ * Slots whose node has got all of their shards, verified: the source is dropped. Lines that no longer fit the map change
+ * nothing.
+ *
+ * @generated from message ashlar.v1.FinishSlots
+ */
+export declare type FinishSlots = Message<"ashlar.v1.FinishSlots"> & {
+  /**
+   * @generated from field: repeated ashlar.v1.FinishedSlot slots = 1;
+   */
+  slots: FinishedSlot[];
+};
+
+/**
+ * Describes the message ashlar.v1.FinishSlots.
+ * Use `create(FinishSlotsSchema)` to create a new message.
+ */
+export declare const FinishSlotsSchema: GenMessage<FinishSlots>;
+
+/**
+ * @generated from message ashlar.v1.FinishedSlot
+ */
+export declare type FinishedSlot = Message<"ashlar.v1.FinishedSlot"> & {
+  /**
+   * @generated from field: uint32 group = 1;
+   */
+  group: number;
+
+  /**
+   * @generated from field: uint32 shard = 2;
+   */
+  shard: number;
+
+  /**
+   * @generated from field: string node = 3;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string source = 4;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message ashlar.v1.FinishedSlot.
+ * Use `create(FinishedSlotSchema)` to create a new message.
+ */
+export declare const FinishedSlotSchema: GenMessage<FinishedSlot>;
+
+/**
+ * A retiring pool that holds nothing any more.
+ *
+ * @generated from message ashlar.v1.RemovePool
+ */
+export declare type RemovePool = Message<"ashlar.v1.RemovePool"> & {
+  /**
+   * @generated from field: uint32 pool = 1;
+   */
+  pool: number;
+};
+
+/**
+ * Describes the message ashlar.v1.RemovePool.
+ * Use `create(RemovePoolSchema)` to create a new message.
+ */
+export declare const RemovePoolSchema: GenMessage<RemovePool>;
+
+/**
+ * Moves slots until every node has its share by weight, as few as that takes; also gives the slots of lost and draining
+ * nodes to others as far as the rule allows now.
+ *
+ * @generated from message ashlar.v1.Rebalance
+ */
+export declare type Rebalance = Message<"ashlar.v1.Rebalance"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.Rebalance.
+ * Use `create(RebalanceSchema)` to create a new message.
+ */
+export declare const RebalanceSchema: GenMessage<Rebalance>;
+
+/**
+ * @generated from message ashlar.v1.ChangeClusterReply
+ */
+export declare type ChangeClusterReply = Message<"ashlar.v1.ChangeClusterReply"> & {
+  /**
+   * as it is now, or would be
+   *
+   * @generated from field: ashlar.v1.ClusterMap map = 1;
+   */
+  map?: ClusterMap | undefined;
+
+  /**
+   * @generated from field: repeated ashlar.v1.SlotMove moves = 2;
+   */
+  moves: SlotMove[];
+
+  /**
+   * @generated from field: repeated string warnings = 3;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message ashlar.v1.ChangeClusterReply.
+ * Use `create(ChangeClusterReplySchema)` to create a new message.
+ */
+export declare const ChangeClusterReplySchema: GenMessage<ChangeClusterReply>;
+
+/**
+ * @generated from message ashlar.v1.SlotMove
+ */
+export declare type SlotMove = Message<"ashlar.v1.SlotMove"> & {
+  /**
+   * @generated from field: uint32 group = 1;
+   */
+  group: number;
+
+  /**
+   * @generated from field: uint32 shard = 2;
+   */
+  shard: number;
+
+  /**
+   * @generated from field: string from = 3;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 4;
+   */
+  to: string;
+};
+
+/**
+ * Describes the message ashlar.v1.SlotMove.
+ * Use `create(SlotMoveSchema)` to create a new message.
+ */
+export declare const SlotMoveSchema: GenMessage<SlotMove>;
+
+/**
+ * Where a blob belongs, as its shards say (proto/shard-transport.ts, ShardOwner).
+ *
+ * @generated from message ashlar.v1.BlobPlace
+ */
+export declare type BlobPlace = Message<"ashlar.v1.BlobPlace"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * of a part: the upload id
+   *
+   * @generated from field: string version = 3;
+   */
+  version: string;
+
+  /**
+   * 0: not a part
+   *
+   * @generated from field: uint32 part = 4;
+   */
+  part: number;
+
+  /**
+   * @generated from field: string annotation = 5;
+   */
+  annotation: string;
+
+  /**
+   * @generated from field: string blob = 6;
+   */
+  blob: string;
+};
+
+/**
+ * Describes the message ashlar.v1.BlobPlace.
+ * Use `create(BlobPlaceSchema)` to create a new message.
+ */
+export declare const BlobPlaceSchema: GenMessage<BlobPlace>;
+
+/**
+ * Asks for each blob whether a record names it. In the order of the places; at most BLOB_PLACES_MAX.
+ *
+ * @generated from message ashlar.v1.ResolveBlobsRequest
+ */
+export declare type ResolveBlobsRequest = Message<"ashlar.v1.ResolveBlobsRequest"> & {
+  /**
+   * @generated from field: repeated ashlar.v1.BlobPlace places = 1;
+   */
+  places: BlobPlace[];
+};
+
+/**
+ * Describes the message ashlar.v1.ResolveBlobsRequest.
+ * Use `create(ResolveBlobsRequestSchema)` to create a new message.
+ */
+export declare const ResolveBlobsRequestSchema: GenMessage<ResolveBlobsRequest>;
+
+/**
+ * @generated from message ashlar.v1.ResolveBlobsReply
+ */
+export declare type ResolveBlobsReply = Message<"ashlar.v1.ResolveBlobsReply"> & {
+  /**
+   * @generated from field: repeated ashlar.v1.ResolvedBlob blobs = 1;
+   */
+  blobs: ResolvedBlob[];
+};
+
+/**
+ * Describes the message ashlar.v1.ResolveBlobsReply.
+ * Use `create(ResolveBlobsReplySchema)` to create a new message.
+ */
+export declare const ResolveBlobsReplySchema: GenMessage<ResolveBlobsReply>;
+
+/**
+ * @generated from message ashlar.v1.ResolvedBlob
+ */
+export declare type ResolvedBlob = Message<"ashlar.v1.ResolvedBlob"> & {
+  /**
+   * @generated from field: ashlar.v1.BlobState state = 1;
+   */
+  state: BlobState;
+
+  /**
+   * as the record has it; only where LIVE
+   *
+   * @generated from field: ashlar.v1.BlobRecord blob = 2;
+   */
+  blob?: BlobRecord | undefined;
+
+  /**
+   * likewise
+   *
+   * @generated from field: string storage_class = 3;
+   */
+  storageClass: string;
+};
+
+/**
+ * Describes the message ashlar.v1.ResolvedBlob.
+ * Use `create(ResolvedBlobSchema)` to create a new message.
+ */
+export declare const ResolvedBlobSchema: GenMessage<ResolvedBlob>;
+
+/**
+ * Puts another blob record in the place of one, if that is still what is there: the same blob elsewhere after a repair, or
+ * another blob with the same bytes after a change of code. In the second case the old one's garbage is queued with it.
+ *
+ * @generated from message ashlar.v1.ReplaceBlobRequest
+ */
+export declare type ReplaceBlobRequest = Message<"ashlar.v1.ReplaceBlobRequest"> & {
+  /**
+   * @generated from field: ashlar.v1.BlobPlace place = 1;
+   */
+  place?: BlobPlace | undefined;
+
+  /**
+   * @generated from field: ashlar.v1.BlobRecord expected = 2;
+   */
+  expected?: BlobRecord | undefined;
+
+  /**
+   * of the same size
+   *
+   * @generated from field: ashlar.v1.BlobRecord replacement = 3;
+   */
+  replacement?: BlobRecord | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.ReplaceBlobRequest.
+ * Use `create(ReplaceBlobRequestSchema)` to create a new message.
+ */
+export declare const ReplaceBlobRequestSchema: GenMessage<ReplaceBlobRequest>;
+
+/**
+ * @generated from message ashlar.v1.ReplaceBlobReply
+ */
+export declare type ReplaceBlobReply = Message<"ashlar.v1.ReplaceBlobReply"> & {
+  /**
+   * false: the record is another by now, or gone
+   *
+   * @generated from field: bool replaced = 1;
+   */
+  replaced: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.ReplaceBlobReply.
+ * Use `create(ReplaceBlobReplySchema)` to create a new message.
+ */
+export declare const ReplaceBlobReplySchema: GenMessage<ReplaceBlobReply>;
+
+/**
+ * Queues repairs that somebody found to be needed: a read that had to go round a shard, a sweep.
+ *
+ * @generated from message ashlar.v1.RequestRepairRequest
+ */
+export declare type RequestRepairRequest = Message<"ashlar.v1.RequestRepairRequest"> & {
+  /**
+   * @generated from field: repeated ashlar.v1.RepairTask tasks = 1;
+   */
+  tasks: RepairTask[];
+};
+
+/**
+ * Describes the message ashlar.v1.RequestRepairRequest.
+ * Use `create(RequestRepairRequestSchema)` to create a new message.
+ */
+export declare const RequestRepairRequestSchema: GenMessage<RequestRepairRequest>;
+
+/**
+ * @generated from message ashlar.v1.RequestRepairReply
+ */
+export declare type RequestRepairReply = Message<"ashlar.v1.RequestRepairReply"> & {
+  /**
+   * those that were not queued already
+   *
+   * @generated from field: uint32 queued = 1;
+   */
+  queued: number;
+};
+
+/**
+ * Describes the message ashlar.v1.RequestRepairReply.
+ * Use `create(RequestRepairReplySchema)` to create a new message.
+ */
+export declare const RequestRepairReplySchema: GenMessage<RequestRepairReply>;
+
+/**
+ * A lease on a piece of background work, by name. Held in memory: after a restart of metadata nobody holds any, and work
+ * may be done twice for a moment, which it must bear anyway.
+ *
+ * @generated from message ashlar.v1.KeepLeaseRequest
+ */
+export declare type KeepLeaseRequest = Message<"ashlar.v1.KeepLeaseRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string holder = 2;
+   */
+  holder: string;
+
+  /**
+   * 0: give it back
+   *
+   * @generated from field: uint32 ttl_ms = 3;
+   */
+  ttlMs: number;
+
+  /**
+   * what the holder is doing; kept for as long as the lease
+   *
+   * @generated from field: ashlar.v1.WorkReport report = 4;
+   */
+  report?: WorkReport | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.KeepLeaseRequest.
+ * Use `create(KeepLeaseRequestSchema)` to create a new message.
+ */
+export declare const KeepLeaseRequestSchema: GenMessage<KeepLeaseRequest>;
+
+/**
+ * @generated from message ashlar.v1.KeepLeaseReply
+ */
+export declare type KeepLeaseReply = Message<"ashlar.v1.KeepLeaseReply"> & {
+  /**
+   * by the caller, from now for ttl_ms
+   *
+   * @generated from field: bool held = 1;
+   */
+  held: boolean;
+
+  /**
+   * who holds it
+   *
+   * @generated from field: string holder = 2;
+   */
+  holder: string;
+};
+
+/**
+ * Describes the message ashlar.v1.KeepLeaseReply.
+ * Use `create(KeepLeaseReplySchema)` to create a new message.
+ */
+export declare const KeepLeaseReplySchema: GenMessage<KeepLeaseReply>;
+
+/**
+ * @generated from message ashlar.v1.WorkReport
+ */
+export declare type WorkReport = Message<"ashlar.v1.WorkReport"> & {
+  /**
+   * "repair", "backfill", "recode", "garbage"
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: uint64 items_waiting = 2;
+   */
+  itemsWaiting: bigint;
+
+  /**
+   * @generated from field: uint64 items_done = 3;
+   */
+  itemsDone: bigint;
+
+  /**
+   * estimated
+   *
+   * @generated from field: uint64 bytes_waiting = 4;
+   */
+  bytesWaiting: bigint;
+
+  /**
+   * @generated from field: uint64 bytes_done = 5;
+   */
+  bytesDone: bigint;
+
+  /**
+   * lately
+   *
+   * @generated from field: uint64 bytes_per_second = 6;
+   */
+  bytesPerSecond: bigint;
+
+  /**
+   * what it is at, for people
+   *
+   * @generated from field: string now = 7;
+   */
+  now: string;
+};
+
+/**
+ * Describes the message ashlar.v1.WorkReport.
+ * Use `create(WorkReportSchema)` to create a new message.
+ */
+export declare const WorkReportSchema: GenMessage<WorkReport>;
+
+/**
+ * The risk ledger.
+ *
+ * @generated from message ashlar.v1.GetRiskRequest
+ */
+export declare type GetRiskRequest = Message<"ashlar.v1.GetRiskRequest"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.GetRiskRequest.
+ * Use `create(GetRiskRequestSchema)` to create a new message.
+ */
+export declare const GetRiskRequestSchema: GenMessage<GetRiskRequest>;
+
+/**
+ * @generated from message ashlar.v1.GetRiskReply
+ */
+export declare type GetRiskReply = Message<"ashlar.v1.GetRiskReply"> & {
+  /**
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 at_ms = 2;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: repeated ashlar.v1.PoolRisk pools = 3;
+   */
+  pools: PoolRisk[];
+
+  /**
+   * nodes that have reported no inventory, so that what they hold is not counted
+   *
+   * @generated from field: repeated string silent = 4;
+   */
+  silent: string[];
+
+  /**
+   * @generated from field: repeated ashlar.v1.WorkReport work = 5;
+   */
+  work: WorkReport[];
+
+  /**
+   * at the present rate; 0: nothing to repair, or unknown while bytes are waiting
+   *
+   * @generated from field: uint64 repair_seconds_left = 6;
+   */
+  repairSecondsLeft: bigint;
+
+  /**
+   * @generated from field: uint64 repair_bytes_waiting = 7;
+   */
+  repairBytesWaiting: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.GetRiskReply.
+ * Use `create(GetRiskReplySchema)` to create a new message.
+ */
+export declare const GetRiskReplySchema: GenMessage<GetRiskReply>;
+
+/**
+ * @generated from message ashlar.v1.PoolRisk
+ */
+export declare type PoolRisk = Message<"ashlar.v1.PoolRisk"> & {
+  /**
+   * @generated from field: uint32 pool = 1;
+   */
+  pool: number;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string code = 3;
+   */
+  code: string;
+
+  /**
+   * @generated from field: uint64 blobs = 4;
+   */
+  blobs: bigint;
+
+  /**
+   * by what can be read now
+   *
+   * @generated from field: repeated ashlar.v1.SpareLine spare = 5;
+   */
+  spare: SpareLine[];
+
+  /**
+   * @generated from field: repeated ashlar.v1.ZoneRisk zones = 6;
+   */
+  zones: ZoneRisk[];
+};
+
+/**
+ * Describes the message ashlar.v1.PoolRisk.
+ * Use `create(PoolRiskSchema)` to create a new message.
+ */
+export declare const PoolRiskSchema: GenMessage<PoolRisk>;
+
+/**
+ * Blobs that could lose `spare` more shards, whichever, and still be read; negative: they cannot be read.
+ *
+ * @generated from message ashlar.v1.SpareLine
+ */
+export declare type SpareLine = Message<"ashlar.v1.SpareLine"> & {
+  /**
+   * @generated from field: sint32 spare = 1;
+   */
+  spare: number;
+
+  /**
+   * @generated from field: uint64 blobs = 2;
+   */
+  blobs: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.SpareLine.
+ * Use `create(SpareLineSchema)` to create a new message.
+ */
+export declare const SpareLineSchema: GenMessage<SpareLine>;
+
+/**
+ * @generated from message ashlar.v1.ZoneRisk
+ */
+export declare type ZoneRisk = Message<"ashlar.v1.ZoneRisk"> & {
+  /**
+   * @generated from field: string zone = 1;
+   */
+  zone: string;
+
+  /**
+   * blobs that could not be read if the zone went now, what is down already being down
+   *
+   * @generated from field: uint64 unreadable = 2;
+   */
+  unreadable: bigint;
+
+  /**
+   * of those, lost for good even if all nodes elsewhere that are down came back with their disks
+   *
+   * @generated from field: uint64 lost = 3;
+   */
+  lost: bigint;
+
+  /**
+   * if the zone went now
+   *
+   * @generated from field: repeated ashlar.v1.SpareLine spare = 4;
+   */
+  spare: SpareLine[];
+};
+
+/**
+ * Describes the message ashlar.v1.ZoneRisk.
+ * Use `create(ZoneRiskSchema)` to create a new message.
+ */
+export declare const ZoneRiskSchema: GenMessage<ZoneRisk>;
 
 /**
  * @generated from enum ashlar.v1.FailureCode
@@ -2351,12 +3275,62 @@ export enum FailureCode {
    * @generated from enum value: FAILURE_CODE_METHOD_NOT_ALLOWED = 25;
    */
   METHOD_NOT_ALLOWED = 25,
+
+  /**
+   * a change of the cluster that would break a rule; the message says which
+   *
+   * @generated from enum value: FAILURE_CODE_TOPOLOGY_REFUSED = 26;
+   */
+  TOPOLOGY_REFUSED = 26,
+
+  /**
+   * the map has changed since the caller looked; look again
+   *
+   * @generated from enum value: FAILURE_CODE_STALE_EPOCH = 27;
+   */
+  STALE_EPOCH = 27,
 }
 
 /**
  * Describes the enum ashlar.v1.FailureCode.
  */
 export declare const FailureCodeSchema: GenEnum<FailureCode>;
+
+/**
+ * @generated from enum ashlar.v1.BlobState
+ */
+export enum BlobState {
+  /**
+   * @generated from enum value: BLOB_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * a record names it
+   *
+   * @generated from enum value: BLOB_STATE_LIVE = 1;
+   */
+  LIVE = 1,
+
+  /**
+   * no record names it, but the write that would may still be under way: leave it alone
+   *
+   * @generated from enum value: BLOB_STATE_YOUNG = 2;
+   */
+  YOUNG = 2,
+
+  /**
+   * no record names it and none ever will: commits of blobs of its age are refused
+   *
+   * @generated from enum value: BLOB_STATE_ORPHAN = 3;
+   */
+  ORPHAN = 3,
+}
+
+/**
+ * Describes the enum ashlar.v1.BlobState.
+ */
+export declare const BlobStateSchema: GenEnum<BlobState>;
 
 /**
  * @generated from service ashlar.v1.Metadata

@@ -903,6 +903,8 @@ export declare type RepairTask = Message<"ashlar.v1.RepairTask"> & {
   key: string;
 
   /**
+   * of a part: the upload id
+   *
    * @generated from field: string version = 3;
    */
   version: string;
@@ -911,6 +913,20 @@ export declare type RepairTask = Message<"ashlar.v1.RepairTask"> & {
    * @generated from field: ashlar.v1.BlobRecord blob = 4;
    */
   blob?: BlobRecord | undefined;
+
+  /**
+   * 0: not a part
+   *
+   * @generated from field: uint32 part = 5;
+   */
+  part: number;
+
+  /**
+   * name of the annotation that the blob is; empty: none
+   *
+   * @generated from field: string annotation = 6;
+   */
+  annotation: string;
 };
 
 /**
