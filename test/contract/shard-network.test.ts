@@ -110,7 +110,7 @@ test('a caller with a wrong secret is told so, once, and nothing it sends is ser
     async ({ node, server }) => {
       await rejectsWith(node.put(putOf(addressOf(1, blobOf(1)), bytesOf(10))), 'unauthenticated')
       const token = createClusterToken('other', systemClock, systemRandom)
-      const hello = messages.hello.encode({ version: 1, node: 'n1', token })
+      const hello = messages.hello.encode({ version: messages.PROTOCOL_VERSION, node: 'n1', token })
       const heard = await converse(server.port, [Buffer.concat([hello, messages.status.encode(1)])])
       assert.deepEqual(
         heard.map(({ type, payload }) => [type, messages.failure.decode(payload).code]),
@@ -152,7 +152,7 @@ test('before a hello, too many bytes, no frame, or a huge length end the connect
 test('a caller that breaks the bounds of a connection is hung up on before memory is taken', async () => {
   await withServer(memoryService({ put: never }), async ({ server }) => {
     const token = createClusterToken('secret', systemClock, systemRandom)
-    const hello = messages.hello.encode({ version: 1, node: 'n1', token })
+    const hello = messages.hello.encode({ version: messages.PROTOCOL_VERSION, node: 'n1', token })
     const put = putOf(addressOf(1, blobOf(1)), bytesOf(SHARD_BYTES_MAX))
     const most = (2 * SHARD_CONNECTION_BYTES_MAX) / SHARD_BYTES_MAX
     const heads = Array.from({ length: most + 1 }, (_, i) => messages.put.encode(i + 1, put))
@@ -169,7 +169,7 @@ test('a caller that breaks the bounds of a connection is hung up on before memor
 test('a damaged frame ends the connection, and the next request opens another', async () => {
   await withServer(memoryService(), async ({ server, node }) => {
     const token = createClusterToken('secret', systemClock, systemRandom)
-    const hello = messages.hello.encode({ version: 1, node: 'n1', token })
+    const hello = messages.hello.encode({ version: messages.PROTOCOL_VERSION, node: 'n1', token })
     const list = messages.list.encode(1, { group: 1, limit: 1 })
     list[20] = (list[20] ?? 0) ^ 4
     assert.equal((await converse(server.port, [hello, list])).length, 1)

@@ -168,7 +168,7 @@ export function shardServiceContract(name: string, open: () => Promise<ShardServ
     await service.put(putOf(addressOf(4, blobOf(0)), bytesOf(1)))
     const expected = addresses
       .toSorted((a, b) => a.blob.localeCompare(b.blob) || a.stripe - b.stripe || a.shard - b.shard)
-      .map((address) => ({ address, bytes: address.shard }))
+      .map((address) => ({ address, bytes: address.shard, damaged: false }))
     const all = await service.list({ group: 3, limit: SHARD_LIST_MAX })
     assert.deepEqual(all, { shards: expected, truncated: false })
     const first = await service.list({ group: 3, limit: 5 })
