@@ -167,6 +167,31 @@ for (const relaxed of modes) {
   })
 }
 
+test('any shard agrees with any k others, and with none of its bits flipped; nothing is written', () => {
+  for (const [code, size] of [
+    [parseCode('rs-4-2'), 37],
+    [parseCode('rs-2-3'), 18],
+  ] as const) {
+    const b = bench(code, size, 3, { relaxed: modes[0] ?? false })
+    b.kernel.encode(b.offsets, size)
+    for (const shard of upTo(code.total)) {
+      const others = upTo(code.total).filter((other) => other !== shard)
+      for (const left of subsets(others.length, code.m - 1)) {
+        const sources = others.filter((_, i) => !left.includes(i)).slice(0, code.k)
+        assert.ok(b.kernel.agrees(b.offsets, sources, [shard], size))
+        for (const touched of upTo(code.total)) {
+          const place = (b.offsets[touched] ?? 0) + (touched % size)
+          b.bytes[place] = (b.bytes[place] ?? 0) ^ 4
+          const concerned = touched === shard || sources.includes(touched)
+          assert.equal(b.kernel.agrees(b.offsets, sources, [shard], size), !concerned)
+          b.bytes[place] = (b.bytes[place] ?? 0) ^ 4
+        }
+      }
+    }
+    assertImage(b, upTo(code.total))
+  }
+})
+
 test('a part of the shards is reconstructed by shifted offsets', () => {
   const code = parseCode('rs-4-2')
   const b = bench(code, 5000, 11, { relaxed: modes[0] ?? false })

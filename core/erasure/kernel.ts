@@ -91,17 +91,39 @@ export class Kernel {
     wanted: readonly number[],
     shardBytes: number,
   ): void {
-    const plan = this.#plan(available, wanted)
+    this.#applyPlan('apply', shards, this.#plan(available, wanted), shardBytes)
+  }
+
+  /**
+   * Whether the shards `wanted` are exactly what {@link reconstruct} would make of the shards `available`; writes nothing. The
+   * same sets, and the same errors.
+   */
+  agrees(
+    shards: ShardOffsets,
+    available: readonly number[],
+    wanted: readonly number[],
+    shardBytes: number,
+  ): boolean {
+    return this.#applyPlan('check', shards, this.#plan(available, wanted), shardBytes) !== 0
+  }
+
+  /** 0 when the targets of a check are not what they should be. */
+  #applyPlan(
+    name: 'apply' | 'check',
+    shards: ShardOffsets,
+    plan: Plan,
+    shardBytes: number,
+  ): number | undefined {
     const sources = this.#place(shards, plan.sources, shardBytes)
     const targets = this.#place(shards, plan.wanted, shardBytes)
     assertApart(sources, targets, shardBytes)
-    if (targets.length === 0) return
+    if (targets.length === 0) return undefined
     const tables = this.code.m * this.code.k * NIBBLE_TABLE_BYTES
     if (this.#loaded !== plan) {
       new Uint8Array(this.#tables.buffer).set(plan.tables, tables)
       this.#loaded = plan
     }
-    this.#call('apply', targets.length, [tables, ...sources, ...targets, shardBytes])
+    return this.#call(name, targets.length, [tables, ...sources, ...targets, shardBytes])
   }
 
   #plan(available: readonly number[], wanted: readonly number[]): Plan {

@@ -17,13 +17,24 @@ export interface EncodeJob {
   readonly dataBytes: number
 }
 
-/** Restore windows of lost shards, in place, from the same windows of k others. */
+/** Restore windows of lost shards, in place, from the same windows of others. */
 export interface ReconstructJob {
   readonly code: string
   /** Here `shardBytes` is the length of the window. */
   readonly slot: StripeSlot
   readonly available: readonly number[]
   readonly wanted: readonly number[]
+  /**
+   * For shards that are to be kept: the wanted ones get their block checksums in the slot, and afterwards each of these
+   * must hold, or the job fails.
+   */
+  readonly proofs?: readonly ShardProof[]
+}
+
+/** The shard, as it is in the slot, is what these others make it. */
+export interface ShardProof {
+  readonly shard: number
+  readonly from: readonly number[]
 }
 
 export type Order =

@@ -27,10 +27,7 @@ export class StripeWork {
     const code = parseCode(name)
     this.#pad(code, { code: name, slot, dataBytes })
     if (code.kind === 'rs') this.#kernel(code).encode(this.#offsets(code, slot), slot.shardBytes)
-    for (let shard = 0; shard < shardsHeld(code); shard++) {
-      const sums = crc32cBlocks(shardView(this.#memory, code, slot, shard))
-      sumsView(this.#memory, code, slot, shard).set(sums)
-    }
+    for (let shard = 0; shard < shardsHeld(code); shard++) this.#sum(code, slot, shard)
   }
 
   /** Runs the digests of a content over the stripe's data. */
@@ -56,9 +53,22 @@ export class StripeWork {
     this.#contents.delete(content)
   }
 
-  reconstruct({ code: name, slot, available, wanted }: ReconstructJob): void {
+  /** @throws {Error} when one of the proofs fails */
+  reconstruct({ code: name, slot, available, wanted, proofs }: ReconstructJob): void {
     const code = parseCode(name)
-    this.#kernel(code).reconstruct(this.#offsets(code, slot), available, wanted, slot.shardBytes)
+    const kernel = this.#kernel(code)
+    const offsets = this.#offsets(code, slot)
+    kernel.reconstruct(offsets, available, wanted, slot.shardBytes)
+    if (proofs === undefined) return
+    for (const shard of wanted) this.#sum(code, slot, shard)
+    for (const { shard, from } of proofs) {
+      if (kernel.agrees(offsets, from, [shard], slot.shardBytes)) continue
+      throw new Error(`shards ${from.join()} of ${name} do not make shard ${shard}: a computation went wrong`)
+    }
+  }
+
+  #sum(code: Code, slot: EncodeJob['slot'], shard: number): void {
+    sumsView(this.#memory, code, slot, shard).set(crc32cBlocks(shardView(this.#memory, code, slot, shard)))
   }
 
   #pad(code: Code, { slot, dataBytes }: EncodeJob): void {
