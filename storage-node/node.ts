@@ -18,29 +18,22 @@ import {
   type ShardService,
   type StorageStatus,
 } from '../proto/shard-transport.ts'
-import { errnoOf, isDiskFull } from '../runtime/disk/errno.ts'
+import { isDiskFull } from '../runtime/disk/errno.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
-import { decodeShardOwner, encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
+import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
+import { Calls, messageOf } from './calls.ts'
 import { LiveIndex } from './index/live-index.ts'
 import { blobName, deadSegments, type LogRecord } from './index/plan.ts'
-import { IndexDamage, type ShardIndex } from './index/shard-index.ts'
+import type { IndexDamage, ShardIndex } from './index/shard-index.ts'
 import type { IndexWriter } from './index/writer.ts'
-import {
-  checkAddress,
-  checkBlob,
-  checkDescribe,
-  checkEpoch,
-  checkList,
-  checkPut,
-  coveringBlocks,
-} from './requests.ts'
+import { describeShard, getShard, listShards, type ReadPorts } from './reads.ts'
+import { checkAddress, checkBlob, checkDescribe, checkEpoch, checkList, checkPut } from './requests.ts'
 import { SegmentFiles } from './segment/files.ts'
 import { MARKER_BYTES } from './segment/format.ts'
 import { SegmentLog } from './segment/log.ts'
-import { readBlocks, readOwner } from './segment/read.ts'
 import { recover } from './segment/recovery.ts'
 
 export interface StorageNodeOptions {
@@ -73,7 +66,8 @@ export class StorageNode implements ShardService {
   readonly #writer: IndexWriter
   readonly #live: LiveIndex
   readonly #log: SegmentLog
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #reads: ReadPorts
+  readonly #calls = new Calls((damage) => this.#condemn(damage))
   /** Puts of a blob that are not in the log yet. */
   readonly #pendingPuts = new Map<string, number>()
   #epoch = 0
@@ -118,9 +112,10 @@ export class StorageNode implements ShardService {
     this.#writer = writer
     this.#live = new LiveIndex({
       clock: ports.clock,
-      apply: (records) => this.#indexed(() => writer.apply(records)),
+      apply: (records) => this.#calls.indexed(() => writer.apply(records)),
       get: (address) => ports.index.get(address),
     })
+    this.#reads = { files, index: ports.index, live: this.#live }
     const { nodeId, clusterId = '', segmentBytes } = options
     this.#log = new SegmentLog(
       {
@@ -172,7 +167,7 @@ export class StorageNode implements ShardService {
    * `read-only`, `invalid`, `unavailable`, `aborted`.
    */
   put(request: PutShard, signal?: AbortSignal): Promise<void> {
-    return this.#run(signal, async () => {
+    return this.#calls.run(signal, async () => {
       checkPut(request)
       this.#checkEpoch(request.epoch)
       if (this.#full) throw new ShardError('read-only', this.#reason())
@@ -191,30 +186,16 @@ export class StorageNode implements ShardService {
 
   /** @throws {ShardError} `not-found`, `corrupt` (also when the disk cannot read it), `stale-map`, `invalid` … */
   get(request: GetShard, signal?: AbortSignal): Promise<ShardBlocks> {
-    return this.#run(signal, async () => {
-      const { address, epoch, range } = request
-      checkAddress(address)
-      checkEpoch(epoch)
-      this.#checkEpoch(epoch)
-      for (let attempt = 0; ; attempt++) {
-        const location = await this.#live.get(address)
-        if (location === undefined) throw new ShardError('not-found', 'no such shard')
-        const blocks = coveringBlocks(range, location.dataBytes)
-        try {
-          return await this.#files.use(location.segment, (file) =>
-            readBlocks(file, address, location, blocks),
-          )
-        } catch (error) {
-          // Put again or deleted since we looked, and its segment removed: look again.
-          if (errnoOf(error) === 'ENOENT' && attempt === 0) continue
-          throw unreadable(error)
-        }
-      }
+    return this.#calls.run(signal, async () => {
+      checkAddress(request.address)
+      checkEpoch(request.epoch)
+      this.#checkEpoch(request.epoch)
+      return await getShard(this.#reads, request)
     })
   }
 
   deleteBlob(group: number, blob: string, signal?: AbortSignal): Promise<number> {
-    return this.#run(signal, async () => {
+    return this.#calls.run(signal, async () => {
       checkBlob(group, blob)
       const address = { group, blob, stripe: 0, shard: 0 }
       const isComing = this.#pendingPuts.has(blobName(address)) || this.#live.isBehind(group, blob)
@@ -228,15 +209,10 @@ export class StorageNode implements ShardService {
   }
 
   list(request: ListShards, signal?: AbortSignal): Promise<ShardList> {
-    return this.#run(signal, async () => {
+    return this.#calls.run(signal, async () => {
       const limit = checkList(request)
       if (request.epoch !== undefined) this.learnEpoch(request.epoch)
-      await this.#live.flush()
-      const entries = await this.#ports.index.list(request.group, request.after, limit + 1)
-      const shards = entries
-        .slice(0, limit)
-        .map(({ address, location }) => ({ address, bytes: location.dataBytes, damaged: false }))
-      return { shards, truncated: entries.length > limit }
+      return await listShards(this.#reads, request, limit)
     })
   }
 
@@ -244,23 +220,10 @@ export class StorageNode implements ShardService {
     addresses: readonly ShardAddress[],
     signal?: AbortSignal,
   ): Promise<(ShardDescription | undefined)[]> {
-    return this.#run(signal, async () => {
+    return this.#calls.run(signal, async () => {
       checkDescribe(addresses)
-      return await Promise.all(addresses.map((address) => this.#describe(address)))
+      return await Promise.all(addresses.map((address) => describeShard(this.#reads, address)))
     })
-  }
-
-  async #describe(address: ShardAddress): Promise<ShardDescription | undefined> {
-    const location = await this.#live.get(address)
-    if (location === undefined) return undefined
-    try {
-      const owner = await this.#files.use(location.segment, (file) => readOwner(file, address, location))
-      return { owner: decodeShardOwner(owner), bytes: location.dataBytes }
-    } catch (error) {
-      const seen = unreadable(error)
-      if (seen instanceof ShardError && seen.code === 'corrupt') return undefined
-      throw error
-    }
   }
 
   deleteShards(_request: DeleteShards, _signal?: AbortSignal): Promise<number> {
@@ -268,11 +231,11 @@ export class StorageNode implements ShardService {
   }
 
   damaged(_request: ListDamaged, signal?: AbortSignal): Promise<DamagedList> {
-    return this.#run(signal, async () => ({ shards: [], truncated: false }))
+    return this.#calls.run(signal, async () => ({ shards: [], truncated: false }))
   }
 
   status(signal?: AbortSignal): Promise<StorageStatus> {
-    return this.#run(signal, async () => {
+    return this.#calls.run(signal, async () => {
       const { nodeId: node, zone } = this.#options
       const space = await this.#ports.disk.space()
       const reason = this.#reason()
@@ -301,7 +264,7 @@ export class StorageNode implements ShardService {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#running)
+    await this.#calls.close()
     await this.#log.idle()
     await this.#checkpointing
     if (this.#sinceCheckpoint > 0) await this.#checkpoint()
@@ -358,45 +321,11 @@ export class StorageNode implements ShardService {
     }
   }
 
-  /** Runs one call of the service: not while closing, tracked, and all errors as ShardError. */
-  async #run<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) throw new ShardError('unavailable', 'shutting down')
-    if (signal?.aborted === true) throw new ShardError('aborted', 'the caller gave up')
-    const running = this.#indexed(action)
-    this.#running.add(running)
-    try {
-      return await running
-    } catch (error) {
-      if (error instanceof ShardError) throw error
-      if (error instanceof IndexDamage) throw new ShardError('corrupt', error.message, { cause: error })
-      throw new ShardError('unavailable', messageOf(error), { cause: error })
-    } finally {
-      this.#running.delete(running)
-    }
-  }
-
   /** Where the index turns out to be damaged, the next start builds it anew. */
-  async #indexed<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action()
-    } catch (error) {
-      if (error instanceof IndexDamage && !this.#condemned) {
-        this.#condemned = true
-        this.#ports.log.error('the index is damaged; the next start builds it anew', { error: error.message })
-        await this.#ports.index.condemn().catch(() => undefined)
-      }
-      throw error
-    }
+  async #condemn(damage: IndexDamage): Promise<void> {
+    if (this.#condemned) return
+    this.#condemned = true
+    this.#ports.log.error('the index is damaged; the next start builds it anew', { error: damage.message })
+    await this.#ports.index.condemn().catch(() => undefined)
   }
-}
-
-/** A medium that cannot give the bytes back is as good as one that gives wrong ones: read the other shards. */
-function unreadable(error: unknown): unknown {
-  const code = errnoOf(error)
-  if (code !== 'EIO' && code !== 'ENOENT') return error
-  return new ShardError('corrupt', `the shard cannot be read: ${messageOf(error)}`, { cause: error })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
