@@ -556,3 +556,21 @@ export const CORS_RULE_ID_LENGTH_MAX = 255
 
 /** Seconds a browser may be told to remember a preflight: S3's schema has a 32-bit integer. */
 export const CORS_MAX_AGE_SECONDS_MAX = 2 ** 31 - 1
+
+// Background work
+
+/** A lease on background work: as long as work rests when the process that did it died. Renewed at a third of it. */
+export const WORK_LEASE_TTL_MS = 15_000
+
+/** Time after which a process gives a lease back, between two rounds, so that others share the work. */
+export const WORK_TURN_MS = 5 * 60 * 1000
+
+/** Pause after background work failed: doubled from the first to the second. */
+export const WORK_RETRY_MS_MIN = 1000
+export const WORK_RETRY_MS_MAX = 60_000
+
+/** Span over which the rate of background work is measured. */
+export const WORK_RATE_WINDOW_MS = 30_000
+
+/** Unused budget of background work that is saved up: what one second may move, so that it comes evenly. */
+export const WORK_BUDGET_BURST_MS = 1000

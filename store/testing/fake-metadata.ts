@@ -13,12 +13,15 @@ import {
   GetClusterReplySchema,
   GetManifestReplySchema,
   GetObjectReplySchema,
+  KeepLeaseReplySchema,
+  KeepLeaseRequestSchema,
   ListPartsReplySchema,
   PutAnnotationReplySchema,
   PutAnnotationRequestSchema,
   ListVersionsReplySchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import type { WorkReport } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type {
   AnnotationRecord,
   BlobRecord,
@@ -34,6 +37,15 @@ import {
   type MetadataReply,
   type MetadataRequestInit,
 } from '../../proto/metadata-api.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+
+/** Who does a piece of background work. */
+interface KeptLease {
+  readonly holder: string
+  /** Monotonic milliseconds. */
+  readonly until: number
+  readonly report?: WorkReport | undefined
+}
 
 /** What befalls a commit. */
 export type CommitFault =
@@ -72,9 +84,14 @@ export class FakeMetadata implements MetadataApi {
   /** Called with every blob at the moment its commit arrives. */
   onCommit: (blob: BlobRecord | undefined, repairs: readonly RepairTask[]) => void = () => undefined
   readonly asked: string[] = []
+  /** By name. */
+  readonly leases = new Map<string, KeptLease>()
+  readonly #clock: Clock | undefined
 
-  constructor(map: MessageInitShape<typeof ClusterMapSchema>) {
+  /** @param clock for what depends on time: leases, and how old blobs are */
+  constructor(map: MessageInitShape<typeof ClusterMapSchema>, clock?: Clock) {
     this.map = create(ClusterMapSchema, map)
+    this.#clock = clock
   }
 
   async call<K extends MetadataOperation>(
@@ -141,6 +158,19 @@ export class FakeMetadata implements MetadataApi {
       const page = this.pages.get(version)?.[firstPage]
       return create(GetManifestReplySchema, { pages: page === undefined ? [] : [page] })
     },
+    keepLease: (request) => this.#keepLease(request),
+  }
+
+  #keepLease(request: MetadataRequestInit<'keepLease'>) {
+    const { name, holder, ttlMs, report } = create(KeepLeaseRequestSchema, request)
+    const now = this.#clock?.monotonicMs() ?? 0
+    const kept = this.leases.get(name)
+    if (kept !== undefined && kept.holder !== holder && kept.until > now) {
+      return create(KeepLeaseReplySchema, { held: false, holder: kept.holder })
+    }
+    this.leases.delete(name)
+    if (ttlMs > 0) this.leases.set(name, { holder, until: now + ttlMs, report })
+    return create(KeepLeaseReplySchema, { held: ttlMs > 0, holder: ttlMs > 0 ? holder : '' })
   }
 
   #liveness() {

@@ -37,7 +37,7 @@ export function createHarness(
   settings: Partial<StoreSettings> = {},
 ): Harness {
   const clock = new SimulatedClock()
-  const metadata = new FakeMetadata(clusterMap(shape))
+  const metadata = new FakeMetadata(clusterMap(shape), clock)
   const ids = metadata.map.nodes.map((node) => node.id)
   const shards = new FakeShards(clock, ids, { countOnly: shape.countOnly ?? false })
   const store = createStore({
