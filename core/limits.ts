@@ -158,6 +158,12 @@ export const SHARD_DESCRIBE_MAX = 28
 /** Damaged shards in one page of their list, for the same reason. */
 export const SHARD_DAMAGED_LIST_MAX = 200
 
+/** Damaged shards whose names a node holds in memory, 150 bytes each; with more it asks its index. */
+export const DAMAGED_SHARDS_CACHED_MAX = 16 * 1024
+
+/** Findings of damage that wait in memory to be listed: as many as one batch of the index carries well. */
+export const DAMAGE_REPORTS_WAITING_MAX = 4096
+
 /** Characters of the reason why a shard is damaged. */
 export const SHARD_DAMAGE_REASON_CHARACTERS_MAX = 200
 

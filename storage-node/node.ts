@@ -25,12 +25,21 @@ import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { Calls, messageOf } from './calls.ts'
+import { DamageReports } from './damage/reports.ts'
 import { LiveIndex } from './index/live-index.ts'
 import { blobName, deadSegments, type LogRecord } from './index/plan.ts'
-import type { IndexDamage, ShardIndex } from './index/shard-index.ts'
+import type { IndexDamage, InventoryCount, ShardIndex } from './index/shard-index.ts'
 import type { IndexWriter } from './index/writer.ts'
-import { describeShard, getShard, listShards, type ReadPorts } from './reads.ts'
-import { checkAddress, checkBlob, checkDescribe, checkEpoch, checkList, checkPut } from './requests.ts'
+import { describeShard, getShard, listDamaged, listShards, type ReadPorts } from './reads.ts'
+import {
+  checkAddress,
+  checkBlob,
+  checkDescribe,
+  checkEpoch,
+  checkList,
+  checkListDamaged,
+  checkPut,
+} from './requests.ts'
 import { SegmentFiles } from './segment/files.ts'
 import { MARKER_BYTES } from './segment/format.ts'
 import { SegmentLog } from './segment/log.ts'
@@ -67,6 +76,7 @@ export class StorageNode implements ShardService {
   readonly #live: LiveIndex
   readonly #log: SegmentLog
   readonly #reads: ReadPorts
+  readonly #damage: DamageReports
   readonly #calls = new Calls((damage) => this.#condemn(damage))
   /** Puts of a blob that are not in the log yet. */
   readonly #pendingPuts = new Map<string, number>()
@@ -88,7 +98,15 @@ export class StorageNode implements ShardService {
     const files = new SegmentFiles(ports.disk)
     const { nodeId } = options
     try {
-      const { writer, end } = await recover({ files, index: ports.index, log: ports.log, nodeId })
+      const { writer, end } = await recover({
+        files,
+        index: ports.index,
+        log: ports.log,
+        nodeId,
+        nowMs: () => ports.clock.nowMs(),
+        // Random, as nothing else differs for certain from what an earlier run told.
+        inventoryVersion: 1 + Buffer.from(ports.random.bytes(6)).readUIntLE(0, 6),
+      })
       const node = new StorageNode(options, ports, files, writer, end)
       await node.recheck()
       return node
@@ -115,7 +133,22 @@ export class StorageNode implements ShardService {
       apply: (records) => this.#calls.indexed(() => writer.apply(records)),
       get: (address) => ports.index.get(address),
     })
-    this.#reads = { files, index: ports.index, live: this.#live }
+    this.#damage = new DamageReports({
+      mark: (findings) =>
+        this.#calls.indexed(() =>
+          this.#live.settled(() => writer.markDamaged(findings, ports.clock.nowMs())),
+        ),
+      log: ports.log,
+    })
+    this.#reads = {
+      files,
+      index: ports.index,
+      live: this.#live,
+      damage: writer.damage,
+      found: (finding) => {
+        this.#damage.report(finding)
+      },
+    }
     const { nodeId, clusterId = '', segmentBytes } = options
     this.#log = new SegmentLog(
       {
@@ -230,8 +263,18 @@ export class StorageNode implements ShardService {
     return Promise.reject(new ShardError('invalid', 'not built yet'))
   }
 
-  damaged(_request: ListDamaged, signal?: AbortSignal): Promise<DamagedList> {
-    return this.#calls.run(signal, async () => ({ shards: [], truncated: false }))
+  damaged(request: ListDamaged, signal?: AbortSignal): Promise<DamagedList> {
+    return this.#calls.run(signal, async () => {
+      const limit = checkListDamaged(request)
+      await this.#damage.idle()
+      return await listDamaged(this.#reads, { ...request, limit })
+    })
+  }
+
+  /** The blobs of which a shard is here; see {@link Inventory}. */
+  inventory(): { readonly version: number; readonly counts: readonly InventoryCount[] } {
+    const { version } = this.#writer.inventory
+    return { version, counts: this.#writer.inventory.counts() }
   }
 
   status(signal?: AbortSignal): Promise<StorageStatus> {
@@ -251,7 +294,7 @@ export class StorageNode implements ShardService {
         ...space,
         segments,
         suspect: false,
-        damagedShards: 0,
+        damagedShards: this.#writer.damage.count,
         scrub: { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 },
       }
     })
@@ -265,6 +308,7 @@ export class StorageNode implements ShardService {
 
   async #close(): Promise<void> {
     await this.#calls.close()
+    await this.#damage.idle()
     await this.#log.idle()
     await this.#checkpointing
     if (this.#sinceCheckpoint > 0) await this.#checkpoint()

@@ -3,10 +3,17 @@ import {
   ERASURE_SHARDS_MAX,
   SHARD_BLOCK_BYTES,
   SHARD_BYTES_MAX,
+  SHARD_DAMAGED_LIST_MAX,
   SHARD_DESCRIBE_MAX,
   SHARD_LIST_MAX,
 } from '../core/limits.ts'
-import { type ListShards, type PutShard, type ShardAddress, ShardError } from '../proto/shard-transport.ts'
+import {
+  type ListDamaged,
+  type ListShards,
+  type PutShard,
+  type ShardAddress,
+  ShardError,
+} from '../proto/shard-transport.ts'
 import { blockCount, firstBadBlock } from '../runtime/crypto/crc32c.ts'
 
 const BLOB = /^[0-9a-f]{32}$/
@@ -61,6 +68,12 @@ export function checkList({ group, after, limit, epoch }: ListShards): number {
   }
   demand(Number.isSafeInteger(limit) && limit > 0, `limit ${limit} is no positive number`)
   return Math.min(limit, SHARD_LIST_MAX)
+}
+
+export function checkListDamaged({ after, limit }: ListDamaged): number {
+  if (after !== undefined) checkAddress(after)
+  demand(Number.isSafeInteger(limit) && limit > 0, `limit ${limit} is no positive number`)
+  return Math.min(limit, SHARD_DAMAGED_LIST_MAX)
 }
 
 /** The blocks that cover a range: offsets in the shard, `end` exclusive and not past the shard. */

@@ -6,25 +6,42 @@ import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { crc32c } from '../../runtime/crypto/crc32c.ts'
 import {
   type Checkpoint,
+  type Damage,
   IndexDamage,
   type IndexEntry,
+  type InventoryCount,
   type Location,
+  type ScrubProgress,
   type SegmentUse,
 } from './shard-index.ts'
 
 const SHARD = 0x73
 const SEGMENT = 0x67
+const DAMAGE = 0x64
+const INVENTORY = 0x69
 const SHARD_KEY_BYTES = 27
 
 export const CHECKPOINT_KEY = Buffer.from('c')
+export const SCRUB_KEY = Buffer.from('p')
 /** Sorts after every key: flushing the empty range from here touches nothing. */
 export const PAST_ALL_KEYS = Buffer.from([0xff])
 export const SHARD_KEYS = { gte: Buffer.from([SHARD]), lt: Buffer.from([SHARD + 1]) }
 export const SEGMENT_KEYS = { gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) }
 
+export const DAMAGE_KEYS = { gte: Buffer.from([DAMAGE]), lt: Buffer.from([DAMAGE + 1]) }
+export const INVENTORY_KEYS = { gte: Buffer.from([INVENTORY]), lt: Buffer.from([INVENTORY + 1]) }
+
 export function shardKey(address: ShardAddress): Buffer {
+  return addressKey(SHARD, address)
+}
+
+export function damageKey(address: ShardAddress): Buffer {
+  return addressKey(DAMAGE, address)
+}
+
+function addressKey(space: number, address: ShardAddress): Buffer {
   const key = Buffer.allocUnsafe(SHARD_KEY_BYTES)
-  key[0] = SHARD
+  key[0] = space
   key.writeUInt32BE(address.group, 1)
   key.write(address.blob, 5, 16, 'hex')
   key.writeUInt32BE(address.stripe, 21)
@@ -75,15 +92,80 @@ export function locationOf(key: Buffer, bytes: Buffer): Location {
 }
 
 export function entryOf(key: Buffer, value: Buffer): IndexEntry {
+  return { address: addressOf(key), location: locationOf(key, value) }
+}
+
+function addressOf(key: Buffer): ShardAddress {
   if (key.byteLength !== SHARD_KEY_BYTES) throw new IndexDamage('a key has the wrong length')
-  const location = locationOf(key, value)
-  const address = {
+  return {
     group: key.readUInt32BE(1),
     blob: key.toString('hex', 5, 21),
     stripe: key.readUInt32BE(21),
     shard: key.readUInt16BE(25),
   }
-  return { address, location }
+}
+
+export function damageValue(key: Buffer, damage: Damage): Buffer {
+  const reason = Buffer.from(damage.reason)
+  const value = Buffer.allocUnsafe(20 + reason.byteLength)
+  writeSafe(value, damage.sequence, 0)
+  writeSafe(value, damage.foundMs, 8)
+  value.set(reason, 16)
+  return sealed(key, value)
+}
+
+export function damageOf(key: Buffer, bytes: Buffer): Damage {
+  const value = opened(key, bytes, Math.max(20, bytes.byteLength))
+  return {
+    address: addressOf(key),
+    sequence: readSafe(value, 0),
+    foundMs: readSafe(value, 8),
+    reason: value.toString('utf8', 16, value.byteLength - 4),
+  }
+}
+
+export function inventoryKey({ group, shard }: InventoryCount): Buffer {
+  const key = Buffer.allocUnsafe(7)
+  key[0] = INVENTORY
+  key.writeUInt32BE(group, 1)
+  key.writeUInt16BE(shard, 5)
+  return key
+}
+
+export function inventoryValue(key: Buffer, { blobs }: InventoryCount): Buffer {
+  const value = Buffer.allocUnsafe(12)
+  writeSafe(value, blobs, 0)
+  return sealed(key, value)
+}
+
+export function inventoryOf(key: Buffer, bytes: Buffer): InventoryCount {
+  const value = opened(key, bytes, 12)
+  return { group: key.readUInt32BE(1), shard: key.readUInt16BE(5), blobs: readSafe(value, 0) }
+}
+
+export function scrubValue(progress: ScrubProgress): Buffer {
+  const value = Buffer.allocUnsafe(52)
+  value.writeUInt32LE(progress.through, 0)
+  value.writeUInt32LE(progress.done, 4)
+  writeSafe(value, progress.cycle, 8)
+  writeSafe(value, progress.startedMs, 16)
+  writeSafe(value, progress.bytesDone, 24)
+  writeSafe(value, progress.completedMs, 32)
+  writeSafe(value, progress.found, 40)
+  return sealed(SCRUB_KEY, value)
+}
+
+export function scrubOf(bytes: Buffer): ScrubProgress {
+  const value = opened(SCRUB_KEY, bytes, 52)
+  return {
+    through: value.readUInt32LE(0),
+    done: value.readUInt32LE(4),
+    cycle: readSafe(value, 8),
+    startedMs: readSafe(value, 16),
+    bytesDone: readSafe(value, 24),
+    completedMs: readSafe(value, 32),
+    found: readSafe(value, 40),
+  }
 }
 
 export function useValue(key: Buffer, use: SegmentUse): Buffer {
@@ -107,7 +189,7 @@ export function useOf(key: Buffer, bytes: Buffer): SegmentUse {
 }
 
 /** Format of keys and values; one of another format is built anew. */
-const INDEX_FORMAT = 1
+const INDEX_FORMAT = 2
 
 export function checkpointValue(checkpoint: Checkpoint): Buffer {
   const value = Buffer.allocUnsafe(24)

@@ -5,11 +5,22 @@ import {
   CHECKPOINT_KEY,
   checkpointOf,
   checkpointValue,
+  DAMAGE_KEYS,
+  damageKey,
+  damageOf,
+  damageValue,
   entryOf,
+  INVENTORY_KEYS,
+  inventoryKey,
+  inventoryOf,
+  inventoryValue,
   locationOf,
   locationValue,
   PAST_ALL_KEYS,
   prefixBounds,
+  SCRUB_KEY,
+  scrubOf,
+  scrubValue,
   SEGMENT_KEYS,
   segmentKey,
   SHARD_KEYS,
@@ -19,11 +30,14 @@ import {
 } from './keys.ts'
 import {
   type Checkpoint,
+  type Damage,
   type IndexChanges,
   IndexDamage,
   type IndexEntry,
   type IndexState,
+  type InventoryCount,
   type Location,
+  type ScrubProgress,
   type ShardIndex,
 } from './shard-index.ts'
 
@@ -119,7 +133,41 @@ class LevelIndex implements ShardIndex {
     }
   }
 
+  damageOf(addresses: readonly ShardAddress[]): Promise<(Damage | undefined)[]> {
+    return this.#read(async () => {
+      const keys = addresses.map(damageKey)
+      const values = await this.#db.getMany(keys)
+      return keys.map((key, i) => {
+        const value = values[i]
+        return value === undefined ? undefined : damageOf(key, value)
+      })
+    })
+  }
+
+  listDamage(after: ShardAddress | undefined, limit: number): Promise<Damage[]> {
+    return this.#read(async () => {
+      const bounds = after === undefined ? DAMAGE_KEYS : { gt: damageKey(after), lt: DAMAGE_KEYS.lt }
+      const rows = await this.#db.iterator({ ...bounds, limit }).all()
+      return rows.map(([key, value]) => damageOf(key, value))
+    })
+  }
+
+  inventory(): Promise<InventoryCount[]> {
+    return this.#read(async () => {
+      const rows = await this.#db.iterator(INVENTORY_KEYS).all()
+      return rows.map(([key, value]) => inventoryOf(key, value))
+    })
+  }
+
+  scrubProgress(): Promise<ScrubProgress | undefined> {
+    return this.#read(async () => {
+      const value = await this.#db.get(SCRUB_KEY)
+      return value === undefined ? undefined : scrubOf(value)
+    })
+  }
+
   async write(changes: IndexChanges): Promise<void> {
+    const { damage = [], mend = [], inventory = [], scrub } = changes
     const operations = [
       ...changes.put.map(({ address, location }) => {
         const key = shardKey(address)
@@ -130,6 +178,17 @@ class LevelIndex implements ShardIndex {
         const key = segmentKey(use.segment)
         return { type: 'put' as const, key, value: useValue(key, use) }
       }),
+      ...damage.map((one) => {
+        const key = damageKey(one.address)
+        return { type: 'put' as const, key, value: damageValue(key, one) }
+      }),
+      ...mend.map((address) => ({ type: 'del' as const, key: damageKey(address) })),
+      ...inventory.map((count) => {
+        const key = inventoryKey(count)
+        if (count.blobs === 0) return { type: 'del' as const, key }
+        return { type: 'put' as const, key, value: inventoryValue(key, count) }
+      }),
+      ...(scrub === undefined ? [] : [{ type: 'put' as const, key: SCRUB_KEY, value: scrubValue(scrub) }]),
     ]
     await this.#db.batch(operations)
   }

@@ -78,6 +78,19 @@ export class LiveIndex {
     await this.#write([])
   }
 
+  /**
+   * Runs `action` when everything committed so far is in the index, and keeps further writes from it meanwhile; the action
+   * must not wait for one. @throws as the index
+   */
+  settled<T>(action: () => Promise<T>): Promise<T> {
+    const done = this.#writing.then(async () => {
+      await this.#writeAll([])
+      return await action()
+    })
+    this.#writing = done.catch(() => undefined)
+    return done
+  }
+
   /** @param more records that come after all that is pending */
   #write(more: readonly LogRecord[]): Promise<readonly number[]> {
     const done = this.#writing.then(() => this.#writeAll(more))

@@ -2,10 +2,13 @@ import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { prefixBounds, shardKey } from './keys.ts'
 import type {
   Checkpoint,
+  Damage,
   IndexChanges,
   IndexEntry,
   IndexState,
+  InventoryCount,
   Location,
+  ScrubProgress,
   SegmentUse,
   ShardIndex,
 } from './shard-index.ts'
@@ -14,9 +17,19 @@ interface Content {
   readonly entries: ReadonlyMap<string, IndexEntry>
   readonly uses: ReadonlyMap<number, SegmentUse>
   readonly checkpoint: Checkpoint | undefined
+  readonly damage: ReadonlyMap<string, Damage>
+  readonly inventory: ReadonlyMap<string, InventoryCount>
+  readonly scrub: ScrubProgress | undefined
 }
 
-const EMPTY: Content = { entries: new Map(), uses: new Map(), checkpoint: undefined }
+const EMPTY: Content = {
+  entries: new Map(),
+  uses: new Map(),
+  checkpoint: undefined,
+  damage: new Map(),
+  inventory: new Map(),
+  scrub: undefined,
+}
 
 /**
  * An index in memory, for tests: it can be had again as a crash leaves it (`afterCrash`), which is any state between the
@@ -26,6 +39,9 @@ export class MemoryIndex implements ShardIndex {
   readonly #entries: Map<string, IndexEntry>
   readonly #uses: Map<number, SegmentUse>
   #checkpoint: Checkpoint | undefined
+  readonly #damage: Map<string, Damage>
+  readonly #inventory: Map<string, InventoryCount>
+  #scrub: ScrubProgress | undefined
   /** The state at the last checkpoint, then one for each write since. */
   #history: Content[]
 
@@ -33,6 +49,9 @@ export class MemoryIndex implements ShardIndex {
     this.#entries = new Map(content.entries)
     this.#uses = new Map(content.uses)
     this.#checkpoint = content.checkpoint
+    this.#damage = new Map(content.damage)
+    this.#inventory = new Map(content.inventory)
+    this.#scrub = content.scrub
     this.#history = [content]
   }
 
@@ -70,10 +89,46 @@ export class MemoryIndex implements ShardIndex {
     yield* this.#sorted('', '~')
   }
 
+  async damageOf(addresses: readonly ShardAddress[]): Promise<(Damage | undefined)[]> {
+    return addresses.map((address) => this.#damage.get(keyOf(address)))
+  }
+
+  async listDamage(after: ShardAddress | undefined, limit: number): Promise<Damage[]> {
+    const from = after === undefined ? '' : keyOf(after)
+    return [...this.#damage]
+      .filter(([key]) => key > from)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .slice(0, limit)
+      .map(([, damage]) => damage)
+  }
+
+  async inventory(): Promise<InventoryCount[]> {
+    return [...this.#inventory.values()]
+  }
+
+  async scrubProgress(): Promise<ScrubProgress | undefined> {
+    return this.#scrub
+  }
+
+  /** Loses an entry, as no crash does. */
+  lose(address: ShardAddress): void {
+    this.#entries.delete(keyOf(address))
+    this.#history.push(this.#content())
+  }
+
   async write(changes: IndexChanges): Promise<void> {
+    const { damage = [], mend = [], inventory = [] } = changes
     for (const entry of changes.put) this.#entries.set(keyOf(entry.address), entry)
     for (const address of changes.remove) this.#entries.delete(keyOf(address))
     for (const use of changes.uses) this.#uses.set(use.segment, use)
+    for (const one of damage) this.#damage.set(keyOf(one.address), one)
+    for (const address of mend) this.#damage.delete(keyOf(address))
+    for (const count of inventory) {
+      const name = `${count.group}/${count.shard}`
+      if (count.blobs === 0) this.#inventory.delete(name)
+      else this.#inventory.set(name, count)
+    }
+    this.#scrub = changes.scrub ?? this.#scrub
     this.#history.push(this.#content())
   }
 
@@ -95,13 +150,23 @@ export class MemoryIndex implements ShardIndex {
   async clear(): Promise<void> {
     this.#entries.clear()
     this.#uses.clear()
+    this.#damage.clear()
+    this.#inventory.clear()
+    this.#scrub = undefined
     await this.condemn()
   }
 
   async close(): Promise<void> {}
 
   #content(): Content {
-    return { entries: new Map(this.#entries), uses: new Map(this.#uses), checkpoint: this.#checkpoint }
+    return {
+      entries: new Map(this.#entries),
+      uses: new Map(this.#uses),
+      checkpoint: this.#checkpoint,
+      damage: new Map(this.#damage),
+      inventory: new Map(this.#inventory),
+      scrub: this.#scrub,
+    }
   }
 
   #sorted(from: string, to: string): IndexEntry[] {

@@ -40,11 +40,51 @@ export interface IndexState {
   readonly uses: readonly SegmentUse[]
 }
 
+/** That the record of a shard which is in the index cannot be read. */
+export interface Damage {
+  readonly address: ShardAddress
+  /** Of the record: a newer one of the same shard is not damaged by it. */
+  readonly sequence: number
+  /** Unix milliseconds. */
+  readonly foundMs: number
+  /** For people; at most SHARD_DAMAGE_REASON_CHARACTERS_MAX. */
+  readonly reason: string
+}
+
+/** How many blobs of a group have their stripe 0's shard of this index here, undamaged. */
+export interface InventoryCount {
+  readonly group: number
+  readonly shard: number
+  readonly blobs: number
+}
+
+/** How far the scrub is. */
+export interface ScrubProgress {
+  /** From 1; 0: none was begun. */
+  readonly cycle: number
+  /** Unix milliseconds. */
+  readonly startedMs: number
+  /** The last segment that this cycle looks at: newer ones are the next one's. */
+  readonly through: number
+  /** Segments up to this one are done. */
+  readonly done: number
+  readonly bytesDone: number
+  /** Unix milliseconds; 0: no cycle has ended. */
+  readonly completedMs: number
+  /** Shards found damaged or forgotten, over the life of the index. */
+  readonly found: number
+}
+
 /** Changes that take effect together. */
 export interface IndexChanges {
   readonly put: readonly IndexEntry[]
   readonly remove: readonly ShardAddress[]
   readonly uses: readonly SegmentUse[]
+  readonly damage?: readonly Damage[]
+  /** Those that are not damaged any more. */
+  readonly mend?: readonly ShardAddress[]
+  readonly inventory?: readonly InventoryCount[]
+  readonly scrub?: ScrubProgress
 }
 
 /** The index is damaged: it must be built anew from the segments. */
@@ -66,8 +106,14 @@ export interface ShardIndex {
   ofBlob(group: number, blob: string): Promise<IndexEntry[]>
   /** Shards of a group in order of (blob, stripe, shard), after `after`. */
   list(group: number, after: ShardAddress | undefined, limit: number): Promise<IndexEntry[]>
-  /** Every entry, in order; for checks. */
+  /** Every entry, in order, as of when the first is asked for; for checks. */
   entries(): AsyncIterable<IndexEntry>
+  /** What is known of the damage of these shards: one result for each address, in order. */
+  damageOf(addresses: readonly ShardAddress[]): Promise<(Damage | undefined)[]>
+  /** In order of address, after `after`. */
+  listDamage(after: ShardAddress | undefined, limit: number): Promise<Damage[]>
+  inventory(): Promise<InventoryCount[]>
+  scrubProgress(): Promise<ScrubProgress | undefined>
   /** Atomic, seen by reads once it resolves, durable at the next checkpoint. */
   write(changes: IndexChanges): Promise<void>
   /** Makes all that was written before the call durable, then the checkpoint. */

@@ -1,14 +1,37 @@
 import { blobName, type IndexPlan, type LogRecord, planIndex, shardName } from './plan.ts'
-import type { IndexEntry, Location, SegmentUse, ShardIndex } from './shard-index.ts'
+import type { IndexEntry, Location, ScrubProgress, SegmentUse, ShardIndex } from './shard-index.ts'
+import { DamageList } from '../damage/list.ts'
+import { type Finding, planDamage } from '../damage/plan.ts'
+import { type Change, changesOf, planAccounts } from '../inventory/accounts.ts'
+import { Inventory } from '../inventory/inventory.ts'
 
-/** Brings records of the log into the index, one call at a time, and keeps account of the segments. */
+const NO_CHANGES = { put: [], remove: [], uses: [] }
+
+/**
+ * Brings records of the log into the index, one call at a time, and keeps account of the segments, of the shards that are
+ * damaged, and of the blobs that are here.
+ */
 export class IndexWriter {
   readonly #index: ShardIndex
   readonly #uses: Map<number, SegmentUse>
+  readonly damage: DamageList
+  readonly inventory: Inventory
+  readonly #watchers = new Set<(changes: readonly Change[]) => void>()
 
-  constructor(index: ShardIndex, uses: Iterable<SegmentUse>) {
+  /**
+   * @param damage what the index holds of it
+   * @param inventory likewise
+   */
+  constructor(
+    index: ShardIndex,
+    uses: Iterable<SegmentUse>,
+    damage = new DamageList(index),
+    inventory = new Inventory(1),
+  ) {
     this.#index = index
     this.#uses = new Map(Array.from(uses, (use) => [use.segment, use]))
+    this.damage = damage
+    this.inventory = inventory
   }
 
   get uses(): ReadonlyMap<number, SegmentUse> {
@@ -30,10 +53,65 @@ export class IndexWriter {
     }
     const blobs = new Map<string, IndexEntry[]>()
     for (const [i, address] of tombs.entries()) blobs.set(blobName(address), ofBlobs[i] ?? [])
-    const plan = planIndex(records, { shards, blobs, uses: this.#uses })
-    await this.#index.write(plan.changes)
-    for (const use of plan.changes.uses) this.#uses.set(use.segment, use)
+    const prior = { shards, blobs, uses: this.#uses }
+    const plan = planIndex(records, prior)
+    await this.#write(plan.changes, changesOf(plan.changes, prior))
     return plan
+  }
+
+  /** Calls `watch` after each change of the index from now on with what it changed; the result ends that. */
+  watch(watch: (changes: readonly Change[]) => void): () => void {
+    this.#watchers.add(watch)
+    return () => {
+      this.#watchers.delete(watch)
+    }
+  }
+
+  /**
+   * Lists shards as damaged, unless they have been put elsewhere or removed since, or are listed already. Resolves to those
+   * that are new. As {@link apply}, one call at a time.
+   */
+  async markDamaged(findings: readonly Finding[], foundMs: number): Promise<readonly Finding[]> {
+    const addresses = findings.map(({ address }) => address)
+    const locations = await this.#index.getMany(addresses)
+    const known = await this.damage.among(addresses)
+    const { damage, inventory, marked } = planDamage({ findings, locations, known, foundMs })
+    if (marked.length === 0) return []
+    const counts = this.inventory.after(inventory)
+    await this.#index.write({ ...NO_CHANGES, damage, inventory: counts })
+    this.damage.added(damage)
+    this.inventory.set(counts)
+    return marked
+  }
+
+  /** Takes shards off the list that were read well, if their records are still those. Resolves to how many. */
+  async clearDamage(entries: readonly IndexEntry[]): Promise<number> {
+    const known = await this.damage.among(entries.map(({ address }) => address))
+    const mend = entries
+      .filter(({ address, location }) => known.get(shardName(address)) === location.sequence)
+      .map(({ address }) => address)
+    if (mend.length === 0) return 0
+    const back = mend.filter(({ stripe }) => stripe === 0)
+    const counts = this.inventory.after(back.map(({ group, shard }) => ({ group, shard, by: 1 })))
+    await this.#index.write({ ...NO_CHANGES, mend, inventory: counts })
+    this.damage.removed(mend)
+    this.inventory.set(counts)
+    return mend.length
+  }
+
+  async saveScrub(scrub: ScrubProgress): Promise<void> {
+    await this.#index.write({ ...NO_CHANGES, scrub })
+  }
+
+  async #write(changes: IndexPlan['changes'], moves: readonly Change[]): Promise<void> {
+    const damaged = await this.damage.among(moves.map(({ address }) => address))
+    const accounts = planAccounts(moves, damaged)
+    const counts = this.inventory.after(accounts.inventory)
+    await this.#index.write({ ...changes, mend: accounts.mend, inventory: counts })
+    for (const use of changes.uses) this.#uses.set(use.segment, use)
+    this.damage.removed(accounts.mend)
+    this.inventory.set(counts)
+    for (const watch of this.#watchers) watch(moves)
   }
 
   async forgetSegment(segment: number): Promise<void> {

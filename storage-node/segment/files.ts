@@ -1,4 +1,5 @@
 import { SEGMENT_FILES_OPEN_MAX } from '../../core/limits.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Disk, DiskFile } from '../../runtime/ports/disk.ts'
 import { encodeSegmentHeader, type SegmentHeader } from './format.ts'
 
@@ -70,9 +71,15 @@ export class SegmentFiles {
     }
   }
 
-  /** Removes a segment; its absence is durable once this resolves. Reads that have started still end well. */
+  /**
+   * Removes a segment, if it is there; its absence is durable once this resolves. Reads that have started still end well.
+   */
   async remove(number: number): Promise<void> {
-    await this.#disk.remove(segmentPath(number))
+    try {
+      await this.#disk.remove(segmentPath(number))
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
     await this.#disk.syncDirectory(SEGMENTS_FOLDER)
     await this.#forget(number)
   }

@@ -5,11 +5,20 @@
 import { INDEX_CHECKPOINT_BYTES, INDEX_VERIFY_SHARDS_MAX } from '../../core/limits.ts'
 import type { DiskFile } from '../../runtime/ports/disk.ts'
 import type { Log } from '../../runtime/ports/log.ts'
+import { DamageList } from '../damage/list.ts'
+import type { Finding } from '../damage/plan.ts'
 import type { LogRecord } from '../index/plan.ts'
-import { IndexDamage, type IndexState, type ShardIndex } from '../index/shard-index.ts'
+import { IndexDamage, type IndexState, type InventoryCount, type ShardIndex } from '../index/shard-index.ts'
 import { IndexWriter } from '../index/writer.ts'
+import { Inventory } from '../inventory/inventory.ts'
 import { type SegmentFiles, segmentPath } from './files.ts'
-import { decodeSegmentHeader, MARKER_BYTES, SEGMENT_HEADER_BYTES, SegmentFormatError } from './format.ts'
+import {
+  decodeSegmentHeader,
+  MARKER_BYTES,
+  recordBytes,
+  SEGMENT_HEADER_BYTES,
+  SegmentFormatError,
+} from './format.ts'
 import type { LogEnd } from './log.ts'
 import { scanSegment } from './scan.ts'
 
@@ -23,6 +32,10 @@ interface Ports {
   readonly index: ShardIndex
   readonly log: Log
   readonly nodeId: string
+  /** Unix milliseconds. */
+  nowMs(): number
+  /** Where the version of the inventory begins. */
+  readonly inventoryVersion: number
 }
 
 /** Records that go into the index together while it is built. */
@@ -33,43 +46,111 @@ const RECORDS_PER_WRITE = 4096
  */
 export async function recover(ports: Ports): Promise<Recovered> {
   const segments = await withoutUnborn(ports, await ports.files.list())
-  const state = await usableState(ports, segments)
-  if (state === undefined) {
+  const usable = await usableIndex(ports)
+  if (usable === undefined) {
     if (segments.length > 0) ports.log.warn('building the index from segments', { count: segments.length })
     await ports.index.clear()
-    return await replay(ports, segments, undefined)
+    const writer = new IndexWriter(ports.index, [], undefined, new Inventory(ports.inventoryVersion))
+    return await replay(ports, segments, undefined, writer)
   }
-  const recovered = await replay(ports, segments, state)
-  const missing = [...recovered.writer.uses.values()].filter(({ segment }) => !segments.includes(segment))
-  if (missing.some(({ liveShards }) => liveShards > 0)) {
-    const lost = missing.map(({ segment }) => segmentPath(segment))
-    ports.log.error('segments are missing; their shards are lost to this node', { lost })
-    await ports.index.clear()
-    return await replay(ports, segments, undefined)
+  const { state, damage, inventory } = usable
+  const writer = new IndexWriter(ports.index, state.uses, damage, inventory)
+  const recovered = await replay(ports, segments, state, writer)
+  for (const use of writer.uses.values()) {
+    const isThere = segments.includes(use.segment)
+    if (!isThere && use.liveShards === 0) await writer.forgetSegment(use.segment)
   }
-  for (const { segment } of missing) await recovered.writer.forgetSegment(segment)
-  return recovered
+  const highest = await markLost(ports, segments, writer)
+  const nextSequence = Math.max(recovered.end.nextSequence, highest + 1)
+  return { writer, end: { ...recovered.end, nextSequence } }
+}
+
+interface UsableIndex {
+  readonly state: IndexState
+  readonly damage: DamageList
+  readonly inventory: Inventory
 }
 
 /** What the index holds, unless it cannot be trusted. */
-async function usableState(ports: Ports, segments: readonly number[]): Promise<IndexState | undefined> {
-  const state = await ports.index.state()
+async function usableIndex(ports: Ports): Promise<UsableIndex | undefined> {
+  const { index, log } = ports
+  const state = await index.state()
   if (state === undefined) return undefined
-  // A folder whose segments were put back from an older copy: the index knows of places that do not exist.
-  const last = segments.at(-1) ?? 0
-  if (segments.length > 0 && state.checkpoint.segment > last) return undefined
   const shards = state.uses.reduce((sum, use) => sum + use.liveShards, 0)
-  if (shards > INDEX_VERIFY_SHARDS_MAX) return state
   try {
-    let found = 0
-    for await (const _ of ports.index.entries()) found++
-    if (found === shards) return state
-    ports.log.warn('the index does not hold the shards it counted', { counted: shards, found })
+    const damage = new DamageList(index)
+    await damage.load()
+    const inventory = new Inventory(ports.inventoryVersion, await index.inventory())
+    if (shards > INDEX_VERIFY_SHARDS_MAX) return { state, damage, inventory }
+    const { found, counts } = await countEntries(index, damage)
+    if (found === shards) {
+      const corrections = inventory.corrections(counts)
+      if (corrections.length > 0) {
+        log.warn('the inventory was not what the index holds', { corrections: corrections.length })
+        await index.write({ put: [], remove: [], uses: [], inventory: corrections })
+        inventory.set(corrections)
+      }
+      return { state, damage, inventory }
+    }
+    log.warn('the index does not hold the shards it counted', { counted: shards, found })
   } catch (error) {
     if (!(error instanceof IndexDamage)) throw error
-    ports.log.warn('the index is damaged', { error: error.message })
+    log.warn('the index is damaged', { error: error.message })
   }
   return undefined
+}
+
+/** All entries of the index, and the inventory that they make. @throws as the index */
+async function countEntries(
+  index: ShardIndex,
+  damage: DamageList,
+): Promise<{ found: number; counts: InventoryCount[] }> {
+  const counts = new Inventory(0)
+  let found = 0
+  for await (const { address } of index.entries()) {
+    found++
+    counts.count(address, 1)
+  }
+  for await (const { address } of damage.all()) counts.count(address, -1)
+  return { found, counts: counts.counts() }
+}
+
+/**
+ * Lists the shards as damaged whose segments are gone or end before them. The index is not built anew without them: a
+ * segment that is lost may have held the tombstones that keep others deleted.
+ *
+ * @returns the highest sequence number of the index, 0 when nothing is lost: what is lost may have had the highest, and a
+ * put must not get one that seems older than what it replaces
+ */
+async function markLost(ports: Ports, segments: readonly number[], writer: IndexWriter): Promise<number> {
+  const { files, index, log } = ports
+  /** Where what is left of a segment ends. */
+  const left = new Map<number, number>()
+  for (const { segment, end } of writer.uses.values()) {
+    const size = segments.includes(segment) ? await files.use(segment, (file) => file.size()) : 0
+    if (size < end) left.set(segment, size)
+  }
+  if (left.size === 0) return 0
+  let highest = 0
+  let count = 0
+  let findings: Finding[] = []
+  async function mark(): Promise<void> {
+    count += (await writer.markDamaged(findings, ports.nowMs())).length
+    findings = []
+  }
+  for await (const { address, location } of index.entries()) {
+    highest = Math.max(highest, location.sequence)
+    const size = left.get(location.segment)
+    const end = location.offset + recordBytes(location.ownerBytes, location.dataBytes)
+    if (size === undefined || end <= size) continue
+    const reason = size === 0 ? 'its segment file is missing' : 'its segment file was cut off before it'
+    findings.push({ address, location, reason })
+    if (findings.length === RECORDS_PER_WRITE) await mark()
+  }
+  await mark()
+  const lost = [...left.keys()].map(segmentPath)
+  log.error('segments are missing or cut off; their shards are listed as damaged', { lost, shards: count })
+  return highest
 }
 
 /**
@@ -92,9 +173,9 @@ async function replay(
   ports: Ports,
   segments: readonly number[],
   state: IndexState | undefined,
+  writer: IndexWriter,
 ): Promise<Recovered> {
   const { files, index } = ports
-  const writer = new IndexWriter(index, state?.uses ?? [])
   const from = state?.checkpoint ?? { segment: 0, offset: SEGMENT_HEADER_BYTES, sequence: 0 }
   const last = segments.at(-1)
   let sequence = from.sequence
