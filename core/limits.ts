@@ -349,6 +349,21 @@ export const READ_MEMORY_BYTES = 64 * 1024 * 1024
 /** Stripes that all reads of a process hold for their consumers: 256 slow readers (rs-4-2); without it, RAM is the bound. */
 export const READ_BUFFER_BYTES = 1024 * 1024 * 1024
 
+/** Memory for the stripes of all repairs and re-encodings of a process: five at once (rs-8-4), one of the widest code. */
+export const REPAIR_MEMORY_BYTES = 64 * 1024 * 1024
+
+/** Blobs that readers found damaged, waiting to be told to metadata: when more are found within a second, scrub finds the rest. */
+export const REPAIR_HINTS_QUEUED_MAX = 1000
+
+/** Time between the first such finding and the request that tells it, with what was found meanwhile. */
+export const REPAIR_HINT_SEND_MS = 1000
+
+/** Blobs remembered as told: each a hundred bytes. */
+export const REPAIR_HINTS_TOLD_MAX = 10_000
+
+/** Time after which a blob that is still damaged is told of again: repair has had its turn, or has lost it. */
+export const REPAIR_HINT_QUIET_MS = 10 * 60 * 1000
+
 /** How long a request waits for stripe memory before it is told to come again: less than a client's own patience. */
 export const STRIPE_MEMORY_WAIT_MS = 10_000
 
