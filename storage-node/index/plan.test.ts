@@ -81,8 +81,8 @@ class Model {
 
   /** The record in the log that holds the shard, the last of the copies. */
   #lastOf(record: LogRecord): LogRecord | undefined {
-    if (record.kind !== 'put' || this.living.get(nameOf(record)) !== record.location.sequence)
-      return undefined
+    const lives = record.kind === 'put' && this.living.get(nameOf(record)) === record.location.sequence
+    if (!lives) return undefined
     return this.log.findLast(
       (other) => other.kind === 'put' && other.location.sequence === record.location.sequence,
     )

@@ -40,7 +40,7 @@ export function shardName(address: ShardAddress): string {
  * Whether of two records of a shard `a` holds: the one with the higher sequence number; of a record and its copies, which
  * have the same, the last in the log.
  */
-export function holdsOver(a: Location, b: Location): boolean {
+function holdsOver(a: Location, b: Location): boolean {
   if (a.sequence !== b.sequence) return a.sequence > b.sequence
   return a.segment === b.segment ? a.offset > b.offset : a.segment > b.segment
 }
