@@ -1,4 +1,5 @@
 import { INDEX_CHECKPOINT_BYTES } from '../../core/limits.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { messageOf } from '../calls.ts'
 import type { SegmentFiles } from '../segment/files.ts'
@@ -80,7 +81,10 @@ export class Checkpoints {
       await live.flush()
       await index.checkpoint(position)
       for (const dead of deadSegments(writer.uses.values(), position.segment)) {
-        await files.remove(dead)
+        await files.remove(dead).catch((error: unknown) => {
+          // Lost before; nothing that is needed was in it, or all of it has been put again.
+          if (errnoOf(error) !== 'ENOENT') throw error
+        })
         await writer.forgetSegment(dead)
       }
     } catch (error) {

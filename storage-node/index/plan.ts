@@ -78,19 +78,19 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
     touchedOfBlob.set(blob, touched.add(shardName(address)))
   }
 
-  function before(name: string): Location | undefined {
+  function held(name: string): Location | undefined {
     const seen = shards.get(name)
     return seen === undefined ? prior.shards.get(name) : seen.location
   }
 
   function put({ address, location }: LogRecord): number {
-    const old = before(shardName(address))
+    const old = held(shardName(address))
     if (old === undefined || holdsOver(location, old)) set(address, old, location)
     return 0
   }
 
   function buryShard({ address, location }: LogRecord): number {
-    const old = before(shardName(address))
+    const old = held(shardName(address))
     if (old === undefined || old.sequence > location.sequence) return 0
     set(address, old, undefined)
     return 1

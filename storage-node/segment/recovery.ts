@@ -32,7 +32,7 @@ import { scanSegment } from './scan.ts'
 export interface Recovered {
   readonly writer: IndexWriter
   readonly end: LogEnd
-  /** How far the index goes: to the end of the log. Undefined when there is no log. */
+  /** How far the index goes: to the end of the log. Undefined when there never was one. */
   readonly position: Checkpoint | undefined
 }
 
@@ -71,7 +71,8 @@ export async function recover(ports: Ports): Promise<Recovered> {
   }
   const highest = await markLost(ports, segments, writer)
   const nextSequence = Math.max(recovered.end.nextSequence, highest + 1)
-  return { writer, end: { ...recovered.end, nextSequence } }
+  const position = recovered.position && { ...recovered.position, sequence: nextSequence - 1 }
+  return { writer, end: { ...recovered.end, nextSequence }, position }
 }
 
 interface UsableIndex {
@@ -231,8 +232,12 @@ async function replay(
   }
   await flush()
   if (replayed > 0) ports.log.info('replayed the log into the index', { bytes: replayed })
-  const position = tail === undefined ? undefined : { ...tail, sequence }
-  if (position !== undefined && (state === undefined || replayed >= INDEX_CHECKPOINT_BYTES)) {
+  const position = tail === undefined ? state?.checkpoint : { ...tail, sequence }
+  if (
+    tail !== undefined &&
+    position !== undefined &&
+    (state === undefined || replayed >= INDEX_CHECKPOINT_BYTES)
+  ) {
     await index.checkpoint(position)
   }
   const nextSegment = Math.max(last ?? 0, from.segment) + 1

@@ -146,7 +146,13 @@ test('more damage than fits in memory is looked up in the index', async () => {
     location: { segment: 1, offset: 512 + 8 * i, ownerBytes: 0, dataBytes: 0, sequence: i + 1 },
   }))
   await writer.apply(
-    entries.map(({ address, location }) => ({ kind: 'put', address, location, end: location.offset + 8 })),
+    entries.map(({ address, location }) => ({
+      kind: 'put',
+      address,
+      location,
+      end: location.offset + 8,
+      origin: 1,
+    })),
   )
   await writer.markDamaged(
     entries.map((entry) => ({ ...entry, reason: 'flipped' })),
@@ -157,7 +163,7 @@ test('more damage than fits in memory is looked up in the index', async () => {
   assert.equal(writer.damage.count, entries.length)
   for (const [gone, { address, location }] of ends.entries()) {
     const moved = { ...location, sequence: location.sequence + entries.length }
-    await writer.apply([{ kind: 'put', address, location: moved, end: location.offset + 8 }])
+    await writer.apply([{ kind: 'put', address, location: moved, end: location.offset + 8, origin: 1 }])
     assert.ok(!(await writer.damage.has(address, location.sequence)))
     assert.ok(!(await writer.damage.has(address, moved.sequence)))
     assert.equal(writer.damage.count, entries.length - 1 - gone)
