@@ -173,6 +173,27 @@ export const DISK_RESERVE_BYTES = 128 * 1024 * 1024
 /** Time between two attempts of a full node to write again. */
 export const READ_ONLY_PROBE_MS = 5000
 
+/** Syncs of a disk that say how quick it is now. */
+export const DISK_SYNCS_REMEMBERED = 16
+
+/** Of fewer it is not said. */
+export const DISK_SYNCS_MIN = 8
+
+/** Age at which they say nothing any more. */
+export const DISK_SYNC_AGE_MS = 60_000
+
+/** A disk half of whose syncs take this long is slow: a healthy one, under any load, takes a tenth of it. */
+export const DISK_SLOW_SYNC_MS = 1000
+
+/** One sync of this length is enough: it is longer than writers wait for a shard (SHARD_PUT_TIMEOUT_MS). */
+export const DISK_HUNG_SYNC_MS = 5000
+
+/** How long a read error is held against a disk: where there is one, there are often more. */
+export const DISK_READ_ERROR_AGE_MS = 10 * 60 * 1000
+
+/** Time between two reports of an inventory that goes on changing: some kilobytes each, and a few seconds old at most. */
+export const INVENTORY_REPORT_MS = 3000
+
 // Shard transport
 
 /** Payload of one frame: at 1 GB/s a small request waits a quarter of a millisecond behind it. */

@@ -27,6 +27,8 @@ import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { Calls, messageOf } from './calls.ts'
 import { DamageReports } from './damage/reports.ts'
 import { deleteBlob, deleteShards, type DeletePorts } from './deletes.ts'
+import { DiskHealth } from './disk/health.ts'
+import { watchDisk } from './disk/watched-disk.ts'
 import { Checkpoints } from './index/checkpoints.ts'
 import { LiveIndex } from './index/live-index.ts'
 import { blobName, type LogRecord } from './index/plan.ts'
@@ -72,6 +74,7 @@ export class StorageNode implements ShardService {
   readonly #options: StorageNodeOptions
   readonly #ports: StorageNodePorts
   readonly #files: SegmentFiles
+  readonly #health: DiskHealth
   readonly #writer: IndexWriter
   readonly #live: LiveIndex
   readonly #log: SegmentLog
@@ -94,7 +97,8 @@ export class StorageNode implements ShardService {
    * @throws {SegmentFormatError} when the folder is another node's or of a newer program.
    */
   static async open(options: StorageNodeOptions, ports: StorageNodePorts): Promise<StorageNode> {
-    const files = new SegmentFiles(ports.disk)
+    const health = new DiskHealth()
+    const files = new SegmentFiles(watchDisk(ports.disk, ports.clock, health))
     const { nodeId } = options
     try {
       const recovered = await recover({
@@ -106,7 +110,7 @@ export class StorageNode implements ShardService {
         // Random, as nothing else differs for certain from what an earlier run told.
         inventoryVersion: 1 + Buffer.from(ports.random.bytes(6)).readUIntLE(0, 6),
       })
-      const node = new StorageNode(options, ports, files, recovered)
+      const node = new StorageNode(options, ports, files, health, recovered)
       await node.recheck()
       return node
     } catch (error) {
@@ -120,11 +124,13 @@ export class StorageNode implements ShardService {
     options: StorageNodeOptions,
     ports: StorageNodePorts,
     files: SegmentFiles,
+    health: DiskHealth,
     { writer, end, position }: Recovered,
   ) {
     this.#options = options
     this.#ports = ports
     this.#files = files
+    this.#health = health
     this.#writer = writer
     this.#live = new LiveIndex({
       clock: ports.clock,
@@ -283,19 +289,20 @@ export class StorageNode implements ShardService {
     return this.#calls.run(signal, async () => {
       const { nodeId: node, zone } = this.#options
       const space = await this.#ports.disk.space()
-      const reason = this.#reason()
+      const unwritable = this.#reason()
+      const doubtful = this.#health.reason(this.#ports.clock.monotonicMs())
       // When the index takes nothing, what it counted last is the best there is.
       await this.#live.flush().catch(() => undefined)
       const segments = this.#writer.uses.size
       return {
         node,
         zone,
-        writable: reason === '',
-        reason,
+        writable: unwritable === '',
+        reason: unwritable === '' ? doubtful : unwritable,
         ...this.#writer.totals(),
         ...space,
         segments,
-        suspect: false,
+        suspect: unwritable === '' && doubtful !== '',
         damagedShards: this.#writer.damage.count,
         scrub: { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 },
       }

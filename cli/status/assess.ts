@@ -31,8 +31,9 @@ export interface ZoneStatus {
 
 export interface NodeStatus {
   readonly node: string
-  readonly state: 'up' | 'read-only' | 'down'
-  /** Why it takes no writes; empty while it does. */
+  /** A suspect node takes writes, but its disk is not to be relied on. */
+  readonly state: 'up' | 'suspect' | 'read-only' | 'down'
+  /** Why it takes no writes, or is suspect; empty otherwise. */
   readonly reason: string
   /** Empty where it runs inside another process. */
   readonly address: string
@@ -137,6 +138,10 @@ function stateOf(live: NodeLiveness | undefined): { up: boolean; writable: boole
   return { up, writable: up && live.condition !== NodeCondition.READ_ONLY }
 }
 
+function isSuspect(live: NodeLiveness | undefined): boolean {
+  return live?.condition === NodeCondition.SUSPECT
+}
+
 function zoneStatus(
   { id }: Zone,
   states: readonly State[],
@@ -149,7 +154,7 @@ function zoneStatus(
       const known = live.get(node.id)
       return {
         node: node.id,
-        state: node.writable ? 'up' : node.up ? 'read-only' : 'down',
+        state: node.writable ? (isSuspect(known) ? 'suspect' : 'up') : node.up ? 'read-only' : 'down',
         reason: known?.reason ?? '',
         address: known?.address ?? '',
         usedBytes: Number(known?.usedBytes ?? 0n),

@@ -99,7 +99,8 @@ function viewNodes(
       if (known?.zone === zone) return [id, known]
       const up = lease !== undefined && (lease.up || lease.unsure)
       const writable = up && lease?.condition !== NodeCondition.READ_ONLY
-      const reason = writable ? '' : up ? (lease?.reason ?? '') : 'no lease'
+      // A suspect node takes writes; its reason is told all the same.
+      const reason = up ? (lease?.reason ?? '') : 'no lease'
       return [id, { id, zone, up, writable, reason }]
     }),
   )
