@@ -5,6 +5,7 @@ import {
   gatewayConfig,
   metadataConfig,
   storageNodeConfig,
+  workerConfig,
   type ServiceKind,
 } from '../runtime/config/services.ts'
 import { CommandError, EXIT_USAGE } from './failure.ts'
@@ -101,6 +102,7 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     ['gateway', gatewayConfig, 'run one gateway: the S3 endpoint'],
     ['metadata', metadataConfig, 'run the metadata service'],
     ['storage-node', storageNodeConfig, 'run one storage node'],
+    ['worker', workerConfig, 'run the background work: repair, moves, garbage, metrics'],
   ] as const) {
     add(kind, schema, description, examples[kind])
       .option('--config <file>', 'JSON file of the options, by their names in camelCase')
@@ -142,6 +144,12 @@ const placeholders: Readonly<Record<string, string>> = {
   nodes: 'json',
   node: 'name',
   zone: 'name',
+  adminHost: 'address',
+  adminPort: 'number',
+  nodeGraceSeconds: 'number',
+  scrubDays: 'number',
+  garbageGraceSeconds: 'number',
+  repairBytesPerSecond: 'bytes',
 }
 
 function variableOf(schema: ConfigSchema): string {
@@ -183,6 +191,10 @@ const examples = {
   ashlar storage-node --config node.json
   ashlar storage-node --node a-1 --zone zone-a --data /srv/shards --host 10.0.0.8 \\
       --metadata 10.0.0.7:9101 --secret-file secret
+`,
+  worker: `Examples:
+  ashlar worker --config worker.json
+  ashlar worker --metadata 10.0.0.7:9101 --secret-file secret --repair-bytes-per-second 200MiB --admin-port 9180
 `,
   status: `Exit codes: 0 healthy, 3 degraded, 1 unreachable.
 

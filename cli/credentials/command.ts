@@ -1,18 +1,22 @@
 import type { z } from 'zod'
+import { adminToken } from '../../runtime/admin/access.ts'
 import { CommandError } from '../failure.ts'
 import { credentialsFromEnvironment, readCredentials, type Credentials } from '../folder/credentials.ts'
 import { dataPaths } from '../folder/paths.ts'
+import { readSecret } from '../folder/secret.ts'
 import type { credentialsConfig } from './config.ts'
 
 /**
- * The root credentials of a local cluster as text: those of the environment, which win at a start, or those of its folder.
+ * The root credentials of a local cluster as text, or the token of its admin interface: those of the environment, which win at a start, or those of its folder.
  * @throws {CommandError} there are none
  */
 export async function showCredentials(
   config: z.output<typeof credentialsConfig>,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
-  const path = dataPaths(config.data).credentials
+  const paths = dataPaths(config.data)
+  if (config.admin) return `${adminToken(await readSecret(paths.secret))}\n`
+  const path = paths.credentials
   const credentials = credentialsFromEnvironment(environment) ?? (await readCredentials(path))
   if (credentials === undefined) {
     throw new CommandError(`no credentials in ${config.data}`, {

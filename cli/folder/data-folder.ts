@@ -7,6 +7,7 @@ import { CommandError, systemCode } from '../failure.ts'
 import {
   DATA_FORMAT,
   nodeNames,
+  nodesByZone,
   readClusterFile,
   refuseOtherTopology,
   type ClusterFile,
@@ -67,7 +68,7 @@ export async function openDataFolder(request: OpenDataFolder): Promise<DataFolde
   const lock = await hold(paths)
   try {
     const existing = await readClusterFile(paths.cluster)
-    if (existing !== undefined) refuseOtherTopology(paths.folder, existing, request.wanted)
+    if (existing !== undefined) refuseOtherTopology(paths.folder, existing.made, request.wanted)
     await makePrivateFolder(paths.run)
     await writePrivateFile(paths.pid('ashlar'), `${process.pid}\n`)
     const secret = await readOrMakeSecret(paths.secret, request.random)
@@ -153,14 +154,16 @@ async function makeCluster({
   clock,
   random,
 }: OpenDataFolder): Promise<ClusterFile> {
-  const topology = { ...defaults, ...wanted }
-  const names = nodeNames(topology)
-  const [metadata = 0, ...ports] = await freePorts(names.length + 1)
+  const made = { ...defaults, ...wanted }
+  const zones = nodesByZone(made)
+  const names = nodeNames({ zones })
+  const [metadata = 0, admin = 0, ...ports] = await freePorts(names.length + 2)
   const nodes = Object.fromEntries(names.map((node, index) => [node, ports[index] ?? 0]))
   return {
     format: DATA_FORMAT,
     clusterId: newIdentifier(clock, random),
-    ...topology,
-    ports: { metadata, nodes },
+    made,
+    zones,
+    ports: { metadata, admin, nodes },
   }
 }

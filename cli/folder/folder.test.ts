@@ -8,11 +8,22 @@ import { test, type TestContext } from 'node:test'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { CommandError } from '../failure.ts'
-import { nodesByZone, parseClusterFile, refuseOtherTopology, type Topology } from './cluster-file.ts'
+import {
+  nodeNames,
+  nodesByZone,
+  parseClusterFile,
+  readClusterFile,
+  refuseOtherTopology,
+  withNode,
+  withoutNode,
+  writeClusterFile,
+  type Topology,
+} from './cluster-file.ts'
 import { credentialsFromEnvironment, newCredentials } from './credentials.ts'
 import { openDataFolder, type OpenDataFolder } from './data-folder.ts'
 import { tryLock } from './lock.ts'
 import { dataPaths } from './paths.ts'
+import { keepFreePorts } from './ports.ts'
 
 const defaults: Topology = { zones: 3, nodesPerZone: 2, code: 'rs-4-2' }
 
@@ -40,7 +51,7 @@ test('a first start makes a cluster, the next finds the same', async (t) => {
   const first = await openDataFolder(request(folder, { wanted: { zones: 2 } }))
   assert.equal(first.created, true)
   assert.equal(first.credentials.origin, 'made')
-  assert.equal(first.cluster.zones, 2)
+  assert.equal(first.cluster.made.zones, 2)
   assert.equal(first.cluster.ports.metadata, 20_000)
   assert.deepEqual(Object.keys(first.cluster.ports.nodes), ['zone-a-1', 'zone-a-2', 'zone-b-1', 'zone-b-2'])
   await first.close()
@@ -100,14 +111,16 @@ test('a newer, a damaged and a different cluster are refused and left as they ar
   const { cluster } = data.paths
   const text = await readFile(cluster, 'utf8')
   await assert.rejects(openDataFolder(request(folder, { wanted: { code: 'rs-8-4', zones: 3 } })), {
-    message: `the cluster in ${folder} was made differently: --code is rs-4-2 there, not rs-8-4`,
+    message: `the cluster in ${folder} was made differently: --code was rs-4-2, not rs-8-4`,
   })
-  await writeFile(cluster, text.replace('"format": 1', '"format": 2'))
-  await assert.rejects(openDataFolder(request(folder)), /is of format 2, written by a newer Ashlar/)
+  await writeFile(cluster, text.replace('"format": 2', '"format": 3'))
+  await assert.rejects(openDataFolder(request(folder)), /is of format 3, written by a newer Ashlar/)
   await writeFile(cluster, text.slice(0, 40))
   await assert.rejects(openDataFolder(request(folder)), /cluster\.json is damaged: no valid JSON/)
   await writeFile(cluster, text.replace('"zones": 3', '"zones": 0'))
-  await assert.rejects(openDataFolder(request(folder)), /cluster\.json is damaged: zones: /)
+  await assert.rejects(openDataFolder(request(folder)), /cluster\.json is damaged: made\.zones: /)
+  await writeFile(cluster, text.replace('"zone-b-2": 2', '"zone-x-2": 2'))
+  await assert.rejects(openDataFolder(request(folder)), /is damaged: zones: zone-b-2 has no port/)
   await writeFile(cluster, text)
   await (await openDataFolder(request(folder))).close()
 })
@@ -165,6 +178,37 @@ test('made credentials look like those of AWS and pass their own rules', () => {
   const { accessKeyId, secretAccessKey } = made
   const environment = { ASHLAR_ROOT_ACCESS_KEY: accessKeyId, ASHLAR_ROOT_SECRET_KEY: secretAccessKey }
   assert.deepEqual(credentialsFromEnvironment(environment), made)
+})
+
+test('a cluster of format 1 becomes one of format 2, and keeps its names and ports', async (t) => {
+  const folder = await temporary(t)
+  const data = await openDataFolder(request(folder))
+  await data.close()
+  const { clusterId, made, ports } = data.cluster
+  const { metadata, nodes } = ports
+  const old = { format: 1, clusterId, ...made, ports: { metadata, nodes } }
+  await writeFile(data.paths.cluster, JSON.stringify(old))
+  const again = await openDataFolder(request(folder, { wanted: { zones: 3 } }))
+  await again.close()
+  assert.deepEqual(again.cluster, { ...data.cluster, ports: { metadata, nodes } })
+  const kept = await keepFreePorts(again, '127.0.0.1', systemRandom)
+  assert.ok(kept.ports.admin !== undefined, 'the admin interface has got a port')
+  assert.deepEqual(await readClusterFile(data.paths.cluster), kept, 'and the file is of the new format')
+})
+
+test('a cluster that grew is started by the flags that made it, and by none', async (t) => {
+  const folder = await temporary(t)
+  const data = await openDataFolder(request(folder, { wanted: { zones: 2 } }))
+  await data.close()
+  const grown = withNode(data.cluster, 'zone-c', 'zone-c-1', 20_099)
+  await writeClusterFile(data.paths.cluster, grown)
+  for (const wanted of [{}, { zones: 2, nodesPerZone: 2 }]) {
+    const again = await openDataFolder(request(folder, { wanted }))
+    await again.close()
+    assert.deepEqual(nodeNames(again.cluster), ['zone-a-1', 'zone-a-2', 'zone-b-1', 'zone-b-2', 'zone-c-1'])
+  }
+  await assert.rejects(openDataFolder(request(folder, { wanted: { zones: 3 } })), /--zones was 2, not 3/)
+  assert.deepEqual(withoutNode(grown, 'zone-c-1'), data.cluster, 'its zone goes with its last node')
 })
 
 test('names follow from the topology', () => {

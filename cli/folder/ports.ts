@@ -39,17 +39,21 @@ export async function keepFreePorts(
   host: string,
   random: Random,
 ): Promise<ClusterFile> {
-  const kept = [cluster.ports.metadata, ...Object.values(cluster.ports.nodes)]
+  const { metadata, admin, nodes } = cluster.ports
+  const kept = [metadata, ...(admin === undefined ? [] : [admin]), ...Object.values(nodes)]
   const free = new Set<number>()
   for (const port of kept) if (await isFree(port, host)) free.add(port)
-  if (free.size === kept.length) return cluster
-  const others = (await findFreePorts(2 * kept.length, host, random)).filter((port) => !free.has(port))
+  if (admin !== undefined && free.size === kept.length) return cluster
+  const others = (await findFreePorts(2 * kept.length + 1, host, random)).filter((port) => !free.has(port))
   const choose = (port: number) => (free.delete(port) ? port : (others.pop() ?? port))
-  const metadata = choose(cluster.ports.metadata)
-  const nodes = Object.fromEntries(
-    Object.entries(cluster.ports.nodes).map(([node, port]) => [node, choose(port)]),
-  )
-  const changed = { ...cluster, ports: { metadata, nodes } }
+  const changed = {
+    ...cluster,
+    ports: {
+      metadata: choose(metadata),
+      admin: admin === undefined ? others.pop() : choose(admin),
+      nodes: Object.fromEntries(Object.entries(nodes).map(([node, port]) => [node, choose(port)])),
+    },
+  }
   await writeClusterFile(paths.cluster, changed)
   return changed
 }

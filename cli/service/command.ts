@@ -4,6 +4,7 @@ import {
   gatewayConfig,
   metadataConfig,
   storageNodeConfig,
+  workerConfig,
   type ServiceKind,
 } from '../../runtime/config/services.ts'
 import { createLog } from '../../runtime/log/pino-log.ts'
@@ -51,6 +52,11 @@ export async function runService(
       const config = await loadConfig(gatewayConfig, configFile, layers)
       return await serve('gateway', config, world, (service) => openGateway(config, service))
     }
+    case 'worker': {
+      const { openWorker } = await import('../services/worker.ts')
+      const config = await loadConfig(workerConfig, configFile, layers)
+      return await serve('worker', config, world, (service) => openWorker(config, service))
+    }
   }
 }
 
@@ -71,7 +77,7 @@ async function serve(
     const { address } = await open({ ...world, log, shutdown, signal: stop.signal })
     // Only now is it this process that the file should name: a second one of the same service has failed above.
     if (pidFile !== undefined) removePidFile = await writePidFile(pidFile)
-    world.out(`${name} ready on ${address}\n`)
+    world.out(`${name} ready${address === '' ? '' : ` on ${address}`}\n`)
     const ready: ReadyMessage = { ready: true, address }
     process.send?.(ready)
   } catch (error) {

@@ -13,6 +13,7 @@ import {
   type Credentials,
 } from '../folder/credentials.ts'
 import { readSecret } from '../folder/secret.ts'
+import { openAdmin } from './admin.ts'
 import { overhearAddresses } from './address-book.ts'
 import { connectMetadata } from './metadata-client.ts'
 import type { ServiceWorld } from './service-world.ts'
@@ -32,7 +33,9 @@ export async function openGateway(
   shutdown.add('shard transport', () => {
     shards.close()
   })
-  return await openGatewayOn(config, credentials, { metadata, shards }, world)
+  const opened = await openGatewayOn(config, credentials, { metadata, shards }, world)
+  await openAdmin('gateway', config, secret, connection.api, world)
+  return opened
 }
 
 /** The same over adapters that are there already. */

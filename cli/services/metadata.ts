@@ -5,6 +5,7 @@ import type { MetadataConfig } from '../../runtime/config/services.ts'
 import { listenFailure } from '../failure.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
 import { readSecret } from '../folder/secret.ts'
+import { openAdmin } from './admin.ts'
 import type { ServiceWorld } from './service-world.ts'
 
 export interface OpenedMetadata {
@@ -38,6 +39,7 @@ export async function openMetadata(config: MetadataConfig, world: ServiceWorld):
       { clock, random, log: log.child({ service: 'metadata' }) },
     )
     shutdown.add('metadata', () => running.close())
+    await openAdmin('metadata', config, secret, running.api, world)
     return { address: running.address ?? formatAddress({ host, port }), api: running.api }
   } catch (error) {
     throw listenFailure(error, 'metadata', formatAddress({ host, port }))

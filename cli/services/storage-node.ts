@@ -6,6 +6,7 @@ import { startStorageNode } from '../../storage-node/main.ts'
 import { listenFailure } from '../failure.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
 import { readSecret } from '../folder/secret.ts'
+import { openAdmin } from './admin.ts'
 import { connectMetadata } from './metadata-client.ts'
 import type { ServiceWorld } from './service-world.ts'
 
@@ -20,6 +21,7 @@ export async function openStorageNode(
   world.shutdown.add('metadata client', () => metadata.close())
   const listen = { host, port, secret, ...(advertise !== undefined && { advertise }) }
   const { address } = await openNode(config, metadata.api, world, listen)
+  await openAdmin('storage-node', config, secret, metadata.api, world)
   return { address: address ?? formatAddress({ host, port }) }
 }
 

@@ -1,45 +1,86 @@
 import type { MetadataApi } from '../../proto/metadata-api.ts'
-import type { ShardService } from '../../proto/shard-transport.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
+import { readClusterFile } from '../folder/cluster-file.ts'
 import type { DataFolder } from '../folder/data-folder.ts'
+import { openAdmin } from '../services/admin.ts'
 import { openGatewayOn } from '../services/gateway.ts'
 import { openMetadata } from '../services/metadata.ts'
 import type { ServiceWorld } from '../services/service-world.ts'
-import { openLocalStorageNode } from '../services/storage-node.ts'
-import type { ClusterPlan } from './plan.ts'
+import { openWorkerOn } from '../services/worker.ts'
+import { followTopology } from './follow-topology.ts'
+import { createLocalNodes } from './local-nodes.ts'
+import { planNode, type ClusterPlan, type NodeOptions } from './plan.ts'
 import { nodesUp, type OnMissing, type Wait } from './ready.ts'
+
+/** What came up. */
+export interface StartedCluster {
+  /** `host:port` of each gateway. */
+  readonly addresses: readonly string[]
+  /** `host:port` of metrics and the admin interface. */
+  readonly admin: string
+  readonly metadata: MetadataApi
+}
 
 /**
  * Starts every service in this process, over the in-process adapters. Metadata listens on loopback as well, so that
  * `ashlar status` can ask it from another process. A node that cannot start is left out: the cluster is there to lose some.
- * @returns addresses of the gateways, and metadata
+ * Nodes that are added later are started, and those that are removed stopped.
  */
 export async function startAllInOne(
   plan: ClusterPlan,
-  { credentials }: DataFolder,
+  folder: DataFolder,
+  options: NodeOptions,
   world: ServiceWorld & Wait,
   onMissing: OnMissing,
-): Promise<{ addresses: string[]; metadata: MetadataApi }> {
+): Promise<StartedCluster> {
   world.waitFor('metadata')
   const metadata = (await openMetadata(plan.metadata, world)).api
-  const services = new Map<string, ShardService>()
+  const nodes = createLocalNodes(metadata, world)
   const failures = new Map<string, unknown>()
   for (const config of plan.nodes) {
     world.waitFor(`storage node ${config.node}`)
     try {
-      services.set(config.node, await openLocalStorageNode(config, metadata, world))
+      await nodes.start(config)
     } catch (error) {
       failures.set(config.node, error)
     }
   }
-  if (services.size === 0) throw failures.values().next().value
+  if (nodes.services.size === 0) throw failures.values().next().value
   for (const [node, error] of failures) onMissing(node, error)
-  await nodesUp(metadata, world.clock, new Set(services.keys()), world)
-  const shards = createInProcessShardTransport((node) => services.get(node))
+  await nodesUp(metadata, world.clock, new Set(nodes.services.keys()), world)
+  const shards = createInProcessShardTransport((node) => nodes.services.get(node))
   const addresses: string[] = []
   for (const config of plan.gateways) {
-    const { address } = await openGatewayOn(config, credentials, { metadata, shards }, world)
+    const { address } = await openGatewayOn(config, folder.credentials, { metadata, shards }, world)
     addresses.push(address)
   }
-  return { addresses, metadata }
+  await openWorkerOn(plan.worker, { metadata, shards }, world)
+  const admin = (await openAdmin('cluster', plan.worker, folder.secret, metadata, world)) ?? ''
+
+  const leaving = new AbortController()
+  const following = followTopology({
+    metadata,
+    clock: world.clock,
+    signal: leaving.signal,
+    readFile: () => readClusterFile(folder.paths.cluster),
+    running: () => nodes.services.keys(),
+    known: (node) => nodes.known(node),
+    async start(cluster, zone, node) {
+      try {
+        await nodes.start(planNode(cluster, folder.paths, zone, node, options))
+        world.log.info('a storage node was added', { node, zone })
+      } catch (error) {
+        onMissing(node, error)
+      }
+    },
+    async stop(node) {
+      await nodes.stop(node)
+      world.log.info('a storage node was removed', { node })
+    },
+  })
+  world.shutdown.add('topology', async () => {
+    leaving.abort()
+    await following
+  })
+  return { addresses, admin, metadata }
 }

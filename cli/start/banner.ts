@@ -12,6 +12,8 @@ export interface Started {
   readonly zones: number
   readonly nodes: number
   readonly code: string
+  /** URL of metrics and the admin interface. */
+  readonly admin: string
   /** As the user would name the folder. */
   readonly folder: string
   readonly separate: boolean
@@ -36,8 +38,9 @@ export function banner(started: Started): string {
     ['Region', region],
     [
       'Cluster',
-      `${plural(nodes, 'storage node')} in ${plural(zones, 'zone')}, ${code}, metadata, ${gateways}; ${processes}`,
+      `${plural(nodes, 'storage node')} in ${plural(zones, 'zone')}, ${code}, metadata, a worker, ${gateways}; ${processes}`,
     ],
+    ['Admin', `${started.admin}/metrics, /v1/status, /v1/risk`],
     ['Data', folder],
   ]
   return [

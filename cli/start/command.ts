@@ -1,14 +1,15 @@
 import { relative } from 'node:path'
 import packageFile from '../../package.json' with { type: 'json' }
 import { LOCK_WAIT_MS, SHUTDOWN_GRACE_MS, START_NOTE_MS } from '../../core/limits.ts'
-import type { MetadataApi } from '../../proto/metadata-api.ts'
+import { PoolState, type ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { formatAddress } from '../../runtime/config/fields.ts'
 import { createLog } from '../../runtime/log/pino-log.ts'
 import { createShutdown } from '../../runtime/shutdown/shutdown.ts'
 import { CommandError, EXIT_FAILURE, explain } from '../failure.ts'
 import { readAccounts } from '../folder/accounts.ts'
 import { openDataFolder, type DataFolder } from '../folder/data-folder.ts'
-import { dataPaths } from '../folder/paths.ts'
+import { nodeNames, readClusterFile } from '../folder/cluster-file.ts'
+import { dataPaths, type DataPaths } from '../folder/paths.ts'
 import { findFreePorts, isFree, keepFreePorts } from '../folder/ports.ts'
 import { gatewaysLinger } from '../processes/pid-file.ts'
 import { listenForStop } from '../processes/stop.ts'
@@ -17,10 +18,11 @@ import type { ServiceWorld } from '../services/service-world.ts'
 import { layoutWarnings } from '../status/assess.ts'
 import type { World } from '../world.ts'
 import { banner, endpointOf } from './banner.ts'
+import type { StartedCluster } from './all-in-one.ts'
 import { DEFAULT_TOPOLOGY, wantedTopology, type StartConfig } from './config.ts'
-import { LOOPBACK, planCluster, planProcesses, type ClusterPlan } from './plan.ts'
+import { LOOPBACK, planCluster, planProcesses, type ClusterPlan, type ServicePlan } from './plan.ts'
 import { gatewayAnswers, nodesUp, type OnMissing, type Wait } from './ready.ts'
-import { startSeparate } from './separate.ts'
+import { nodeOf, startSeparate } from './separate.ts'
 
 const LINGER_POLL_MS = 50
 
@@ -59,9 +61,9 @@ async function bringUp(config: StartConfig, starting: Starting): Promise<string>
   shutdown.add('data folder', () => folder.close())
   const cluster = await keepFreePorts(folder, LOOPBACK, starting.random)
   const plan = planCluster(cluster, folder.paths, config)
-  const { addresses, metadata } = config.separate
+  const { addresses, admin, metadata } = config.separate
     ? await startProcesses(plan, folder, starting)
-    : await startHere(plan, folder, starting)
+    : await startHere(plan, folder, config, starting)
   const endpoints = addresses.map(endpointOf)
   const signing = { credentials: folder.credentials, region: config.region, clock }
   for (const endpoint of endpoints) await gatewayAnswers(endpoint, signing, starting)
@@ -71,25 +73,25 @@ async function bringUp(config: StartConfig, starting: Starting): Promise<string>
     endpoints,
     region: config.region,
     domain: config.domain,
-    zones: cluster.zones,
+    zones: Object.keys(cluster.zones).length,
     nodes: plan.nodes.length,
-    code: cluster.code,
+    code: map === undefined ? cluster.made.code : mainCode(map),
     folder: shortPath(config.data, workingDirectory),
+    admin: endpointOf(admin),
     separate: config.separate,
     credentials: folder.credentials,
     warnings: map === undefined ? [] : layoutWarnings(map),
   })
 }
 
-interface StartedCluster {
-  /** `host:port` of each gateway. */
-  readonly addresses: readonly string[]
-  readonly metadata: MetadataApi
-}
-
-async function startHere(plan: ClusterPlan, folder: DataFolder, starting: Starting): Promise<StartedCluster> {
+async function startHere(
+  plan: ClusterPlan,
+  folder: DataFolder,
+  config: StartConfig,
+  starting: Starting,
+): Promise<StartedCluster> {
   const { startAllInOne } = await import('./all-in-one.ts')
-  return await startAllInOne(plan, folder, starting, tellMissing(starting))
+  return await startAllInOne(plan, folder, config, starting, tellMissing(starting))
 }
 
 async function startProcesses(
@@ -98,15 +100,15 @@ async function startProcesses(
   starting: Starting,
 ): Promise<StartedCluster> {
   const { environment, err, clock, random, shutdown, signal, waitFor } = starting
-  const onEnded = (service: string, how: string, command: string) => {
-    err(`ashlar: ${service} ended (${how}). To start it again:\n        npx ${command}\n`)
+  const onEnded = (service: ServicePlan, how: string, command: string) => {
+    void tellEnded(service, how, command, paths, err)
   }
   const address = formatAddress({ host: LOOPBACK, port: plan.metadata.port })
   // No log: that metadata comes and goes is said of its process.
   const { api: metadata, close } = connectMetadata(address, secret, { clock, random })
   shutdown.add('metadata client', close)
   const plans = planProcesses(plan, paths)
-  const addresses = await startSeparate({
+  const { addresses, admin } = await startSeparate({
     plans,
     paths,
     environment,
@@ -117,7 +119,30 @@ async function startProcesses(
     signal,
     waitFor,
   })
-  return { addresses, metadata }
+  return { addresses, admin, metadata }
+}
+
+/** A node that was removed from the cluster ends because of that, and is not to be started again. */
+async function tellEnded(
+  plan: ServicePlan,
+  how: string,
+  command: string,
+  paths: DataPaths,
+  err: World['err'],
+): Promise<void> {
+  const node = nodeOf(plan)
+  const cluster = await readClusterFile(paths.cluster).catch(() => undefined)
+  if (node !== undefined && cluster !== undefined && !nodeNames(cluster).includes(node)) {
+    err(`ashlar: ${plan.name} ended: ${node} was removed from the cluster\n`)
+  } else {
+    err(`ashlar: ${plan.name} ended (${how}). To start it again:\n        npx ${command}\n`)
+  }
+}
+
+/** The code of what is not small. */
+function mainCode({ pools }: ClusterMap): string {
+  const active = pools.filter(({ state }) => state !== PoolState.RETIRING)
+  return (active.find(({ objectBytesMax }) => objectBytesMax === 0n) ?? active[0])?.code ?? ''
 }
 
 /** What failed is for the log and the eye; the cluster goes on without that node. */

@@ -7,6 +7,12 @@ import {
   ZONES_MAX,
 } from '../../core/limits.ts'
 import * as field from '../../runtime/config/fields.ts'
+import {
+  garbageGraceSeconds,
+  nodeGraceSeconds,
+  repairBytesPerSecond,
+  scrubDays,
+} from '../../runtime/config/services.ts'
 import type { Topology } from '../folder/cluster-file.ts'
 
 /** What a new cluster is like unless told otherwise: any zone can be lost. */
@@ -41,6 +47,14 @@ export const startConfig = z
     bucketsPerAccount: field.bucketsPerAccount
       .default(BUCKETS_PER_ACCOUNT_DEFAULT)
       .describe('Buckets that one account may have'),
+    adminPort: field.port
+      .min(1, 'expected 1 or more')
+      .optional()
+      .describe('Port of metrics and the admin interface (chosen at the first start)'),
+    nodeGraceSeconds,
+    scrubDays,
+    garbageGraceSeconds,
+    repairBytesPerSecond,
     region: field.region.default('us-east-1').describe('Region that clients sign'),
     logLevel: field.logLevel.default('warn').describe('Least severe log lines to write to stderr'),
   })

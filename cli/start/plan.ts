@@ -4,8 +4,9 @@ import type {
   MetadataConfig,
   ServiceKind,
   StorageNodeConfig,
+  WorkerConfig,
 } from '../../runtime/config/services.ts'
-import { nodesByZone, type ClusterFile } from '../folder/cluster-file.ts'
+import type { ClusterFile } from '../folder/cluster-file.ts'
 import type { DataPaths } from '../folder/paths.ts'
 import type { StartConfig } from './config.ts'
 
@@ -16,8 +17,12 @@ export const LOOPBACK = '127.0.0.1'
 export interface ClusterPlan {
   readonly metadata: MetadataConfig
   readonly nodes: readonly StorageNodeConfig[]
+  readonly worker: WorkerConfig
   readonly gateways: readonly GatewayConfig[]
 }
+
+/** What a storage node takes from the options of the start. */
+export type NodeOptions = Pick<StorageNodeConfig, 'scrubDays' | 'logLevel'>
 
 /** One service as a process of its own. */
 export interface ServicePlan {
@@ -25,41 +30,42 @@ export interface ServicePlan {
   readonly name: string
   readonly kind: ServiceKind
   readonly configFile: string
-  readonly config: MetadataConfig | StorageNodeConfig | GatewayConfig
+  readonly config: MetadataConfig | StorageNodeConfig | WorkerConfig | GatewayConfig
 }
 
 /** What each service of a cluster is configured with. Gateways take the ports from `start.port` up. */
 export function planCluster(cluster: ClusterFile, paths: DataPaths, start: StartConfig): ClusterPlan {
   const { logLevel } = start
-  const zones = nodesByZone(cluster)
-  const metadataAddress = formatAddress({ host: LOOPBACK, port: cluster.ports.metadata })
-  const shared = { host: LOOPBACK, secretFile: paths.secret, logLevel }
+  const metadata = metadataAddress(cluster)
+  const shared = { secretFile: paths.secret, adminHost: LOOPBACK, logLevel }
   return {
     metadata: {
       ...shared,
+      host: LOOPBACK,
       data: paths.metadata,
       port: cluster.ports.metadata,
       clusterId: cluster.clusterId,
-      nodes: zones,
-      code: cluster.code,
+      nodes: cluster.zones,
+      code: cluster.made.code,
+      nodeGraceSeconds: start.nodeGraceSeconds,
     },
-    nodes: Object.entries(zones).flatMap(([zone, nodes]) =>
-      nodes.map((node) => ({
-        ...shared,
-        node,
-        zone,
-        data: paths.node(node),
-        port: portOf(cluster, node),
-        metadata: metadataAddress,
-      })),
+    nodes: Object.entries(cluster.zones).flatMap(([zone, nodes]) =>
+      nodes.map((node) => planNode(cluster, paths, zone, node, start)),
     ),
+    worker: {
+      ...shared,
+      metadata,
+      repairBytesPerSecond: start.repairBytesPerSecond,
+      garbageGraceSeconds: start.garbageGraceSeconds,
+      adminPort: start.adminPort ?? cluster.ports.admin,
+    },
     gateways: Array.from({ length: start.gateways }, (_gateway, index) => ({
       ...shared,
       host: start.host,
       port: start.port === 0 ? 0 : start.port + index,
       ...(start.domain !== undefined && { domain: start.domain }),
       region: start.region,
-      metadata: metadataAddress,
+      metadata,
       credentialsFile: paths.credentials,
       ...(start.accounts !== undefined && { accounts: start.accounts }),
       defaultObjectOwnership: start.defaultObjectOwnership,
@@ -68,15 +74,50 @@ export function planCluster(cluster: ClusterFile, paths: DataPaths, start: Start
   }
 }
 
+/** What one storage node of a cluster is configured with. */
+export function planNode(
+  cluster: ClusterFile,
+  paths: DataPaths,
+  zone: string,
+  node: string,
+  { scrubDays, logLevel }: NodeOptions,
+): StorageNodeConfig {
+  return {
+    node,
+    zone,
+    data: paths.node(node),
+    host: LOOPBACK,
+    port: portOf(cluster, node),
+    metadata: metadataAddress(cluster),
+    secretFile: paths.secret,
+    scrubDays,
+    adminHost: LOOPBACK,
+    logLevel,
+  }
+}
+
+/** The name of a storage node's files under `run/`. */
+export function nodeService(node: string): string {
+  return `storage-node-${node}`
+}
+
+function metadataAddress({ ports }: ClusterFile): string {
+  return formatAddress({ host: LOOPBACK, port: ports.metadata })
+}
+
 /** The same as processes, in the order in which they are started; they are stopped in the reverse order. */
-export function planProcesses({ metadata, nodes, gateways }: ClusterPlan, paths: DataPaths): ServicePlan[] {
+export function planProcesses(
+  { metadata, nodes, worker, gateways }: ClusterPlan,
+  paths: DataPaths,
+): ServicePlan[] {
   const plans: Omit<ServicePlan, 'configFile'>[] = [
     { name: 'metadata', kind: 'metadata', config: metadata },
     ...nodes.map((config) => ({
-      name: `storage-node-${config.node}`,
+      name: nodeService(config.node),
       kind: 'storage-node' as const,
       config,
     })),
+    { name: 'worker', kind: 'worker', config: worker },
     ...gateways.map((config, index) => ({ name: `gateway-${index + 1}`, kind: 'gateway' as const, config })),
   ]
   return plans.map((plan) => ({

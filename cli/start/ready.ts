@@ -18,7 +18,8 @@ export type OnMissing = (node: string, reason: unknown) => void
 /**
  * Waits until these nodes are up: a gateway that starts then sees all there is of the cluster at its first look, and need
  * not write around nodes that are only about to come.
- * @param nodes ids; looked at anew each time, so that a node that ends meanwhile can be taken out
+ * @param nodes ids; looked at anew each time, so that a node that ends meanwhile can be taken out. Those that the cluster map
+ * does not have are not waited for: they are about to be removed
  */
 export async function nodesUp(
   metadata: MetadataApi,
@@ -29,7 +30,8 @@ export async function nodesUp(
   for (;;) {
     const cluster = await metadata.call('getCluster', {}, signal)
     const up = new Set(cluster.nodes.filter((node) => node.up).map(({ node }) => node))
-    const missing = [...nodes].filter((id) => !up.has(id))
+    const members = new Set(cluster.nodes.map(({ node }) => node))
+    const missing = [...nodes].filter((id) => members.has(id) && !up.has(id))
     if (missing.length === 0) return
     waitFor(missing.join(', '))
     await clock.sleep(POLL_MS, signal)

@@ -18,27 +18,28 @@ export interface StartSeparate extends Wait {
   readonly paths: DataPaths
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Told of a service that ended while nobody asked it to, with the command that starts it again. */
-  readonly onEnded: (service: string, how: string, command: string) => void
+  readonly onEnded: (plan: ServicePlan, how: string, command: string) => void
   readonly onMissing: OnMissing
-  /** Awaited before the gateways are started, with the ids of the nodes that run. */
+  /** Awaited before the worker and the gateways are started, with the ids of the nodes that run. */
   readonly nodesUp: (nodes: ReadonlySet<string>) => Promise<void>
   readonly shutdown: Shutdown
 }
 
 /**
  * Starts every service as a process of its own: metadata, then the storage nodes together, then, once they have joined, the
- * gateways together. A storage node that cannot start is left out: the cluster is there to lose some.
+ * worker, then the gateways together. A storage node that cannot start is left out: the cluster is there to lose some.
  * They are stopped in the reverse order by `shutdown`.
- * @returns addresses of the gateways
+ * @returns addresses of the gateways and of the worker's admin interface
  * @throws {CommandError} one did not come up
  */
-export async function startSeparate(request: StartSeparate): Promise<string[]> {
+export async function startSeparate(request: StartSeparate): Promise<{ addresses: string[]; admin: string }> {
   const { plans, shutdown } = request
   let stopping = false
   const addresses: string[] = []
+  let admin = ''
   const nodes = new Set<string>()
-  for (const kind of ['metadata', 'storage-node', 'gateway'] as const) {
-    if (kind === 'gateway') await request.nodesUp(nodes)
+  for (const kind of ['metadata', 'storage-node', 'worker', 'gateway'] as const) {
+    if (kind === 'worker') await request.nodesUp(nodes)
     const children: Child[] = []
     shutdown.add(kind, async () => {
       stopping = true
@@ -59,7 +60,7 @@ export async function startSeparate(request: StartSeparate): Promise<string[]> {
       if (node !== undefined) nodes.add(node)
       void child.ended.then((how) => {
         if (node !== undefined) nodes.delete(node)
-        if (!stopping) request.onEnded(plan.name, how, `ashlar ${kind} --config ${plan.configFile}`)
+        if (!stopping) request.onEnded(plan, how, `ashlar ${kind} --config ${plan.configFile}`)
       })
       return child
     })
@@ -68,6 +69,7 @@ export async function startSeparate(request: StartSeparate): Promise<string[]> {
     for (const [index, result] of results.entries()) {
       if (result.status === 'fulfilled') {
         if (kind === 'gateway') addresses.push(result.value.address)
+        if (kind === 'worker') admin = result.value.address
         continue
       }
       const plan = wave[index]
@@ -76,11 +78,11 @@ export async function startSeparate(request: StartSeparate): Promise<string[]> {
       request.onMissing(node, result.reason)
     }
   }
-  return addresses
+  return { addresses, admin }
 }
 
 /** The id of the storage node that a service is; undefined for other services. */
-function nodeOf({ config }: ServicePlan): string | undefined {
+export function nodeOf({ config }: ServicePlan): string | undefined {
   return 'node' in config ? config.node : undefined
 }
 

@@ -14,12 +14,11 @@ function options(flags: Record<string, string> = {}, environment: Record<string,
 }
 
 const cluster: ClusterFile = {
-  format: 1,
+  format: 2,
   clusterId: '0'.repeat(32),
-  zones: 1,
-  nodesPerZone: 2,
-  code: 'replica-2',
-  ports: { metadata: 20_000, nodes: { 'zone-a-1': 20_001, 'zone-a-2': 20_002 } },
+  made: { zones: 1, nodesPerZone: 2, code: 'replica-2' },
+  zones: { 'zone-a': ['zone-a-1', 'zone-a-2'] },
+  ports: { metadata: 20_000, admin: 20_003, nodes: { 'zone-a-1': 20_001, 'zone-a-2': 20_002 } },
 }
 
 test('only what was asked for is wanted of an existing cluster', () => {
@@ -66,7 +65,7 @@ test('every process is configured by a file that its own command accepts', () =>
   const plans = planProcesses(planCluster(cluster, paths, start), paths)
   assert.deepEqual(
     plans.map(({ name }) => name),
-    ['metadata', 'storage-node-zone-a-1', 'storage-node-zone-a-2', 'gateway-1', 'gateway-2'],
+    ['metadata', 'storage-node-zone-a-1', 'storage-node-zone-a-2', 'worker', 'gateway-1', 'gateway-2'],
   )
   for (const { kind, config, configFile } of plans) {
     const value: unknown = JSON.parse(JSON.stringify(config))
@@ -79,10 +78,10 @@ test('every process is configured by a file that its own command accepts', () =>
     assert.deepEqual(read, config)
   }
   assert.deepEqual(
-    plans.map(({ config }) => config.port),
-    [20_000, 20_001, 20_002, 9000, 9001],
+    plans.map(({ config }) => ('port' in config ? config.port : config.adminPort)),
+    [20_000, 20_001, 20_002, 20_003, 9000, 9001],
   )
-  assert.ok(plans.every(({ config }) => config.host === '127.0.0.1'))
+  assert.ok(plans.every(({ config }) => ('host' in config ? config.host : config.adminHost) === '127.0.0.1'))
   for (const { config } of plans.filter(({ kind }) => kind === 'gateway')) {
     assert.ok('defaultObjectOwnership' in config)
     assert.deepEqual([config.defaultObjectOwnership, config.bucketsPerAccount], ['ObjectWriter', 7])
@@ -113,6 +112,7 @@ const started: Started = {
   zones: 3,
   nodes: 6,
   code: 'rs-4-2',
+  admin: 'http://127.0.0.1:20003',
   folder: './data',
   separate: false,
   credentials: { accessKeyId: 'ASHLEXAMPLE', secretAccessKey: 'hush', origin: 'made' },
@@ -126,7 +126,8 @@ test('the first start shows the credentials and what to type', () => {
 
   Endpoint  http://127.0.0.1:9000
   Region    us-east-1
-  Cluster   6 storage nodes in 3 zones, rs-4-2, metadata, a gateway; one process
+  Cluster   6 storage nodes in 3 zones, rs-4-2, metadata, a worker, a gateway; one process
+  Admin     http://127.0.0.1:20003/metrics, /v1/status, /v1/risk
   Data      ./data
 
   The root credentials, shown this once (later: npx ashlar credentials), and the first commands:

@@ -1,19 +1,31 @@
 import { parseCode } from '../../core/erasure/code.ts'
 import { zoneLoss, type NodeState } from '../../core/placement/zone-loss.ts'
-import type { ClusterMap, NodeLiveness, Pool, Zone } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import { NodeCondition } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import type { ClusterMap, NodeLiveness, Pool, Slot } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import { MemberState, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import type { GetRiskReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { plural } from '../plural.ts'
 import { couldWrite } from './could-write.ts'
+import { movesUnderWay, zoneStatuses, type MoveStatus, type NodeStatus, type ZoneStatus } from './nodes.ts'
+import { riskStatus, type RiskStatus } from './risk.ts'
 
-/** The state of a cluster, as `ashlar status --json` prints it. Sizes are bytes. */
+/** The state of a cluster, as `ashlar status --json` and `/v1/status` show it. Sizes are bytes, times ISO 8601. */
 export interface ClusterStatus {
-  /** `degraded`: a node is down or takes no writes, or shards wait to be repaired. */
+  /**
+   * `degraded`: a node is down, suspect or takes no writes, blobs lack shards, or shards wait to be repaired. Slots that
+   * move from one healthy node to another are none of that.
+   */
   readonly health: 'healthy' | 'degraded'
   readonly clusterId: string
   /** Grows with every change of nodes, pools or slots. */
   readonly epoch: number
+  /** When metadata said all this, by the clock of who asked. */
+  readonly asOf: string
+  readonly ageSeconds: number
   readonly zones: readonly ZoneStatus[]
   readonly pools: readonly PoolStatus[]
+  readonly moves: readonly MoveStatus[]
+  /** The risk ledger; null where metadata does not keep one. */
+  readonly risk: RiskStatus | null
   /** Objects whose shards wait to be put back to full redundancy. */
   readonly repairBacklog: number
   /** Consequences of commits (garbage, repair) that wait for a worker. */
@@ -22,28 +34,16 @@ export interface ClusterStatus {
   readonly problems: readonly string[]
   /** What it cannot survive even when whole, a sentence each. */
   readonly warnings: readonly string[]
-}
-
-export interface ZoneStatus {
-  readonly zone: string
-  readonly nodes: readonly NodeStatus[]
-}
-
-export interface NodeStatus {
-  readonly node: string
-  /** A suspect node takes writes, but its disk is not to be relied on. */
-  readonly state: 'up' | 'suspect' | 'read-only' | 'down'
-  /** Why it takes no writes, or is suspect; empty otherwise. */
-  readonly reason: string
-  /** Empty where it runs inside another process. */
-  readonly address: string
-  readonly usedBytes: number
-  readonly freeBytes: number
+  /** What is worth knowing and no problem, a sentence each. */
+  readonly notes: readonly string[]
 }
 
 export interface PoolStatus {
   readonly pool: string
+  readonly poolId: number
   readonly code: string
+  /** `retiring`: another pool took its place, and what is here is re-encoded there. */
+  readonly state: 'active' | 'retiring'
   readonly storageClass: string
   /** Objects up to this size go here; null: of any size. */
   readonly objectBytesMax: number | null
@@ -68,36 +68,48 @@ export interface PoolZoneLoss {
   readonly survivesOneMoreNode: boolean
 }
 
-/** What metadata says about the cluster (`GetClusterReply`). */
+/** What metadata says about the cluster (`GetClusterReply` and `GetRiskReply`). */
 export interface ClusterView {
   readonly map: ClusterMap
   readonly nodes: readonly NodeLiveness[]
   readonly repairBacklog: bigint
   readonly outboxBacklog: bigint
+  readonly risk: GetRiskReply | undefined
+  /** Unix milliseconds when metadata was asked. */
+  readonly askedMs: number
 }
 
-export function assessCluster({
-  map,
-  nodes: liveness,
-  repairBacklog,
-  outboxBacklog,
-}: ClusterView): ClusterStatus {
-  const live = new Map(liveness.map((one) => [one.node, one]))
-  const states = map.nodes.map(({ id, zone }) => ({ id, zone, ...stateOf(live.get(id)) }))
-  const zones = map.zones.map((zone) => zoneStatus(zone, states, live))
+/** @param nowMs by the clock of `askedMs` */
+export function assessCluster(view: ClusterView, nowMs: number): ClusterStatus {
+  const { map, repairBacklog, outboxBacklog, askedMs } = view
+  const zones = zoneStatuses(map, view.nodes)
+  const nodes = zones.flatMap(({ zone, nodes: those }) => those.map((node) => ({ zone, ...node })))
+  const states = nodes.map(({ node, zone, state }) => ({ id: node, zone, ...can(state) }))
   const pools = map.pools.map((pool) => poolStatus(pool, states))
-  const problems = [...nodeProblems(zones), ...poolProblems(pools)]
+  const risk = view.risk === undefined ? null : riskStatus(view.risk)
+  const moves = movesUnderWay(map)
+  const problems = [...nodeProblems(nodes), ...poolProblems(pools, risk)]
   if (repairBacklog > 0n) problems.push(`${repairBacklog} objects wait for lost shards to be repaired`)
+  const { reduced, notes } = reducedRedundancy(
+    risk,
+    problems.length > 0 || moves.some(({ from }) => from === ''),
+  )
+  problems.push(...reduced)
   return {
     health: problems.length === 0 ? 'healthy' : 'degraded',
     clusterId: map.clusterId,
     epoch: Number(map.epoch),
+    asOf: new Date(askedMs).toISOString(),
+    ageSeconds: Math.max(0, Math.round((nowMs - askedMs) / 100) / 10),
     zones,
     pools,
+    moves,
+    risk,
     repairBacklog: Number(repairBacklog),
     outboxBacklog: Number(outboxBacklog),
     problems,
     warnings: layoutWarnings(map),
+    notes: [...notes, ...silence(risk)],
   }
 }
 
@@ -106,9 +118,11 @@ export function assessCluster({
  * or another code would lift.
  */
 export function layoutWarnings(map: ClusterMap): string[] {
-  const whole = map.nodes.map(({ id, zone }) => ({ id, zone, up: true, writable: true }))
+  const whole = map.nodes
+    .filter(({ state }) => state !== MemberState.LOST)
+    .map(({ id, zone }) => ({ id, zone, up: true, writable: true }))
   const warnings: string[] = []
-  for (const pool of map.pools) {
+  for (const pool of map.pools.filter(({ state }) => state !== PoolState.RETIRING)) {
     const { total, m } = parseCode(pool.code)
     if (whole.length < total) {
       warnings.push(
@@ -120,7 +134,7 @@ export function layoutWarnings(map: ClusterMap): string[] {
       warnings.push(`the loss of a single node would make objects of pool ${pool.name} unreadable`)
       continue
     }
-    const fatal = zoneLoss(layoutOf(pool), whole).filter(({ survives }) => !survives)
+    const fatal = zoneLoss(targetLayout(pool), whole).filter(({ survives }) => !survives)
     if (fatal.length > 0) {
       const named = fatal.map(({ zone }) => zone).join(', ')
       warnings.push(`the loss of a zone (${named}) would make objects of pool ${pool.name} unreadable`)
@@ -133,35 +147,10 @@ interface State extends NodeState {
   readonly writable: boolean
 }
 
-function stateOf(live: NodeLiveness | undefined): { up: boolean; writable: boolean } {
-  const up = live?.up === true
-  return { up, writable: up && live.condition !== NodeCondition.READ_ONLY }
-}
-
-function isSuspect(live: NodeLiveness | undefined): boolean {
-  return live?.condition === NodeCondition.SUSPECT
-}
-
-function zoneStatus(
-  { id }: Zone,
-  states: readonly State[],
-  live: ReadonlyMap<string, NodeLiveness>,
-): ZoneStatus {
-  const nodes = states.filter(({ zone }) => zone === id)
-  return {
-    zone: id,
-    nodes: nodes.map((node): NodeStatus => {
-      const known = live.get(node.id)
-      return {
-        node: node.id,
-        state: node.writable ? (isSuspect(known) ? 'suspect' : 'up') : node.up ? 'read-only' : 'down',
-        reason: known?.reason ?? '',
-        address: known?.address ?? '',
-        usedBytes: Number(known?.usedBytes ?? 0n),
-        freeBytes: Number(known?.freeBytes ?? 0n),
-      }
-    }),
-  }
+/** What a node in that state does. */
+function can(state: NodeStatus['state']): { up: boolean; writable: boolean } {
+  const up = state !== 'down' && state !== 'lost'
+  return { up, writable: up && state !== 'read-only' }
 }
 
 function poolStatus(pool: Pool, states: readonly State[]): PoolStatus {
@@ -170,13 +159,15 @@ function poolStatus(pool: Pool, states: readonly State[]): PoolStatus {
   const layout = layoutOf(pool)
   return {
     pool: pool.name,
+    poolId: pool.id,
     code: pool.code,
+    state: pool.state === PoolState.RETIRING ? 'retiring' : 'active',
     storageClass: pool.storageClass,
     objectBytesMax: pool.objectBytesMax === 0n ? null : Number(pool.objectBytesMax),
     placementGroups: pool.groups.length,
     overhead: total / k,
     readable: layout.groups.every((slots) => slots.filter((id) => !up.has(id)).length <= m),
-    writable: couldWrite(pool, states),
+    writable: pool.state === PoolState.RETIRING || couldWrite(pool, states),
     zoneLoss: zoneLoss(layout, states).map(({ zone, shardsLostMax, survives, survivesOneMoreNode }) => ({
       zone,
       shardsLost: shardsLostMax,
@@ -190,29 +181,83 @@ function poolStatus(pool: Pool, states: readonly State[]): PoolStatus {
   }
 }
 
-function layoutOf(pool: Pool): { m: number; groups: string[][] } {
+interface Layout {
+  readonly m: number
+  readonly groups: string[][]
+}
+
+/** Where the shards are for certain now: of a slot that moves at its source, and of one that is rebuilt nowhere. */
+function layoutOf(pool: Pool): Layout {
+  return layoutBy(pool, ({ node, source, filling }) => (filling ? source : node))
+}
+
+/** Where they belong. */
+function targetLayout(pool: Pool): Layout {
+  return layoutBy(pool, ({ node }) => node)
+}
+
+function layoutBy(pool: Pool, place: (slot: Slot) => string): Layout {
   const { m } = parseCode(pool.code)
-  return { m, groups: pool.groups.map(({ slots }) => slots.map(({ node }) => node)) }
+  return { m, groups: pool.groups.map(({ slots }) => slots.map(place)) }
 }
 
 function mostOnOneNode(pool: Pool): number {
-  const counts = layoutOf(pool).groups.flatMap((slots) =>
+  const counts = targetLayout(pool).groups.flatMap((slots) =>
     slots.map((node) => slots.filter((other) => other === node).length),
   )
   return Math.max(0, ...counts)
 }
 
-function nodeProblems(zones: readonly ZoneStatus[]): string[] {
-  return zones.flatMap(({ nodes }) =>
-    nodes
-      .filter(({ state }) => state !== 'up')
-      .map(({ node, state, reason }) => `${node} is ${state}${reason === '' ? '' : `: ${reason}`}`),
-  )
+function nodeProblems(nodes: readonly NodeStatus[]): string[] {
+  return nodes.flatMap(({ node, state, reason, slots, damagedShards }) => {
+    const problems: string[] = []
+    if (state === 'lost') {
+      if (slots > 0) problems.push(`${node} is lost, and ${plural(slots, 'slot')} found no other node yet`)
+    } else if (state !== 'up') {
+      problems.push(`${node} is ${state}${reason === '' ? '' : `: ${reason}`}`)
+    }
+    if (damagedShards > 0) {
+      problems.push(`${plural(damagedShards, 'damaged shard')} on ${node} to be repaired`)
+    }
+    return problems
+  })
 }
 
-function poolProblems(pools: readonly PoolStatus[]): string[] {
-  return pools.flatMap(({ pool, readable, writable }) => [
-    ...(readable ? [] : [`some objects of pool ${pool} cannot be read now`]),
-    ...(writable ? [] : [`some objects of pool ${pool} cannot be written now`]),
-  ])
+function poolProblems(pools: readonly PoolStatus[], risk: RiskStatus | null): string[] {
+  return pools.flatMap(({ pool, poolId, readable, writable }) => {
+    const counted = risk?.pools.find((one) => one.poolId === poolId)
+    const problems: string[] = []
+    // The map says what could be unreadable; the ledger knows whether anything is there.
+    if (counted !== undefined && counted.unreadable > 0) {
+      problems.push(`${plural(counted.unreadable, 'blob')} of pool ${pool} cannot be read now`)
+    } else if (!readable && (counted === undefined || (risk?.silent.length ?? 0) > 0)) {
+      problems.push(`some objects of pool ${pool} cannot be read now`)
+    }
+    if (!writable) problems.push(`some objects of pool ${pool} cannot be written now`)
+    return problems
+  })
+}
+
+/**
+ * Blobs that lack shards. With no node down, damaged or being rebuilt, they are most likely writes that one node has counted
+ * and another not yet: no problem then, but worth a note.
+ */
+function reducedRedundancy(
+  risk: RiskStatus | null,
+  explained: boolean,
+): { reduced: string[]; notes: string[] } {
+  const lines = (risk?.pools ?? [])
+    .filter(({ reduced }) => reduced > 0)
+    .map(
+      ({ pool, code, reduced }) =>
+        `${plural(reduced, 'blob')} of pool ${pool} with fewer shards than ${code} makes`,
+    )
+  if (explained) return { reduced: lines, notes: [] }
+  const why = 'writes under way, or shards that nobody has missed yet'
+  return { reduced: [], notes: lines.map((line) => `${line}: ${why}`) }
+}
+
+function silence(risk: RiskStatus | null): string[] {
+  if (risk === null || risk.silent.length === 0) return []
+  return [`what ${risk.silent.join(', ')} may hold is not counted: not heard since metadata started`]
 }

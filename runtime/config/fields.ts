@@ -8,6 +8,7 @@ import {
   PORT_MAX,
   SECRET_KEY_BYTES_MAX,
   SECRET_KEY_BYTES_MIN,
+  SPAN_SECONDS_MAX,
 } from '../../core/limits.ts'
 
 /** The kinds of value that configuration fields have. Every field of a service is one of these, described. */
@@ -89,6 +90,32 @@ export const secretAccessKey = z
     new RegExp(`^[\\x21-\\x7e]{${SECRET_KEY_BYTES_MIN},${SECRET_KEY_BYTES_MAX}}$`),
     `expected ${SECRET_KEY_BYTES_MIN} to ${SECRET_KEY_BYTES_MAX} printable ASCII characters without spaces`,
   )
+
+const BYTE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 } as const
+
+/** A number of bytes, as such or with a binary unit: `104857600`, `100MiB`, `1.5 GiB`. */
+export const bytes = z
+  .union([z.number(), z.string()])
+  .transform((given) => (typeof given === 'number' ? given : parseBytes(given)))
+  .refine(
+    (value): value is number => value !== undefined && Number.isSafeInteger(value) && value >= 0,
+    'expected bytes, such as 1048576 or 100MiB',
+  )
+  .transform((value) => value ?? 0)
+
+/** The bytes that a text such as `100MiB` stands for; undefined for anything else. */
+function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|TiB)?$/.exec(text)
+  if (match === null) return undefined
+  const unit = Object.entries(BYTE_UNITS).find(([suffix]) => suffix === (match[2] ?? 'B'))?.[1] ?? 1
+  return Math.round(Number(match[1]) * unit)
+}
+
+/** A span of whole seconds; 0 is none. */
+export const seconds = z
+  .int('expected a whole number of seconds')
+  .min(0, 'expected 0 or more')
+  .max(SPAN_SECONDS_MAX, `expected at most ${SPAN_SECONDS_MAX}`)
 
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 

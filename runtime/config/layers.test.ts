@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { formatAddress, parseAddress } from './fields.ts'
 import { ConfigError, fieldsOf, resolveConfig, type Layers } from './layers.ts'
 import { loadConfig } from './load.ts'
-import { gatewayConfig, metadataConfig, serviceConfigs, storageNodeConfig } from './services.ts'
+import { gatewayConfig, workerConfig, metadataConfig, serviceConfigs, storageNodeConfig } from './services.ts'
 
 const nothing: Layers = { environment: {}, flags: {}, workingDirectory: '/srv' }
 
@@ -33,6 +33,7 @@ test('the command line wins over the environment, that over the file, that over 
     region: 'environment-1',
     defaultObjectOwnership: 'BucketOwnerEnforced',
     bucketsPerAccount: 10_000,
+    adminHost: '127.0.0.1',
     metadata: 'file:1',
     secretFile: '/etc/ashlar/secret',
     logLevel: 'info',
@@ -55,7 +56,7 @@ test('every fault is named at once, with its field and where it came from', () =
   assert.deepEqual([...faults].sort(), [
     'metadata: expected host:port, such as 10.0.0.7:9101 or [::1]:9101 (from /etc/g.json)',
     'port: expected number (from ASHLAR_PORT)',
-    'prot: no such field (from /etc/g.json); there are host, port, domain, region, metadata, secretFile, credentialsFile, accounts, defaultObjectOwnership, bucketsPerAccount, pidFile, logLevel',
+    'prot: no such field (from /etc/g.json); there are host, port, domain, region, metadata, secretFile, credentialsFile, accounts, defaultObjectOwnership, bucketsPerAccount, adminHost, adminPort, pidFile, logLevel',
     'region: expected string (from /etc/g.json)',
     'secretFile: missing; give --secret-file, ASHLAR_SECRET_FILE or "secretFile" in the config file',
   ])
@@ -117,5 +118,21 @@ test('addresses read back as they were written', () => {
     'host:01',
   ]) {
     assert.equal(parseAddress(text), undefined, text)
+  }
+})
+
+test('bytes are numbers, or have a binary unit', () => {
+  const rate = (text: string) =>
+    resolveConfig(workerConfig, {
+      environment: {},
+      flags: { metadata: '10.0.0.7:9101', secretFile: 'secret', repairBytesPerSecond: text },
+      workingDirectory: '/',
+    }).repairBytesPerSecond
+  assert.deepEqual(
+    ['0', '1048576', '100MiB', '1.5 GiB', '7B'].map(rate),
+    [0, 1_048_576, 104_857_600, 1_610_612_736, 7],
+  )
+  for (const text of ['100MB', '-1', '1.5', 'much', '', '1e3KiB']) {
+    assert.throws(() => rate(text), /repairBytesPerSecond: expected bytes, such as 1048576 or 100MiB/, text)
   }
 })

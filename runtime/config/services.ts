@@ -1,8 +1,18 @@
 import { z } from 'zod'
-import { BUCKETS_PER_ACCOUNT_DEFAULT, NODES_MAX, ZONES_MAX } from '../../core/limits.ts'
+import {
+  BUCKETS_PER_ACCOUNT_DEFAULT,
+  GARBAGE_GRACE_SECONDS_DEFAULT,
+  NODE_GRACE_SECONDS_DEFAULT,
+  NODES_MAX,
+  REPAIR_BYTES_PER_SECOND_DEFAULT,
+  SCRUB_DAYS_DEFAULT,
+  SCRUB_DAYS_MAX,
+  ZONES_MAX,
+} from '../../core/limits.ts'
 import {
   address,
   bucketsPerAccount,
+  bytes,
   code,
   domain,
   host,
@@ -12,6 +22,7 @@ import {
   path,
   port,
   region,
+  seconds,
 } from './fields.ts'
 
 /**
@@ -26,6 +37,33 @@ const metadata = address.describe('host:port of the metadata service')
 
 /** Internal ports listen on loopback unless told otherwise: they are for the cluster alone. */
 const internalHost = host.default('127.0.0.1').describe('Address to listen on')
+
+/** Metrics and the admin interface, which every service has and none opens unless told to. */
+const admin = {
+  adminHost: host
+    .default('127.0.0.1')
+    .describe("Address of metrics and the admin interface; others than loopback ask for the cluster's token"),
+  adminPort: port.optional().describe('Port of metrics and the admin interface; off without it'),
+}
+
+export const nodeGraceSeconds = seconds
+  .default(NODE_GRACE_SECONDS_DEFAULT)
+  .describe('Seconds that a storage node may be down before others take its place')
+
+export const scrubDays = z
+  .number('expected a number of days')
+  .positive('expected more than 0')
+  .max(SCRUB_DAYS_MAX, `expected at most ${SCRUB_DAYS_MAX}`)
+  .default(SCRUB_DAYS_DEFAULT)
+  .describe('Days in which every byte on disk is read and checked once')
+
+export const garbageGraceSeconds = seconds
+  .default(GARBAGE_GRACE_SECONDS_DEFAULT)
+  .describe('Seconds that deleted data stays for reads that are under way')
+
+export const repairBytesPerSecond = bytes
+  .default(REPAIR_BYTES_PER_SECOND_DEFAULT)
+  .describe('Most bytes a second that background work reads and writes, such as 100MiB; 0: no limit')
 
 export const metadataConfig = z.strictObject({
   data: path.describe('Folder of the metadata'),
@@ -49,6 +87,8 @@ export const metadataConfig = z.strictObject({
   code: code
     .default('rs-4-2')
     .describe('Erasure code of a new cluster: rs-<data>-<parity> or replica-<copies>'),
+  nodeGraceSeconds,
+  ...admin,
   pidFile,
   logLevel: level,
 })
@@ -64,6 +104,8 @@ export const storageNodeConfig = z.strictObject({
     .describe('host:port the others reach this node by; by default what it listens on'),
   metadata,
   secretFile,
+  scrubDays,
+  ...admin,
   pidFile,
   logLevel: level,
 })
@@ -87,6 +129,17 @@ export const gatewayConfig = z.strictObject({
   bucketsPerAccount: bucketsPerAccount
     .default(BUCKETS_PER_ACCOUNT_DEFAULT)
     .describe('Buckets that one account may have'),
+  ...admin,
+  pidFile,
+  logLevel: level,
+})
+
+export const workerConfig = z.strictObject({
+  metadata,
+  secretFile,
+  repairBytesPerSecond,
+  garbageGraceSeconds,
+  ...admin,
   pidFile,
   logLevel: level,
 })
@@ -95,10 +148,13 @@ export type MetadataConfig = z.output<typeof metadataConfig>
 export type StorageNodeConfig = z.output<typeof storageNodeConfig>
 export type GatewayConfig = z.output<typeof gatewayConfig>
 
+export type WorkerConfig = z.output<typeof workerConfig>
+
 export const serviceConfigs = {
   gateway: gatewayConfig,
   metadata: metadataConfig,
   'storage-node': storageNodeConfig,
+  worker: workerConfig,
 } as const
 
 export type ServiceKind = keyof typeof serviceConfigs

@@ -40,14 +40,14 @@ export class IndexWriter {
 
   /** Resolves, once reads see the change, to what it was. */
   async apply(records: readonly LogRecord[]): Promise<IndexPlan> {
-    const single = records.filter(({ kind }) => kind !== 'tombstone').map(({ address }) => address)
+    const puts = records.filter(({ kind }) => kind === 'put').map(({ address }) => address)
     const tombs = records.filter(({ kind }) => kind === 'tombstone').map(({ address }) => address)
     const [locations, ...ofBlobs] = await Promise.all([
-      single.length === 0 ? [] : this.#index.getMany(single),
+      puts.length === 0 ? [] : this.#index.getMany(puts),
       ...tombs.map(({ group, blob }) => this.#index.ofBlob(group, blob)),
     ])
     const shards = new Map<string, Location>()
-    for (const [i, address] of single.entries()) {
+    for (const [i, address] of puts.entries()) {
       const location = locations[i]
       if (location !== undefined) shards.set(shardName(address), location)
     }

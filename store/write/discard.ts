@@ -23,8 +23,7 @@ async function remove(
   await Promise.all([...write.touched].map((node) => removeFrom(environment, node, group, blob)))
 }
 
-/** Never rejects. */
-export async function removeFrom(
+async function removeFrom(
   environment: Environment,
   node: string,
   group: number,

@@ -167,11 +167,11 @@ test('a port in use is named before anything is made', async (t) => {
 
 test('a folder of a newer format is refused and left alone', async (t) => {
   const folder = await temporaryFolder(t)
-  const text = '{"format": 2, "things": "unknown"}'
+  const text = '{"format": 3, "things": "unknown"}'
   await writeFile(join(folder, 'cluster.json'), text)
   const refused = await runAshlar(['start', '--data', folder, '--port', String(await freePort())])
   assert.equal(refused.code, 1)
-  assert.match(refused.stderr, /is of format 2, written by a newer Ashlar/)
+  assert.match(refused.stderr, /is of format 3, written by a newer Ashlar/)
   assert.equal(await readFile(join(folder, 'cluster.json'), 'utf8'), text)
 })
 

@@ -1,0 +1,31 @@
+import { FailureCode, type GetRiskReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError, type MetadataApi } from '../../proto/metadata-api.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import { CommandError } from '../failure.ts'
+import type { ClusterView } from './assess.ts'
+
+/**
+ * Asks metadata for all that the status is made of.
+ * @throws {MetadataError}
+ * @throws {CommandError} there is no map
+ */
+export async function lookAtCluster(
+  api: MetadataApi,
+  clock: Pick<Clock, 'nowMs'>,
+  signal?: AbortSignal,
+): Promise<ClusterView> {
+  const askedMs = clock.nowMs()
+  const { map, nodes, outboxBacklog, repairBacklog } = await api.call('getCluster', {}, signal)
+  if (map === undefined) throw new CommandError('metadata has no cluster map')
+  return { map, nodes, outboxBacklog, repairBacklog, risk: await readRisk(api, signal), askedMs }
+}
+
+/** The ledger; undefined where the service is too old to keep one. */
+async function readRisk(api: MetadataApi, signal?: AbortSignal): Promise<GetRiskReply | undefined> {
+  try {
+    return await api.call('getRisk', {}, signal)
+  } catch (error) {
+    if (error instanceof MetadataError && error.code === FailureCode.INVALID_REQUEST) return undefined
+    throw error
+  }
+}
