@@ -201,6 +201,27 @@ export const DISK_RESERVE_BYTES = 128 * 1024 * 1024
 /** Time between two attempts of a full node to write again. */
 export const READ_ONLY_PROBE_MS = 5000
 
+/** Syncs of a disk that say how quick it is now. */
+export const DISK_SYNCS_REMEMBERED = 16
+
+/** Of fewer it is not said. */
+export const DISK_SYNCS_MIN = 8
+
+/** Age at which they say nothing any more. */
+export const DISK_SYNC_AGE_MS = 60_000
+
+/** A disk half of whose syncs take this long is slow: a healthy one, under any load, takes a tenth of it. */
+export const DISK_SLOW_SYNC_MS = 1000
+
+/** One sync of this length is enough: it is longer than writers wait for a shard (SHARD_PUT_TIMEOUT_MS). */
+export const DISK_HUNG_SYNC_MS = 5000
+
+/** How long a read error is held against a disk: where there is one, there are often more. */
+export const DISK_READ_ERROR_AGE_MS = 10 * 60 * 1000
+
+/** Time between two reports of an inventory that goes on changing: some kilobytes each, and a few seconds old at most. */
+export const INVENTORY_REPORT_MS = 3000
+
 // Shard transport
 
 /** Payload of one frame: at 1 GB/s a small request waits a quarter of a millisecond behind it. */
@@ -376,6 +397,21 @@ export const READ_MEMORY_BYTES = 64 * 1024 * 1024
 
 /** Stripes that all reads of a process hold for their consumers: 256 slow readers (rs-4-2); without it, RAM is the bound. */
 export const READ_BUFFER_BYTES = 1024 * 1024 * 1024
+
+/** Memory for the stripes of all repairs and re-encodings of a process: five at once (rs-8-4), one of the widest code. */
+export const REPAIR_MEMORY_BYTES = 64 * 1024 * 1024
+
+/** Blobs that readers found damaged, waiting to be told to metadata: when more are found within a second, scrub finds the rest. */
+export const REPAIR_HINTS_QUEUED_MAX = 1000
+
+/** Time between the first such finding and the request that tells it, with what was found meanwhile. */
+export const REPAIR_HINT_SEND_MS = 1000
+
+/** Blobs remembered as told: each a hundred bytes. */
+export const REPAIR_HINTS_TOLD_MAX = 10_000
+
+/** Time after which a blob that is still damaged is told of again: repair has had its turn, or has lost it. */
+export const REPAIR_HINT_QUIET_MS = 10 * 60 * 1000
 
 /** How long a request waits for stripe memory before it is told to come again: less than a client's own patience. */
 export const STRIPE_MEMORY_WAIT_MS = 10_000

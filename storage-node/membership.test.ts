@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NODE_HEARTBEAT_MS, NODE_LEASE_MS } from '../core/limits.ts'
+import { INVENTORY_REPORT_MS, NODE_HEARTBEAT_MS, NODE_LEASE_MS } from '../core/limits.ts'
 import { NodeCondition } from '../proto/gen/ashlar/v1/cluster_pb.js'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import { systemClock } from '../runtime/clock/system-clock.ts'
@@ -46,16 +46,23 @@ function handClock(): { clock: Clock; asleep: () => Promise<number>; wake: () =>
   }
 }
 
-function memberOf(learned: number[], rechecked: string[] = []): Member {
+interface Changing {
+  version: number
+  suspect?: boolean
+}
+
+function memberOf(learned: number[], rechecked: string[] = [], changing: Changing = { version: 7 }): Member {
   return {
+    inventory: () => ({ version: changing.version, counts: [{ group: 65_536, shard: 2, blobs: 5 }] }),
     async recheck() {
       rechecked.push('recheck')
     },
     async status() {
       const bytes = { liveBytes: 10, usedBytes: 100, freeBytes: 2 ** 40, totalBytes: 2 ** 41 }
-      const scrub = { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 }
-      const counts = { ...bytes, shards: 3, segments: 1, suspect: false, damagedShards: 0, scrub }
-      return { node: 'n1', zone: 'a', writable: false, reason: 'the disk is full', ...counts }
+      const scrub = { cycle: 2, cycleStartedMs: 3, bytesDone: 4, bytesTotal: 5, lastCompletedMs: 6, found: 7 }
+      const suspect = changing.suspect ?? false
+      const counts = { ...bytes, shards: 3, segments: 1, suspect, damagedShards: 2, scrub }
+      return { node: 'n1', zone: 'a', writable: suspect, reason: 'the disk is full', ...counts }
     },
     learnEpoch(epoch) {
       learned.push(epoch)
@@ -72,7 +79,7 @@ test('a heartbeat says who and how the node is, and brings the epoch', async () 
   const metadata = {
     async call(operation: string, request: unknown) {
       calls.push([operation, request])
-      return { epoch: BigInt(6 + calls.length), leaseMs: 6000, clusterId: 'c1' }
+      return { epoch: BigInt(6 + calls.length), leaseMs: 6000, clusterId: 'c1', inventoryVersion: 7n }
     },
   } as unknown as MetadataApi
   const { clock, asleep, wake } = handClock()
@@ -90,10 +97,73 @@ test('a heartbeat says who and how the node is, and brings the epoch', async () 
     reason: 'the disk is full',
     usedBytes: 100n,
     freeBytes: 2n ** 40n,
+    totalBytes: 2n ** 41n,
+    liveBytes: 10n,
+    shards: 3n,
+    damagedShards: 2n,
+    scrub: {
+      cycle: 2n,
+      cycleStartedMs: 3n,
+      bytesDone: 4n,
+      bytesTotal: 5n,
+      lastCompletedMs: 6n,
+      found: 7n,
+    },
   }
-  assert.deepEqual(calls[0], ['heartbeat', { zone: 'a', node }])
+  const inventory = { version: 7n, lines: [{ group: 65_536, shard: 2, blobs: 5n }] }
+  assert.deepEqual(calls[0], ['heartbeat', { zone: 'a', node, inventory }])
+  assert.deepEqual(calls[1], ['heartbeat', { zone: 'a', node }])
   await membership.close()
   assert.equal(calls.length, 2)
+})
+
+test('the inventory goes out when metadata has another, and not with every heartbeat while it changes', async () => {
+  const sent: (bigint | undefined)[] = []
+  let has = 0n
+  const conditions: unknown[] = []
+  const metadata = {
+    async call(
+      _operation: string,
+      request: { node: { condition: unknown }; inventory?: { version: bigint } },
+    ) {
+      sent.push(request.inventory?.version)
+      conditions.push(request.node.condition)
+      has = request.inventory?.version ?? has
+      return { epoch: 1n, leaseMs: 6000, clusterId: 'c1', inventoryVersion: has }
+    },
+  } as unknown as MetadataApi
+  const { clock, asleep, wake } = handClock()
+  let nowMs = 0
+  const changing: Changing = { version: 7 }
+  const member = memberOf([], [], changing)
+  const membership = startMembership({
+    ...options,
+    member,
+    metadata,
+    clock: { ...clock, monotonicMs: () => nowMs },
+  })
+  async function beat(ms: number, change: () => void = () => undefined): Promise<void> {
+    await asleep()
+    nowMs += ms
+    change()
+    wake()
+  }
+  // The first is sent at once; a change waits until INVENTORY_REPORT_MS have passed since.
+  await beat(INVENTORY_REPORT_MS - 1, () => {
+    changing.version = 8
+    changing.suspect = true
+  })
+  await beat(1)
+  await beat(INVENTORY_REPORT_MS)
+  // Metadata was started anew and has forgotten: it says so in one reply, and hears it with the next beat.
+  await beat(INVENTORY_REPORT_MS, () => {
+    has = 0n
+  })
+  await beat(1)
+  await asleep()
+  assert.deepEqual(sent, [7n, undefined, 8n, undefined, undefined, 8n])
+  assert.deepEqual(conditions.slice(0, 2), [NodeCondition.READ_ONLY, NodeCondition.SUSPECT])
+  await membership.close()
 })
 
 test('it goes on while metadata is away, and while it hangs', async () => {

@@ -1,9 +1,15 @@
-import { NODE_HEARTBEAT_MS, NODE_LEASE_MS } from '../core/limits.ts'
-import { NodeCondition } from '../proto/gen/ashlar/v1/cluster_pb.js'
+import { INVENTORY_REPORT_MS, NODE_HEARTBEAT_MS, NODE_LEASE_MS } from '../core/limits.ts'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import {
+  type InventorySchema,
+  NodeCondition,
+  type NodeLivenessSchema,
+} from '../proto/gen/ashlar/v1/cluster_pb.js'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import type { StorageStatus } from '../proto/shard-transport.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
+import type { InventoryCount } from './index/shard-index.ts'
 
 /** What membership needs of a storage node. */
 export interface Member {
@@ -11,6 +17,7 @@ export interface Member {
   recheck(): Promise<void>
   status(): Promise<StorageStatus>
   learnEpoch(epoch: number): void
+  inventory(): { readonly version: number; readonly counts: readonly InventoryCount[] }
 }
 
 export interface MembershipOptions {
@@ -30,8 +37,8 @@ export interface Membership {
 }
 
 /**
- * Keeps the node's lease in metadata: a heartbeat every NODE_HEARTBEAT_MS that says whether it takes writes, and from
- * whose reply it learns the epoch of the cluster map. While metadata is away the node serves on, and heartbeats go on.
+ * Keeps the node's lease in metadata: a heartbeat every NODE_HEARTBEAT_MS that says how its disk is and, when that
+ * changed, what blobs it holds, and from whose reply it learns the epoch of the cluster map. While metadata is away the node serves on, and heartbeats go on.
  */
 export function startMembership(options: MembershipOptions): Membership {
   const ending = new AbortController()
@@ -46,10 +53,11 @@ export function startMembership(options: MembershipOptions): Membership {
 
 async function beat(options: MembershipOptions, ending: AbortSignal): Promise<void> {
   const { clock, log } = options
+  const reported: Reported = { version: 0n, atMs: -Infinity }
   let away = false
   while (!ending.aborted) {
     try {
-      await heartbeat(options, ending)
+      await heartbeat(options, reported, ending)
       if (away) log.info('metadata is back')
       away = false
     } catch (error) {
@@ -62,10 +70,18 @@ async function beat(options: MembershipOptions, ending: AbortSignal): Promise<vo
   }
 }
 
-async function heartbeat(options: MembershipOptions, ending: AbortSignal): Promise<void> {
-  const { member, address, clusterId, metadata, clock, log } = options
+/** The inventory that metadata has. */
+interface Reported {
+  version: bigint
+  /** When one was sent last, monotonic. */
+  atMs: number
+}
+
+async function heartbeat(options: MembershipOptions, reported: Reported, ending: AbortSignal): Promise<void> {
+  const { member, clusterId, metadata, clock, log } = options
   await member.recheck()
-  const { node, zone, writable, reason, usedBytes, freeBytes } = await member.status()
+  const status = await member.status()
+  const inventory = inventoryToSend(member, reported, clock.monotonicMs())
   const late = new AbortController()
   const stop = clock.after(NODE_LEASE_MS, () => {
     late.abort()
@@ -74,16 +90,9 @@ async function heartbeat(options: MembershipOptions, ending: AbortSignal): Promi
     const reply = await metadata.call(
       'heartbeat',
       {
-        zone,
-        node: {
-          node,
-          up: true,
-          address,
-          condition: writable ? NodeCondition.WRITABLE : NodeCondition.READ_ONLY,
-          reason,
-          usedBytes: BigInt(usedBytes),
-          freeBytes: BigInt(freeBytes),
-        },
+        zone: status.zone,
+        node: livenessOf(status, options.address),
+        ...(inventory === undefined ? {} : { inventory }),
       },
       AbortSignal.any([ending, late.signal]),
     )
@@ -91,8 +100,49 @@ async function heartbeat(options: MembershipOptions, ending: AbortSignal): Promi
       log.error("metadata is another cluster's", { expected: clusterId, found: reply.clusterId })
       return
     }
+    reported.version = reply.inventoryVersion
     member.learnEpoch(Number(reply.epoch))
   } finally {
     stop()
+  }
+}
+
+/** The node's inventory, where metadata has another and was not sent one just now. */
+function inventoryToSend(
+  member: Member,
+  reported: Reported,
+  nowMs: number,
+): MessageInitShape<typeof InventorySchema> | undefined {
+  const { version, counts } = member.inventory()
+  if (BigInt(version) === reported.version || nowMs - reported.atMs < INVENTORY_REPORT_MS) return undefined
+  reported.atMs = nowMs
+  return {
+    version: BigInt(version),
+    lines: counts.map(({ group, shard, blobs }) => ({ group, shard, blobs: BigInt(blobs) })),
+  }
+}
+
+function livenessOf(status: StorageStatus, address: string): MessageInitShape<typeof NodeLivenessSchema> {
+  const { node, writable, suspect, reason, scrub } = status
+  return {
+    node,
+    up: true,
+    address,
+    condition: !writable ? NodeCondition.READ_ONLY : suspect ? NodeCondition.SUSPECT : NodeCondition.WRITABLE,
+    reason,
+    usedBytes: BigInt(status.usedBytes),
+    freeBytes: BigInt(status.freeBytes),
+    totalBytes: BigInt(status.totalBytes),
+    liveBytes: BigInt(status.liveBytes),
+    shards: BigInt(status.shards),
+    damagedShards: BigInt(status.damagedShards),
+    scrub: {
+      cycle: BigInt(scrub.cycle),
+      cycleStartedMs: BigInt(scrub.cycleStartedMs),
+      bytesDone: BigInt(scrub.bytesDone),
+      bytesTotal: BigInt(scrub.bytesTotal),
+      lastCompletedMs: BigInt(scrub.lastCompletedMs),
+      found: BigInt(scrub.found),
+    },
   }
 }

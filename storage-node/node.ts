@@ -2,7 +2,7 @@
  * The storage service: shards in segment files, found by an index. See segment/format.ts for the bytes, segment/log.ts
  * for how they become durable, segment/recovery.ts for what happens at a start.
  */
-import { DISK_RESERVE_BYTES, INDEX_CHECKPOINT_BYTES, READ_ONLY_PROBE_MS } from '../core/limits.ts'
+import { DISK_RESERVE_BYTES, READ_ONLY_PROBE_MS } from '../core/limits.ts'
 import {
   type DamagedList,
   type DeleteShards,
@@ -26,14 +26,19 @@ import type { Random } from '../runtime/ports/random.ts'
 import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { Calls, messageOf } from './calls.ts'
 import { DamageReports } from './damage/reports.ts'
+import { deleteBlob, deleteShards, type DeletePorts } from './deletes.ts'
+import { DiskHealth } from './disk/health.ts'
+import { watchDisk } from './disk/watched-disk.ts'
+import { Checkpoints } from './index/checkpoints.ts'
 import { LiveIndex } from './index/live-index.ts'
-import { blobName, deadSegments, type LogRecord } from './index/plan.ts'
+import { blobName, type LogRecord } from './index/plan.ts'
 import type { IndexDamage, InventoryCount, ShardIndex } from './index/shard-index.ts'
 import type { IndexWriter } from './index/writer.ts'
 import { describeShard, getShard, listDamaged, listShards, type ReadPorts } from './reads.ts'
 import {
   checkAddress,
   checkBlob,
+  checkDeleteShards,
   checkDescribe,
   checkEpoch,
   checkList,
@@ -43,7 +48,7 @@ import {
 import { SegmentFiles } from './segment/files.ts'
 import { MARKER_BYTES } from './segment/format.ts'
 import { SegmentLog } from './segment/log.ts'
-import { recover } from './segment/recovery.ts'
+import { recover, type Recovered } from './segment/recovery.ts'
 
 export interface StorageNodeOptions {
   readonly nodeId: string
@@ -65,18 +70,18 @@ export interface StorageNodePorts {
   readonly log: Log
 }
 
-const NOTHING = new Uint8Array(0)
-const NO_CHECKSUMS = new Uint32Array(0)
-
 export class StorageNode implements ShardService {
   readonly #options: StorageNodeOptions
   readonly #ports: StorageNodePorts
   readonly #files: SegmentFiles
+  readonly #health: DiskHealth
   readonly #writer: IndexWriter
   readonly #live: LiveIndex
   readonly #log: SegmentLog
   readonly #reads: ReadPorts
   readonly #damage: DamageReports
+  readonly #deletes: DeletePorts
+  readonly #checkpoints: Checkpoints
   readonly #calls = new Calls((damage) => this.#condemn(damage))
   /** Puts of a blob that are not in the log yet. */
   readonly #pendingPuts = new Map<string, number>()
@@ -84,9 +89,6 @@ export class StorageNode implements ShardService {
   #freeBytes = 0
   #full = false
   #probedAt = -Infinity
-  #lastRecord: LogRecord | undefined
-  #sinceCheckpoint = 0
-  #checkpointing: Promise<void> | undefined
   #condemned = false
   #closing: Promise<void> | undefined
 
@@ -95,10 +97,11 @@ export class StorageNode implements ShardService {
    * @throws {SegmentFormatError} when the folder is another node's or of a newer program.
    */
   static async open(options: StorageNodeOptions, ports: StorageNodePorts): Promise<StorageNode> {
-    const files = new SegmentFiles(ports.disk)
+    const health = new DiskHealth()
+    const files = new SegmentFiles(watchDisk(ports.disk, ports.clock, health))
     const { nodeId } = options
     try {
-      const { writer, end } = await recover({
+      const recovered = await recover({
         files,
         index: ports.index,
         log: ports.log,
@@ -107,7 +110,7 @@ export class StorageNode implements ShardService {
         // Random, as nothing else differs for certain from what an earlier run told.
         inventoryVersion: 1 + Buffer.from(ports.random.bytes(6)).readUIntLE(0, 6),
       })
-      const node = new StorageNode(options, ports, files, writer, end)
+      const node = new StorageNode(options, ports, files, health, recovered)
       await node.recheck()
       return node
     } catch (error) {
@@ -121,18 +124,21 @@ export class StorageNode implements ShardService {
     options: StorageNodeOptions,
     ports: StorageNodePorts,
     files: SegmentFiles,
-    writer: IndexWriter,
-    end: ConstructorParameters<typeof SegmentLog>[1],
+    health: DiskHealth,
+    { writer, end, position }: Recovered,
   ) {
     this.#options = options
     this.#ports = ports
     this.#files = files
+    this.#health = health
     this.#writer = writer
     this.#live = new LiveIndex({
       clock: ports.clock,
       apply: (records) => this.#calls.indexed(() => writer.apply(records)),
       get: (address) => ports.index.get(address),
+      getMany: (addresses) => ports.index.getMany(addresses),
     })
+    const { index } = ports
     this.#damage = new DamageReports({
       mark: (findings) =>
         this.#calls.indexed(() =>
@@ -142,14 +148,18 @@ export class StorageNode implements ShardService {
     })
     this.#reads = {
       files,
-      index: ports.index,
+      index,
       live: this.#live,
       damage: writer.damage,
       found: (finding) => {
         this.#damage.report(finding)
       },
     }
-    const { nodeId, clusterId = '', segmentBytes } = options
+    const { nodeId, clusterId = '', segmentBytes, checkpointBytes } = options
+    this.#checkpoints = new Checkpoints(
+      { index, live: this.#live, writer, files, log: ports.log, checkpointBytes },
+      position,
+    )
     this.#log = new SegmentLog(
       {
         files,
@@ -168,6 +178,7 @@ export class StorageNode implements ShardService {
       },
       end,
     )
+    this.#deletes = { log: this.#log, live: this.#live, index, pendingPuts: this.#pendingPuts }
   }
 
   /** Tells the node of an epoch of the cluster map; requests by an older one are refused from now on. */
@@ -230,14 +241,7 @@ export class StorageNode implements ShardService {
   deleteBlob(group: number, blob: string, signal?: AbortSignal): Promise<number> {
     return this.#calls.run(signal, async () => {
       checkBlob(group, blob)
-      const address = { group, blob, stripe: 0, shard: 0 }
-      const isComing = this.#pendingPuts.has(blobName(address)) || this.#live.isBehind(group, blob)
-      // Nothing to bury: a tombstone would only cost a sync.
-      if (!isComing && (await this.#ports.index.ofBlob(group, blob)).length === 0) return 0
-      return await this.#log.append(
-        { kind: 'tombstone', address, owner: NOTHING, checksums: NO_CHECKSUMS, data: NOTHING },
-        signal,
-      )
+      return await deleteBlob(this.#deletes, group, blob, signal)
     })
   }
 
@@ -259,8 +263,12 @@ export class StorageNode implements ShardService {
     })
   }
 
-  deleteShards(_request: DeleteShards, _signal?: AbortSignal): Promise<number> {
-    return Promise.reject(new ShardError('invalid', 'not built yet'))
+  deleteShards(request: DeleteShards, signal?: AbortSignal): Promise<number> {
+    return this.#calls.run(signal, async () => {
+      checkDeleteShards(request)
+      this.#checkEpoch(request.epoch)
+      return await deleteShards(this.#deletes, request, signal)
+    })
   }
 
   damaged(request: ListDamaged, signal?: AbortSignal): Promise<DamagedList> {
@@ -281,19 +289,20 @@ export class StorageNode implements ShardService {
     return this.#calls.run(signal, async () => {
       const { nodeId: node, zone } = this.#options
       const space = await this.#ports.disk.space()
-      const reason = this.#reason()
+      const unwritable = this.#reason()
+      const doubtful = this.#health.reason(this.#ports.clock.monotonicMs())
       // When the index takes nothing, what it counted last is the best there is.
       await this.#live.flush().catch(() => undefined)
       const segments = this.#writer.uses.size
       return {
         node,
         zone,
-        writable: reason === '',
-        reason,
+        writable: unwritable === '',
+        reason: unwritable === '' ? doubtful : unwritable,
         ...this.#writer.totals(),
         ...space,
         segments,
-        suspect: false,
+        suspect: unwritable === '' && doubtful !== '',
         damagedShards: this.#writer.damage.count,
         scrub: { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 },
       }
@@ -310,8 +319,7 @@ export class StorageNode implements ShardService {
     await this.#calls.close()
     await this.#damage.idle()
     await this.#log.idle()
-    await this.#checkpointing
-    if (this.#sinceCheckpoint > 0) await this.#checkpoint()
+    await this.#checkpoints.close()
     await this.#files.close()
     await this.#ports.index.close()
   }
@@ -336,39 +344,15 @@ export class StorageNode implements ShardService {
 
   async #commit(records: readonly LogRecord[]): Promise<readonly number[]> {
     const removed = await this.#live.commit(records)
-    this.#lastRecord = records.at(-1)
-    for (const { location, end } of records) this.#sinceCheckpoint += end - location.offset
-    if (this.#sinceCheckpoint >= (this.#options.checkpointBytes ?? INDEX_CHECKPOINT_BYTES)) {
-      this.#checkpointing ??= this.#checkpoint().finally(() => {
-        this.#checkpointing = undefined
-      })
-    }
+    this.#checkpoints.took(records)
     return removed
-  }
-
-  /** Says durably how far the index goes, then removes the segments that are dead before that place. */
-  async #checkpoint(): Promise<void> {
-    const last = this.#lastRecord
-    if (last === undefined || this.#condemned) return
-    const { segment, sequence } = last.location
-    this.#sinceCheckpoint = 0
-    try {
-      await this.#live.flush()
-      await this.#ports.index.checkpoint({ segment, offset: last.end, sequence })
-      for (const dead of deadSegments(this.#writer.uses.values(), segment)) {
-        await this.#files.remove(dead)
-        await this.#writer.forgetSegment(dead)
-      }
-    } catch (error) {
-      // Costs a longer replay at the next start, and nothing else.
-      this.#ports.log.warn('no checkpoint of the index', { error: messageOf(error) })
-    }
   }
 
   /** Where the index turns out to be damaged, the next start builds it anew. */
   async #condemn(damage: IndexDamage): Promise<void> {
     if (this.#condemned) return
     this.#condemned = true
+    this.#checkpoints.stop()
     this.#ports.log.error('the index is damaged; the next start builds it anew', { error: damage.message })
     await this.#ports.index.condemn().catch(() => undefined)
   }

@@ -98,13 +98,13 @@ export async function listDamaged(
 }
 
 /** A medium that cannot give the bytes back is as good as one that gives wrong ones: read the other shards. */
-function unreadable({ found }: ReadPorts, entry: IndexEntry, error: unknown): unknown {
+function unreadable(ports: ReadPorts, entry: IndexEntry, error: unknown): unknown {
   if (error instanceof ShardError && error.code === 'corrupt') {
-    found({ ...entry, reason: error.message })
+    ports.found({ ...entry, reason: error.message })
     return error
   }
   const code = errnoOf(error)
   if (code !== 'EIO' && code !== 'ENOENT') return error
-  found({ ...entry, reason: `the disk cannot read it: ${code}` })
+  ports.found({ ...entry, reason: `the disk cannot read it: ${code}` })
   return new ShardError('corrupt', `the shard cannot be read: ${messageOf(error)}`, { cause: error })
 }

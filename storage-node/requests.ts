@@ -8,6 +8,7 @@ import {
   SHARD_LIST_MAX,
 } from '../core/limits.ts'
 import {
+  type DeleteShards,
   type ListDamaged,
   type ListShards,
   type PutShard,
@@ -41,6 +42,13 @@ export function checkAddress({ group, blob, stripe, shard }: ShardAddress): void
 export function checkDescribe(addresses: readonly ShardAddress[]): void {
   demand(addresses.length <= SHARD_DESCRIBE_MAX, `at most ${SHARD_DESCRIBE_MAX} shards are described at once`)
   for (const address of addresses) checkAddress(address)
+}
+
+export function checkDeleteShards({ group, blob, shards, epoch }: DeleteShards): void {
+  checkEpoch(epoch)
+  checkBlob(group, blob)
+  demand(shards.length <= SHARD_LIST_MAX, `at most ${SHARD_LIST_MAX} shards are deleted at once`)
+  for (const shard of shards) checkAddress({ group, blob, ...shard })
 }
 
 export function checkEpoch(epoch: number): void {

@@ -10,6 +10,7 @@ import type { ClusterView } from './cluster/cluster-view.ts'
 import type { Suspicion } from './cluster/suspicion.ts'
 import type { StripeMemory } from './memory/stripe-memory.ts'
 import type { HedgePolicy } from './read/hedge-policy.ts'
+import type { RepairReports } from './repair/reports.ts'
 
 export interface Environment {
   readonly metadata: MetadataApi
@@ -22,9 +23,12 @@ export interface Environment {
   readonly suspicion: Suspicion
   readonly writeMemory: StripeMemory
   readonly readMemory: StripeMemory
+  /** For repair and re-encoding, apart from what clients use. */
+  readonly repairMemory: StripeMemory
   /** Counts the data that all reads hold for their consumers; the bytes themselves lie wherever they were received. */
   readonly readBuffers: StripeMemory
   readonly hedging: HedgePolicy
+  readonly reports: RepairReports
   readonly background: Background
 }
 

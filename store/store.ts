@@ -1,6 +1,11 @@
 /** The cluster's client, assembled. */
 
-import { READ_BUFFER_BYTES, READ_MEMORY_BYTES, WRITE_MEMORY_BYTES } from '../core/limits.ts'
+import {
+  READ_BUFFER_BYTES,
+  READ_MEMORY_BYTES,
+  REPAIR_MEMORY_BYTES,
+  WRITE_MEMORY_BYTES,
+} from '../core/limits.ts'
 import type { ClusterMap } from '../proto/gen/ashlar/v1/cluster_pb.js'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import type { ShardTransport } from '../proto/shard-transport.ts'
@@ -16,6 +21,9 @@ import { Background, type Environment } from './environment.ts'
 import { StripeMemory } from './memory/stripe-memory.ts'
 import { HedgePolicy } from './read/hedge-policy.ts'
 import { readAnnotation, readObject } from './read/read-object.ts'
+import type { RepairStore } from './repair/api.ts'
+import { createRepairStore } from './repair/repair-store.ts'
+import { RepairReports } from './repair/reports.ts'
 import { putAnnotation, putObject, putPart } from './write/put.ts'
 
 export interface StoreOptions {
@@ -34,6 +42,8 @@ export interface StoreSettings {
   readonly writeMemoryBytes?: number
   /** Bytes for reconstruction by all reads; READ_MEMORY_BYTES by default. */
   readonly readMemoryBytes?: number
+  /** Bytes for the stripes of all repairs; REPAIR_MEMORY_BYTES by default. At least one stripe of the widest code. */
+  readonly repairMemoryBytes?: number
   /** Bytes that all reads together hold for their consumers; READ_BUFFER_BYTES by default. */
   readonly readBufferBytes?: number
 }
@@ -54,12 +64,17 @@ export interface StoreView {
     readonly readBytes: number
     readonly readBytesUsed: number
     readonly readsWaiting: number
+    readonly repairBytes: number
+    readonly repairBytesUsed: number
+    readonly repairsWaiting: number
     readonly readBufferBytes: number
     readonly readBufferBytesUsed: number
   }
 }
 
 export interface ClosableStore extends Store {
+  /** For the workers. */
+  readonly repair: RepairStore
   cluster(): StoreView
   /**
    * Waits for what outlives requests (removals after failed writes) and ends the threads. Requests still running fail;
@@ -81,7 +96,11 @@ export function createStore(options: StoreOptions): ClosableStore {
   const { metadata, shards, clock, random, log, settings } = options
   const writeBytes = settings.writeMemoryBytes ?? WRITE_MEMORY_BYTES
   const readBytes = settings.readMemoryBytes ?? READ_MEMORY_BYTES
-  const compute = new Compute({ workers: settings.computeWorkers, memoryBytes: writeBytes + readBytes })
+  const repairBytes = settings.repairMemoryBytes ?? REPAIR_MEMORY_BYTES
+  const compute = new Compute({
+    workers: settings.computeWorkers,
+    memoryBytes: writeBytes + readBytes + repairBytes,
+  })
   const cluster = new ClusterView({ metadata, clock, log })
   const suspicion = new Suspicion(clock)
   const environment: Environment = {
@@ -95,8 +114,10 @@ export function createStore(options: StoreOptions): ClosableStore {
     suspicion,
     writeMemory: new StripeMemory(clock, 0, writeBytes),
     readMemory: new StripeMemory(clock, writeBytes, readBytes),
+    repairMemory: new StripeMemory(clock, writeBytes + readBytes, repairBytes),
     readBuffers: new StripeMemory(clock, 0, settings.readBufferBytes ?? READ_BUFFER_BYTES),
     hedging: new HedgePolicy(),
+    reports: new RepairReports({ metadata, clock, log }),
     background: new Background(),
   }
   return {
@@ -106,8 +127,10 @@ export function createStore(options: StoreOptions): ClosableStore {
     putAnnotation: (request, signal) => putAnnotation(environment, request, signal),
     readObject: (record, range, signal) => readObject(environment, record, range, signal),
     readAnnotation: (object, annotation, signal) => readAnnotation(environment, object, annotation, signal),
+    repair: createRepairStore(environment),
     cluster: () => viewOf(environment),
     async close() {
+      await environment.reports.close()
       await environment.background.idle()
       await cluster.close()
       await compute.close()
@@ -115,7 +138,14 @@ export function createStore(options: StoreOptions): ClosableStore {
   }
 }
 
-function viewOf({ cluster, suspicion, writeMemory, readMemory, readBuffers }: Environment): StoreView {
+function viewOf({
+  cluster,
+  suspicion,
+  writeMemory,
+  readMemory,
+  repairMemory,
+  readBuffers,
+}: Environment): StoreView {
   const snapshot = cluster.current
   const nodes = [...(snapshot?.nodes.values() ?? [])]
   return {
@@ -132,6 +162,9 @@ function viewOf({ cluster, suspicion, writeMemory, readMemory, readBuffers }: En
       readBytes: readMemory.bytes,
       readBytesUsed: readMemory.usedBytes,
       readsWaiting: readMemory.waiting,
+      repairBytes: repairMemory.bytes,
+      repairBytesUsed: repairMemory.usedBytes,
+      repairsWaiting: repairMemory.waiting,
       readBufferBytes: readBuffers.bytes,
       readBufferBytesUsed: readBuffers.usedBytes,
     },

@@ -108,6 +108,19 @@ test('a node that takes no writes is named with its reason', () => {
   assert.equal(status.pools[0]?.readable, true)
 })
 
+test('a suspect node is named with its reason, and counts as one that takes writes', () => {
+  const whole = cluster()
+  const nodes = whole.nodes.map((node) =>
+    node.node === 'zone-a-1'
+      ? create(NodeLivenessSchema, { ...node, condition: NodeCondition.SUSPECT, reason: 'the disk is slow' })
+      : node,
+  )
+  const status = assess({ ...whole, nodes })
+  assert.equal(status.health, 'degraded')
+  assert.deepEqual(status.problems, ['zone-a-1 is suspect: the disk is slow'])
+  assert.deepEqual([status.pools[0]?.readable, status.pools[0]?.writable], [true, true])
+})
+
 test('shards that wait for repair make it degraded', () => {
   const status = assess({ ...cluster(), repairBacklog: 3n })
   assert.equal(status.health, 'degraded')

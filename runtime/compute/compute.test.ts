@@ -87,6 +87,26 @@ for (const [name, compute, small] of [
   })
 }
 
+test('shards made to be kept get their checksums, and must agree with what the proofs name', async () => {
+  const { code, slot } = lay(threaded, 'rs-4-2', pattern(500_000, 1), 0)
+  const content = threaded.openContent([], false)
+  await content.encode({ code: code.name, slot, dataBytes: 500_000 }).encoded
+  content.drop()
+  const sums = Uint32Array.from(sumsView(threaded.memory, code, slot, 1))
+  const lost = shardView(threaded.memory, code, slot, 1)
+  const proof = { shard: 5, from: [1, 2, 3, 4] }
+  const job = { code: code.name, slot, available: [2, 3, 4, 5], wanted: [1], proofs: [proof] }
+  lost.fill(0)
+  sumsView(threaded.memory, code, slot, 1).fill(0)
+  await threaded.reconstruct(job, false)
+  assert.deepEqual(Uint32Array.from(sumsView(threaded.memory, code, slot, 1)), sums)
+  // A source that is not what the other proves of it: the shard made of it is wrong too.
+  const source = shardView(threaded.memory, code, slot, 0)
+  source[77_777] = (source[77_777] ?? 0) ^ 1
+  const other = { ...job, available: [0, 2, 3, 4] }
+  await assert.rejects(threaded.reconstruct(other, false), /shards 1,2,3,4 of rs-4-2 do not make shard 5/)
+})
+
 test('contents run side by side, each with its own digest in its own order', async () => {
   const pieces = [pattern(50_000, 1), pattern(70_000, 2), pattern(1, 3)]
   const contents = Array.from({ length: 6 }, () => threaded.openContent(['MD5'], false))

@@ -12,7 +12,7 @@ export interface DamageReportPorts {
 /** Brings what is found damaged into the list, many findings together, without making those wait who found it. */
 export class DamageReports {
   readonly #ports: DamageReportPorts
-  #waiting: Finding[] = []
+  readonly #waiting: Finding[] = []
   #marking: Promise<void> | undefined
 
   constructor(ports: DamageReportPorts) {

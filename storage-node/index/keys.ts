@@ -20,6 +20,7 @@ const SEGMENT = 0x67
 const DAMAGE = 0x64
 const INVENTORY = 0x69
 const SHARD_KEY_BYTES = 27
+const USE_BYTES = 32
 
 export const CHECKPOINT_KEY = Buffer.from('c')
 export const SCRUB_KEY = Buffer.from('p')
@@ -169,22 +170,26 @@ export function scrubOf(bytes: Buffer): ScrubProgress {
 }
 
 export function useValue(key: Buffer, use: SegmentUse): Buffer {
-  const value = Buffer.allocUnsafe(21)
+  const value = Buffer.allocUnsafe(USE_BYTES)
   value.writeUInt32LE(use.liveShards, 0)
   writeSafe(value, use.liveBytes, 4)
   value.writeUInt32LE(use.end, 12)
-  value[16] = use.hasTombstones ? 1 : 0
+  value.writeUInt32LE(use.liveRecordBytes, 16)
+  value.writeUInt32LE(use.tombstoneBytes, 20)
+  value.writeUInt32LE(use.buries, 24)
   return sealed(key, value)
 }
 
 export function useOf(key: Buffer, bytes: Buffer): SegmentUse {
-  const value = opened(key, bytes, 21)
+  const value = opened(key, bytes, USE_BYTES)
   return {
     segment: key.readUInt32BE(1),
     liveShards: value.readUInt32LE(0),
     liveBytes: readSafe(value, 4),
     end: value.readUInt32LE(12),
-    hasTombstones: value[16] === 1,
+    liveRecordBytes: value.readUInt32LE(16),
+    tombstoneBytes: value.readUInt32LE(20),
+    buries: value.readUInt32LE(24),
   }
 }
 

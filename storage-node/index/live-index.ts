@@ -16,6 +16,7 @@ export interface LiveIndexPorts {
   apply(records: readonly LogRecord[]): Promise<IndexPlan>
   /** Looks into the index itself. */
   get(address: ShardAddress): Promise<Location | undefined>
+  getMany(addresses: readonly ShardAddress[]): Promise<(Location | undefined)[]>
 }
 
 export class LiveIndex {
@@ -49,6 +50,15 @@ export class LiveIndex {
     return location
   }
 
+  /** The same for many, in order; leaves what it remembers as it is. @throws as the index */
+  async getMany(addresses: readonly ShardAddress[]): Promise<(Location | undefined)[]> {
+    const names = addresses.map(shardName)
+    // Before and after: one may reach the index, behind the back of the look-up, meanwhile.
+    const before = names.map((name) => this.#unwritten.get(name))
+    const locations = await this.#ports.getMany(addresses)
+    return names.map((name, i) => this.#unwritten.get(name) ?? before[i] ?? locations[i])
+  }
+
   /** Whether the index does not know yet of all the blob's shards. */
   isBehind(group: number, blob: string): boolean {
     return this.#pending.some(({ address }) => address.blob === blob && address.group === group)
@@ -56,12 +66,13 @@ export class LiveIndex {
 
   /**
    * Takes durable records, one call at a time, in order; resolves, once {@link get} sees them, to how many shards each
-   * removed. Puts wait in memory; a tombstone, which has to know what it buries, takes them along into the index.
+   * removed. Puts wait in memory; a tombstone, which has to know what it buries, and a copy, which may be older than what the
+   * index knows, take them along into the index.
    * @throws what the index throws, now or at the write before; then none of `records` was taken
    */
   async commit(records: readonly LogRecord[]): Promise<readonly number[]> {
     const room = this.#pending.length + records.length <= INDEX_PENDING_RECORDS_MAX
-    if (this.#failed || !room || records.some(({ kind }) => kind !== 'put')) return await this.#write(records)
+    if (this.#failed || !room || !records.every(isNewPut)) return await this.#write(records)
     for (const record of records) {
       this.#pending.push(record)
       this.#unwritten.set(shardName(record.address), record.location)
@@ -122,4 +133,8 @@ export class LiveIndex {
     for (const address of plan.changes.remove) this.#known.delete(shardName(address))
     return plan.removed.slice(count)
   }
+}
+
+function isNewPut({ kind, location, origin }: LogRecord): boolean {
+  return kind === 'put' && origin === location.segment
 }

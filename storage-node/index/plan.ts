@@ -1,18 +1,21 @@
 import type { ShardAddress } from '../../proto/shard-transport.ts'
+import { recordBytes, type RecordKind } from '../segment/format.ts'
 import type { IndexChanges, IndexEntry, Location, SegmentUse } from './shard-index.ts'
 
 /** A record that lies in the log. */
 export interface LogRecord {
-  readonly kind: 'put' | 'tombstone'
+  readonly kind: RecordKind
   readonly address: ShardAddress
   readonly location: Location
   /** Where the next record starts in the segment. */
   readonly end: number
+  /** The segment that it was first written in: another than it lies in for a copy that compaction made. */
+  readonly origin: number
 }
 
 /** What the index held before the records, as far as they touch it. */
 export interface Prior {
-  /** By {@link shardName}. */
+  /** By {@link shardName}; for the shards of the puts and the shard tombstones. */
   readonly shards: ReadonlyMap<string, Location>
   /** By {@link blobName}; for the blobs of the tombstones. */
   readonly blobs: ReadonlyMap<string, readonly IndexEntry[]>
@@ -25,7 +28,7 @@ export interface IndexPlan {
   readonly removed: readonly number[]
 }
 
-export function blobName(address: ShardAddress): string {
+export function blobName(address: { readonly group: number; readonly blob: string }): string {
   return `${address.group}/${address.blob}`
 }
 
@@ -34,7 +37,16 @@ export function shardName(address: ShardAddress): string {
 }
 
 /**
- * What `records`, in order of sequence, change in the index. A record that the index already knows, or knows to be
+ * Whether of two records of a shard `a` holds: the one with the higher sequence number; of a record and its copies, which
+ * have the same, the last in the log.
+ */
+function holdsOver(a: Location, b: Location): boolean {
+  if (a.sequence !== b.sequence) return a.sequence > b.sequence
+  return a.segment === b.segment ? a.offset > b.offset : a.segment > b.segment
+}
+
+/**
+ * What `records`, in order of the log, change in the index. A record that the index already knows, or knows to be
  * superseded, changes nothing, so that a stretch of the log may be planned again.
  */
 export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPlan {
@@ -44,8 +56,7 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
   const removed: number[] = []
 
   const use = (segment: number): SegmentUse =>
-    uses.get(segment) ??
-    prior.uses.get(segment) ?? { segment, liveShards: 0, liveBytes: 0, end: 0, hasTombstones: false }
+    uses.get(segment) ?? prior.uses.get(segment) ?? unusedSegment(segment)
 
   function account(location: Location | undefined, sign: 1 | -1): void {
     if (location === undefined) return
@@ -54,6 +65,7 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
       ...old,
       liveShards: old.liveShards + sign,
       liveBytes: old.liveBytes + sign * location.dataBytes,
+      liveRecordBytes: old.liveRecordBytes + sign * recordBytes(location.ownerBytes, location.dataBytes),
     })
   }
 
@@ -66,15 +78,25 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
     touchedOfBlob.set(blob, touched.add(shardName(address)))
   }
 
-  function put({ address, location }: LogRecord): number {
-    const name = shardName(address)
+  function held(name: string): Location | undefined {
     const seen = shards.get(name)
-    const before = seen === undefined ? prior.shards.get(name) : seen.location
-    if (before === undefined || before.sequence < location.sequence) set(address, before, location)
+    return seen === undefined ? prior.shards.get(name) : seen.location
+  }
+
+  function put({ address, location }: LogRecord): number {
+    const old = held(shardName(address))
+    if (old === undefined || holdsOver(location, old)) set(address, old, location)
     return 0
   }
 
-  function bury({ address, location }: LogRecord): number {
+  function buryShard({ address, location }: LogRecord): number {
+    const old = held(shardName(address))
+    if (old === undefined || old.sequence > location.sequence) return 0
+    set(address, old, undefined)
+    return 1
+  }
+
+  function buryBlob({ address, location }: LogRecord): number {
     const blob = blobName(address)
     const living = new Map<string, { address: ShardAddress; location: Location | undefined }>()
     for (const entry of prior.blobs.get(blob) ?? []) living.set(shardName(entry.address), entry)
@@ -91,12 +113,10 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
     return count
   }
 
+  const change = { put, tombstone: buryBlob, 'shard-tombstone': buryShard }
   for (const record of records) {
-    removed.push(record.kind === 'put' ? put(record) : bury(record))
-    const { segment } = record.location
-    const old = use(segment)
-    const hasTombstones = old.hasTombstones || record.kind === 'tombstone'
-    uses.set(segment, { ...old, hasTombstones, end: Math.max(old.end, record.end) })
+    removed.push(change[record.kind](record))
+    uses.set(record.location.segment, withRecord(use(record.location.segment), record))
   }
 
   const changed = [...shards.values()]
@@ -108,17 +128,42 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
   return { changes, removed }
 }
 
+function unusedSegment(segment: number): SegmentUse {
+  return { segment, liveShards: 0, liveBytes: 0, liveRecordBytes: 0, tombstoneBytes: 0, buries: 0, end: 0 }
+}
+
+/** Takes account of the record itself, once: records of a segment come in order, so that its end tells which were seen. */
+function withRecord(use: SegmentUse, record: LogRecord): SegmentUse {
+  if (record.end <= use.end) return use
+  if (record.kind === 'put') return { ...use, end: record.end }
+  return {
+    ...use,
+    end: record.end,
+    tombstoneBytes: use.tombstoneBytes + record.end - record.location.offset,
+    buries: Math.max(use.buries, record.origin),
+  }
+}
+
 /**
- * Segments that hold nothing anyone needs, of those before `active`. One with tombstones is needed while an older
- * segment exists: a rebuild would find there what they buried.
+ * Whether the tombstones of a segment are needed, given the lowest number of the other segments there are. What a
+ * tombstone buries was written before it, and is never copied to a place behind it (compaction/blob-gate.ts), so it lies in
+ * segments up to the one that the tombstone was first written in.
+ */
+export function needsTombstones(use: SegmentUse, oldestOther: number): boolean {
+  return use.buries >= oldestOther
+}
+
+/**
+ * Segments that hold nothing anyone needs, of those before `active`, in the order in which they may be removed: a
+ * tombstone in one may be needed until the one before is gone.
  */
 export function deadSegments(uses: Iterable<SegmentUse>, active: number): number[] {
   const dead: number[] = []
-  let oldest = true
+  let oldest = Infinity
   for (const use of [...uses].toSorted((a, b) => a.segment - b.segment)) {
     if (use.segment >= active) break
-    if (use.liveShards === 0 && (oldest || !use.hasTombstones)) dead.push(use.segment)
-    else oldest = false
+    if (use.liveShards === 0 && !needsTombstones(use, oldest)) dead.push(use.segment)
+    else oldest = Math.min(oldest, use.segment)
   }
   return dead
 }

@@ -23,8 +23,15 @@ export interface SegmentUse {
   readonly liveBytes: number
   /** End of the last record that is in the index. */
   readonly end: number
-  /** A tombstone in it may be what keeps a record in an older segment dead. */
-  readonly hasTombstones: boolean
+  /** Bytes of the records of live shards: what a copy of them takes. */
+  readonly liveRecordBytes: number
+  /** Bytes of tombstones of both kinds. */
+  readonly tombstoneBytes: number
+  /**
+   * What its tombstones bury lies in segments up to this number, as far as they still exist; 0: it has no tombstones. While
+   * there is such a segment the tombstones are needed: a rebuild would find there what they buried.
+   */
+  readonly buries: number
 }
 
 /** All of the log before this place is in the index, durably. */

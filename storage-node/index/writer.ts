@@ -40,14 +40,14 @@ export class IndexWriter {
 
   /** Resolves, once reads see the change, to what it was. */
   async apply(records: readonly LogRecord[]): Promise<IndexPlan> {
-    const puts = records.filter(({ kind }) => kind === 'put').map(({ address }) => address)
+    const single = records.filter(({ kind }) => kind !== 'tombstone').map(({ address }) => address)
     const tombs = records.filter(({ kind }) => kind === 'tombstone').map(({ address }) => address)
     const [locations, ...ofBlobs] = await Promise.all([
-      puts.length === 0 ? [] : this.#index.getMany(puts),
+      single.length === 0 ? [] : this.#index.getMany(single),
       ...tombs.map(({ group, blob }) => this.#index.ofBlob(group, blob)),
     ])
     const shards = new Map<string, Location>()
-    for (const [i, address] of puts.entries()) {
+    for (const [i, address] of single.entries()) {
       const location = locations[i]
       if (location !== undefined) shards.set(shardName(address), location)
     }

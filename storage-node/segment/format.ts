@@ -1,10 +1,10 @@
 /**
- * Bytes of a segment file, format 1. Numbers are little-endian; every byte is under a CRC32C.
+ * Bytes of a segment file, format 2. Numbers are little-endian; every byte is under a CRC32C.
  *
  * Segment header, 512 bytes (one sector, so that it is never torn), then records without gaps:
  *
  *     0    magic "ASHLARSG"
- *     8    u32  format = 1
+ *     8    u32  format: 2; 1 is the same without shard tombstones and copies, and is read too
  *     12   u32  segment number
  *     16   8 random bytes: the sync marker that starts every record of this segment
  *     24   u64  created, Unix milliseconds
@@ -16,24 +16,26 @@
  * Record, padded with zeros to a multiple of 8 bytes:
  *
  *     0    sync marker of the segment
- *     8    u8   kind: 1 put, 2 tombstone
+ *     8    u8   kind: 1 put, 2 tombstone, 3 shard tombstone
  *     9    u8   checksum block size as a power of two: 16 is 64 KiB
  *     10   u16  bytes of owner
  *     12   u32  bytes of data
- *     16   u64  sequence number: grows over the node's life; of two records of one shard the higher holds
+ *     16   u64  sequence number: grows over the node's life; of two records of one shard the higher holds. A copy that
+ *               compaction made has that of its original; of a record and its copies the last in the log holds
  *     24   u32  placement group
  *     28   u32  stripe
  *     32   blob id, 16 bytes
  *     48   u16  shard
  *     50   u16  0
  *     52   u32  CRC32C of owner and block checksums
- *     56   u32  0
+ *     56   u32  of a copy: the segment that the record was first written in; 0: this one
  *     60   u32  CRC32C of bytes 0 … 59
  *     64   owner (runtime/rpc/shard-owner-codec.ts)
  *          u32  CRC32C of each block of data
  *          data
  *
- * A tombstone has no owner, data, stripe or shard: it removes every shard of its blob with a lower sequence number.
+ * A tombstone has no owner, data, stripe or shard: it removes every shard of its blob with a lower sequence number. A shard
+ * tombstone has no owner or data: it removes the one shard it names, if that has a lower sequence number.
  *
  * The marker is random so that bytes a client stored can never pass for a record when a reader looks for the next one
  * after a damaged header: nobody outside the node knows it.
@@ -42,7 +44,8 @@ import { SHARD_BLOCK_BYTES, SHARD_BYTES_MAX, SHARD_OWNER_BYTES_MAX } from '../..
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { blockCount, crc32c } from '../../runtime/crypto/crc32c.ts'
 
-const SEGMENT_FORMAT = 1
+export const SEGMENT_FORMAT = 2
+const SEGMENT_FORMAT_OLDEST = 1
 export const SEGMENT_HEADER_BYTES = 512
 export const RECORD_HEADER_BYTES = 64
 export const RECORD_ALIGN = 8
@@ -52,11 +55,20 @@ export const RECORD_BYTES_MAX = recordBytes(SHARD_OWNER_BYTES_MAX, SHARD_BYTES_M
 
 const MAGIC = Buffer.from('ASHLARSG')
 const ID_BYTES_MAX = 127
-const PUT = 1
-const TOMBSTONE = 2
+/** Numbers of the kinds in a record's header. */
+const KINDS = { put: 1, tombstone: 2, 'shard-tombstone': 3 } as const
+const KIND_OF: ReadonlyMap<number, RecordKind> = new Map([
+  [1, 'put'],
+  [2, 'tombstone'],
+  [3, 'shard-tombstone'],
+])
 const BLOCK_SHIFT = Math.log2(SHARD_BLOCK_BYTES)
 
+export type RecordKind = keyof typeof KINDS
+
 export interface SegmentHeader {
+  /** Of a header that was read; absent: {@link SEGMENT_FORMAT}. */
+  readonly format?: number
   readonly number: number
   /** {@link MARKER_BYTES} random bytes. */
   readonly marker: Uint8Array
@@ -66,12 +78,14 @@ export interface SegmentHeader {
 }
 
 export interface RecordHeader {
-  readonly kind: 'put' | 'tombstone'
+  readonly kind: RecordKind
   readonly sequence: number
   /** Of a tombstone: stripe 0, shard 0. */
   readonly address: ShardAddress
   readonly ownerBytes: number
   readonly dataBytes: number
+  /** Of a copy: the segment that the record was first written in; 0: it is no copy. */
+  readonly origin: number
   /** CRC32C of owner and block checksums. */
   readonly metaCrc: number
 }
@@ -112,10 +126,11 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   if (bytes.byteLength < SEGMENT_HEADER_BYTES || !bytes.subarray(0, 8).equals(MAGIC)) return undefined
   if (crc32c(bytes.subarray(0, 508)) !== bytes.readUInt32LE(508)) return undefined
   const format = bytes.readUInt32LE(8)
-  if (format !== SEGMENT_FORMAT) {
+  if (format < SEGMENT_FORMAT_OLDEST || format > SEGMENT_FORMAT) {
     throw new SegmentFormatError(`segment format ${format} is newer than this program's ${SEGMENT_FORMAT}`)
   }
   return {
+    format,
     number: bytes.readUInt32LE(12),
     marker: Uint8Array.from(bytes.subarray(16, 16 + MARKER_BYTES)),
     createdMs: Number(bytes.readBigUInt64LE(24)),
@@ -137,7 +152,7 @@ export function encodeRecordHead(
   for (const checksum of checksums) at = into.writeUInt32LE(checksum, at)
   const { address } = header
   into.set(marker, 0)
-  into[8] = header.kind === 'put' ? PUT : TOMBSTONE
+  into[8] = KINDS[header.kind]
   into[9] = BLOCK_SHIFT
   into.writeUInt16LE(owner.byteLength, 10)
   into.writeUInt32LE(header.dataBytes, 12)
@@ -149,7 +164,7 @@ export function encodeRecordHead(
   into.writeUInt16LE(address.shard, 48)
   into.writeUInt16LE(0, 50)
   into.writeUInt32LE(crc32c(into.subarray(RECORD_HEADER_BYTES)), 52)
-  into.writeUInt32LE(0, 56)
+  into.writeUInt32LE(header.origin, 56)
   into.writeUInt32LE(crc32c(into.subarray(0, 60)), 60)
   return into
 }
@@ -159,13 +174,13 @@ export function decodeRecordHeader(bytes: Buffer, marker?: Uint8Array): RecordHe
   if (bytes.byteLength < RECORD_HEADER_BYTES) return undefined
   if (marker !== undefined && bytes.compare(marker, 0, MARKER_BYTES, 0, MARKER_BYTES) !== 0) return undefined
   if (crc32c(bytes.subarray(0, 60)) !== bytes.readUInt32LE(60)) return undefined
-  const kind = bytes[8]
+  const kind = KIND_OF.get(bytes[8] ?? 0)
   const ownerBytes = bytes.readUInt16LE(10)
   const dataBytes = bytes.readUInt32LE(12)
-  if ((kind !== PUT && kind !== TOMBSTONE) || bytes[9] !== BLOCK_SHIFT) return undefined
+  if (kind === undefined || bytes[9] !== BLOCK_SHIFT) return undefined
   if (ownerBytes > SHARD_OWNER_BYTES_MAX || dataBytes > SHARD_BYTES_MAX) return undefined
   return {
-    kind: kind === PUT ? 'put' : 'tombstone',
+    kind,
     sequence: bytes.readUInt32LE(16) + bytes.readUInt32LE(20) * 2 ** 32,
     address: {
       group: bytes.readUInt32LE(24),
@@ -175,6 +190,7 @@ export function decodeRecordHeader(bytes: Buffer, marker?: Uint8Array): RecordHe
     },
     ownerBytes,
     dataBytes,
+    origin: bytes.readUInt32LE(56),
     metaCrc: bytes.readUInt32LE(52),
   }
 }

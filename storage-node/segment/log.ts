@@ -19,16 +19,24 @@ import {
 import { type ShardAddress, ShardError } from '../../proto/shard-transport.ts'
 import type { LogRecord } from '../index/plan.ts'
 import type { SegmentFiles } from './files.ts'
-import { encodeRecordHead, recordBytes, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format.ts'
+import {
+  encodeRecordHead,
+  recordBytes,
+  type RecordKind,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from './format.ts'
 
 /** A record before its place is known. */
 export interface Draft {
-  readonly kind: 'put' | 'tombstone'
+  readonly kind: RecordKind
   readonly address: ShardAddress
   readonly owner: Uint8Array
   readonly checksums: Uint32Array
   /** Read until the append settles. */
   readonly data: Uint8Array
+  /** Of a copy: the number its original has, and the segment that it was first written in. */
+  readonly copyOf?: { readonly sequence: number; readonly origin: number }
 }
 
 /** Where the log goes on. */
@@ -226,10 +234,12 @@ export class SegmentLog {
     const written: Written[] = []
     let end = segment.end
     for (const entry of entries) {
-      const { kind, address, owner, checksums, data } = entry.draft
-      const sequence = this.#nextSequence++
+      const { kind, address, owner, checksums, data, copyOf } = entry.draft
+      const sequence = copyOf?.sequence ?? this.#nextSequence++
+      const origin = copyOf?.origin ?? 0
       const dataBytes = data.byteLength
-      const head = encodeRecordHead(segment.marker, { kind, sequence, address, dataBytes }, owner, checksums)
+      const header = { kind, sequence, address, dataBytes, origin }
+      const head = encodeRecordHead(segment.marker, header, owner, checksums)
       buffers.push(head, data, PADDING.subarray(0, entry.bytes - head.byteLength - dataBytes))
       const location = {
         segment: segment.number,
@@ -239,7 +249,10 @@ export class SegmentLog {
         sequence,
       }
       end += entry.bytes
-      written.push({ entry, record: { kind, address, location, end } })
+      written.push({
+        entry,
+        record: { kind, address, location, end, origin: copyOf?.origin ?? segment.number },
+      })
     }
     return { buffers, written, end }
   }

@@ -8,7 +8,13 @@ import type { Log } from '../../runtime/ports/log.ts'
 import { DamageList } from '../damage/list.ts'
 import type { Finding } from '../damage/plan.ts'
 import type { LogRecord } from '../index/plan.ts'
-import { IndexDamage, type IndexState, type InventoryCount, type ShardIndex } from '../index/shard-index.ts'
+import {
+  type Checkpoint,
+  IndexDamage,
+  type IndexState,
+  type InventoryCount,
+  type ShardIndex,
+} from '../index/shard-index.ts'
 import { IndexWriter } from '../index/writer.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { type SegmentFiles, segmentPath } from './files.ts'
@@ -16,6 +22,7 @@ import {
   decodeSegmentHeader,
   MARKER_BYTES,
   recordBytes,
+  SEGMENT_FORMAT,
   SEGMENT_HEADER_BYTES,
   SegmentFormatError,
 } from './format.ts'
@@ -25,6 +32,8 @@ import { scanSegment } from './scan.ts'
 export interface Recovered {
   readonly writer: IndexWriter
   readonly end: LogEnd
+  /** How far the index goes: to the end of the log. Undefined when there never was one. */
+  readonly position: Checkpoint | undefined
 }
 
 interface Ports {
@@ -62,7 +71,8 @@ export async function recover(ports: Ports): Promise<Recovered> {
   }
   const highest = await markLost(ports, segments, writer)
   const nextSequence = Math.max(recovered.end.nextSequence, highest + 1)
-  return { writer, end: { ...recovered.end, nextSequence } }
+  const position = recovered.position && { ...recovered.position, sequence: nextSequence - 1 }
+  return { writer, end: { ...recovered.end, nextSequence }, position }
 }
 
 interface UsableIndex {
@@ -180,6 +190,7 @@ async function replay(
   const last = segments.at(-1)
   let sequence = from.sequence
   let active: LogEnd['active']
+  let tail: { readonly segment: number; readonly offset: number } | undefined
   let replayed = 0
   let pending: LogRecord[] = []
 
@@ -193,7 +204,7 @@ async function replay(
     const start =
       segment === from.segment ? Math.max(from.offset, SEGMENT_HEADER_BYTES) : SEGMENT_HEADER_BYTES
     await files.use(segment, async (file) => {
-      const marker = await readMarker(ports, file, segment)
+      const { marker, current } = await readMarker(ports, file, segment)
       let end = Math.max(start, writer.uses.get(segment)?.end ?? 0)
       // Only the last segment can have a torn end: each is synced whole before the next begins. A sealed one is read in
       // full when it follows the checkpoint, as a failing disk may have ended it.
@@ -214,34 +225,45 @@ async function replay(
       if (end < (await file.size())) await file.truncate(end)
       // What was found may lie in the system's cache only, if the process died and not the machine.
       await file.sync()
-      active = { segment, marker, end }
+      tail = { segment, offset: end }
+      // One of an older format, or whose header is damaged, gets no more records.
+      if (current) active = { segment, marker, end }
     })
   }
   await flush()
   if (replayed > 0) ports.log.info('replayed the log into the index', { bytes: replayed })
-  if (active !== undefined && (state === undefined || replayed >= INDEX_CHECKPOINT_BYTES)) {
-    await index.checkpoint({ segment: active.segment, offset: active.end, sequence })
+  const position = tail === undefined ? state?.checkpoint : { ...tail, sequence }
+  if (
+    tail !== undefined &&
+    position !== undefined &&
+    (state === undefined || replayed >= INDEX_CHECKPOINT_BYTES)
+  ) {
+    await index.checkpoint(position)
   }
   const nextSegment = Math.max(last ?? 0, from.segment) + 1
-  return { writer, end: { active, nextSegment, nextSequence: sequence + 1 } }
+  return { writer, end: { active, nextSegment, nextSequence: sequence + 1 }, position }
 }
 
-/** The sync marker of a segment, which must be this node's. */
-async function readMarker(ports: Ports, file: DiskFile, segment: number): Promise<Uint8Array> {
+/** The sync marker of a segment, which must be this node's, and whether its header is whole and of this program's format. */
+async function readMarker(
+  ports: Ports,
+  file: DiskFile,
+  segment: number,
+): Promise<{ marker: Uint8Array; current: boolean }> {
   const header = decodeSegmentHeader(await head(file))
   if (header === undefined) {
     ports.log.error('damaged segment header', { file: segmentPath(segment) })
     // The first record starts with the marker too.
     const marker = Buffer.alloc(MARKER_BYTES)
     await file.read(marker, SEGMENT_HEADER_BYTES)
-    return marker
+    return { marker, current: false }
   }
   if (header.nodeId !== ports.nodeId) {
     throw new SegmentFormatError(
       `${segmentPath(segment)} belongs to storage node ${header.nodeId}, not ${ports.nodeId}`,
     )
   }
-  return header.marker
+  return { marker: header.marker, current: header.format === SEGMENT_FORMAT }
 }
 
 async function head(file: DiskFile): Promise<Buffer> {

@@ -56,8 +56,15 @@ export async function* scanSegment(
     if (gapStart !== undefined) yield { gap: { start: gapStart, end: at } }
     gapStart = undefined
     const { kind, address, sequence, ownerBytes, dataBytes } = header
+    const origin = header.origin === 0 ? segment : header.origin
     yield {
-      record: { kind, address, location: { segment, offset: at, ownerBytes, dataBytes, sequence }, end },
+      record: {
+        kind,
+        address,
+        location: { segment, offset: at, ownerBytes, dataBytes, sequence },
+        end,
+        origin,
+      },
     }
     at = end
   }

@@ -3,7 +3,7 @@
 import type { Code } from '../../core/erasure/code.ts'
 import { parseCode } from '../../core/erasure/code.ts'
 import type { ClusterMap, NodeLiveness } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import { NodeCondition } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import { NodeCondition, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 
 const DEFAULT_STORAGE_CLASS = 'STANDARD'
 
@@ -38,6 +38,8 @@ export interface PoolView {
   /** Largest object it takes, bytes; Infinity without a limit. */
   readonly objectBytesMax: number
   readonly groups: readonly GroupView[]
+  /** Another pool took its place: nothing new is written here. */
+  readonly retiring: boolean
 }
 
 export class ClusterSnapshot {
@@ -67,7 +69,7 @@ export class ClusterSnapshot {
   }
 
   /**
-   * The pool of that storage class with the smallest limit that `size` bytes fit. A class that no pool is of is kept where
+   * The pool of that storage class with the smallest limit that `size` bytes fit, and that is not retiring. A class that no pool is of is kept where
    * STANDARD is: it is recorded with the object, and a map that gives it pools has them used from then on.
    */
   poolFor(storageClass: string, size: number): PoolView | undefined {
@@ -76,7 +78,7 @@ export class ClusterSnapshot {
     let best: PoolView | undefined
     for (const pool of this.pools) {
       const fits = pool.storageClass === poolClass && size <= pool.objectBytesMax && pool.groups.length > 0
-      if (!fits) continue
+      if (!fits || pool.retiring) continue
       if (best === undefined || pool.objectBytesMax < best.objectBytesMax) best = pool
     }
     return best
@@ -97,7 +99,8 @@ function viewNodes(
       if (known?.zone === zone) return [id, known]
       const up = lease !== undefined && (lease.up || lease.unsure)
       const writable = up && lease?.condition !== NodeCondition.READ_ONLY
-      const reason = writable ? '' : up ? (lease?.reason ?? '') : 'no lease'
+      // A suspect node takes writes; its reason is told all the same.
+      const reason = up ? (lease?.reason ?? '') : 'no lease'
       return [id, { id, zone, up, writable, reason }]
     }),
   )
@@ -112,6 +115,7 @@ function viewPool(pool: ClusterMap['pools'][number]): PoolView {
     storageClass: pool.storageClass,
     objectBytesMax: pool.objectBytesMax === 0n ? Number.POSITIVE_INFINITY : Number(pool.objectBytesMax),
     groups,
+    retiring: pool.state === PoolState.RETIRING,
   }
   for (const { id, slots } of pool.groups) {
     groups.push({ id, pool: view, slots: slots.map(({ node, source }) => ({ node, source })) })

@@ -6,7 +6,15 @@ import { StoreError, type ByteRange } from '../api.ts'
 import { blobOf, type Blob } from './blob-location.ts'
 
 /** What is read: an object, or what else is a blob and belongs to one. */
-export type StoredContent = Pick<ObjectRecord, 'bucket' | 'key' | 'version' | 'size' | 'blob' | 'manifest'>
+export interface StoredContent extends Pick<
+  ObjectRecord,
+  'bucket' | 'key' | 'version' | 'size' | 'blob' | 'manifest'
+> {
+  /** Name of the annotation that it is; absent: the object itself. */
+  readonly annotation?: string
+  /** Of one part alone; absent: not that. */
+  readonly part?: number
+}
 
 /** Bytes `[start, end)` of a blob, not empty. */
 export interface BlobRange {
@@ -36,7 +44,7 @@ export async function* blobRanges(
     if (record.blob === undefined || Number(record.blob.size) !== size) {
       throw contradiction(record, 'its blob is not of its size')
     }
-    yield { blob: blobOf(record.blob), start, end }
+    yield { blob: blobOf(record.blob, record, record.part ?? 0), start, end }
     return
   }
   const offsets = record.manifest.pageOffsets.map(Number)
@@ -64,7 +72,7 @@ function* partRanges(
       if (part.blob === undefined || Number(part.blob.size) !== size) {
         throw contradiction(record, `the blob of part ${part.partNumber} is not of its size`)
       }
-      yield { blob: blobOf(part.blob), start: from - offset, end: to - offset }
+      yield { blob: blobOf(part.blob, record, part.partNumber), start: from - offset, end: to - offset }
     }
     offset += size
   }

@@ -61,10 +61,10 @@ export async function* readObject(
 export function readAnnotation(
   environment: Environment,
   { bucket, key, version }: ObjectRecord,
-  { size, blob }: AnnotationRecord,
+  { name, size, blob }: AnnotationRecord,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const content = { bucket, key, version, size, ...(blob === undefined ? {} : { blob }) }
+  const content = { bucket, key, version, annotation: name, size, ...(blob === undefined ? {} : { blob }) }
   return readObject(environment, content, { start: 0, end: Number(size) }, signal)
 }
 

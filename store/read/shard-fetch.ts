@@ -1,17 +1,26 @@
 /** One window of one shard, from whichever of its nodes has it, verified. */
 
 import { SHARD_BLOCK_BYTES, SHARD_GET_TIMEOUT_MS, STALE_MAP_RETRIES_MAX } from '../../core/limits.ts'
+import { relocatedTo } from '../../core/placement/relocation.ts'
 import { ShardError, type GetShard, type ShardBlocks } from '../../proto/shard-transport.ts'
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
 import type { ClusterSnapshot } from '../cluster/snapshot.ts'
 import type { Environment } from '../environment.ts'
 import type { Scope } from '../scope.ts'
-import { locations, type Blob } from './blob-location.ts'
+import { hintOf, locations, type Blob } from './blob-location.ts'
 
 /** Bytes `[start, end)` of a shard. */
 export interface Window {
   readonly start: number
   readonly end: number
+}
+
+/** What the nodes that were asked said instead of giving the shard. */
+interface Faults {
+  corrupt: boolean
+  missing: boolean
+  /** One of them gave no answer, or one that says nothing of the shard. */
+  silent: boolean
 }
 
 export class ShardFetch {
@@ -62,13 +71,17 @@ export class ShardFetch {
     let snapshot = cluster.current ?? (await cluster.ready('unreadable'))
     let stale = 0
     let last: ShardError | undefined
+    let faults: Faults | undefined
     const asked = new Set<string>()
     for (;;) {
       const left = this.#locations(snapshot).filter((node) => !asked.has(node))
       // Those that should answer first; the others too, in the end: a lease may have been lost and the node be well.
       const node =
         left.find((id) => snapshot.nodes.get(id)?.up === true && !suspicion.suspects(id, 'read')) ?? left[0]
-      if (node === undefined) throw last ?? new ShardError('not-found', `no node has shard ${this.#shard}`)
+      if (node === undefined) {
+        this.#tell(faults)
+        throw last ?? new ShardError('not-found', `no node has shard ${this.#shard}`)
+      }
       this.node = node
       this.#scope.throwIfAborted()
       if (this.#cancelled) throw new ShardError('aborted', 'no longer needed')
@@ -84,9 +97,28 @@ export class ShardFetch {
           snapshot = (await cluster.newerThan(snapshot.epoch)) ?? snapshot
         } else {
           asked.add(node)
+          faults ??= { corrupt: false, missing: false, silent: false }
+          const up = snapshot.nodes.get(node)?.up === true
+          if (up && last.code === 'corrupt') faults.corrupt = true
+          else if (up && last.code === 'not-found') faults.missing = true
+          else faults.silent = true
         }
       }
     }
+  }
+
+  /**
+   * That no node gave the shard is told to metadata where it needs repair for sure. A node that is silent may have it; and
+   * what its record says was put elsewhere, or nowhere, is owed a repair already.
+   */
+  #tell(faults: Faults | undefined): void {
+    if (faults === undefined) return
+    const { relocations } = this.#blob
+    const missing =
+      faults.missing &&
+      !faults.silent &&
+      relocatedTo(relocations, this.#shard, this.#stripe.index) === undefined
+    if (faults.corrupt || missing) this.#environment.reports.report(this.#blob.id, () => hintOf(this.#blob))
   }
 
   #locations(snapshot: ClusterSnapshot): string[] {

@@ -19,6 +19,8 @@ import {
   PutAnnotationReplySchema,
   PutAnnotationRequestSchema,
   ListVersionsReplySchema,
+  RequestRepairReplySchema,
+  RequestRepairRequestSchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import type { WorkReport } from '../../proto/gen/ashlar/v1/metadata_pb.js'
@@ -76,6 +78,8 @@ export class FakeMetadata implements MetadataApi {
   readonly annotations = new Map<string, AnnotationRecord>()
   readonly pages = new Map<string, readonly ManifestPage[]>()
   readonly repairs: RepairTask[] = []
+  /** Repairs that readers asked for, request by request. */
+  readonly requestedRepairs: (readonly RepairTask[])[] = []
   commitFault: CommitFault | undefined
   /** Every call fails at once while set. */
   unreachable = false
@@ -153,6 +157,11 @@ export class FakeMetadata implements MetadataApi {
         ([id, part]) => id.startsWith(`${uploadId}/`) && part.partNumber > after,
       )
       return create(ListPartsReplySchema, { parts: parts.slice(0, 1).map(([, part]) => part) })
+    },
+    requestRepair: (request) => {
+      const { tasks } = create(RequestRepairRequestSchema, request)
+      this.requestedRepairs.push(tasks)
+      return create(RequestRepairReplySchema, { queued: tasks.length })
     },
     getManifest: ({ version = '', firstPage = 0 }) => {
       const page = this.pages.get(version)?.[firstPage]

@@ -70,7 +70,8 @@ export function createHarness(
       clock.drive(collect(store.readObject(record, { start, end }))),
     async assertIdle() {
       await clock.pass(30_000)
-      const { writeBytes: _w, readBytes: _r, readBufferBytes: _b, ...used } = store.cluster().memory
+      const memory = store.cluster().memory
+      const { writeBytes: _w, readBytes: _r, readBufferBytes: _b, repairBytes: _p, ...used } = memory
       assert.deepEqual(
         { ...used, inFlight: shards.bytesInFlight },
         {
@@ -78,6 +79,8 @@ export function createHarness(
           writesWaiting: 0,
           readBytesUsed: 0,
           readsWaiting: 0,
+          repairBytesUsed: 0,
+          repairsWaiting: 0,
           readBufferBytesUsed: 0,
           inFlight: 0,
         },

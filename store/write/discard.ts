@@ -23,7 +23,8 @@ async function remove(
   await Promise.all([...write.touched].map((node) => removeFrom(environment, node, group, blob)))
 }
 
-async function removeFrom(
+/** Never rejects. */
+export async function removeFrom(
   environment: Environment,
   node: string,
   group: number,

@@ -1,7 +1,6 @@
 /** The three writes: an object, a part of a multipart upload, and an annotation of an object. */
 
 import { ANNOTATIONS_PER_VERSION_MAX, RECORD_FORMAT } from '../../core/limits.ts'
-import { groupOf } from '../../core/placement/group.ts'
 import { versionIdOf } from '../../core/records/version-id.ts'
 import type { ObjectRecord, PartRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { newIdentifier } from '../../runtime/random/identifier.ts'
@@ -9,7 +8,6 @@ import type { MetadataReply } from '../../proto/metadata-api.ts'
 import type { ShardOwner } from '../../proto/shard-transport.ts'
 import { createChecksum } from '../../runtime/crypto/checksum.ts'
 import {
-  StoreError,
   type AcceptedContent,
   type Content,
   type PutAnnotation,
@@ -24,6 +22,7 @@ import { commit, CommitRefused, type Commit } from './commit.ts'
 import { findVersion } from './find-version.ts'
 import { ContentReader } from './content-reader.ts'
 import { discard } from './discard.ts'
+import { placeBlob } from './place-blob.ts'
 
 /** What a commit says of a blob; the relocations are also what repair owes. */
 interface BlobInit {
@@ -209,22 +208,16 @@ async function writeBlob<T>(
   scope: Scope,
   prepare: (written: Written) => Commit<T>,
 ): Promise<T> {
-  const { cluster, clock, random } = environment
-  const snapshot = cluster.current ?? (await cluster.ready('unwritable'))
-  const pool = snapshot.poolFor(storageClass, content.size)
-  const id = newIdentifier(clock, random)
-  const group = pool?.groups[groupOf(id, pool.groups.length)]
-  if (pool === undefined || group === undefined) {
-    throw new StoreError('unwritable', `no pool of storage class ${storageClass} takes ${content.size} bytes`)
-  }
-  const owner: ShardOwner = { ...ownership, code: pool.code.name, blobBytes: content.size }
+  const { snapshot, group, id } = await placeBlob(environment, storageClass, content.size)
+  const code = group.pool.code.name
+  const owner: ShardOwner = { ...ownership, code, blobBytes: content.size }
   const blobWrite = new BlobWrite(environment, scope, content, { snapshot, group, blob: id, owner })
   let sent = false
   try {
     const accepted = await blobWrite.run((digests) => content.accept(digests))
     const { size } = blobWrite
     const relocations = size === 0 ? [] : blobWrite.relocations()
-    const blob = { id, size: BigInt(size), code: pool.code.name, group: group.id, relocations }
+    const blob = { id, size: BigInt(size), code, group: group.id, relocations }
     scope.throwIfAborted()
     const prepared = prepare(size === 0 ? { size, accepted } : { size, accepted, blob })
     sent = true

@@ -159,6 +159,60 @@ export function shardServiceContract(name: string, open: () => Promise<ShardServ
     assert.equal((await service.status()).shards, 7)
   })
 
+  check('deleting shards removes those alone, and what is put again lives', async (service) => {
+    const blob = blobOf(1)
+    const shards = [0, 1, 2].flatMap((stripe) => [1, 4].map((shard) => ({ stripe, shard })))
+    const at = ({ stripe, shard }: { stripe: number; shard: number }) => addressOf(1, blob, stripe, shard)
+    for (const [i, shard] of shards.entries()) await service.put(putOf(at(shard), bytesOf(100 + i, i)))
+    await service.put(putOf(addressOf(2, blob, 0, 1), bytesOf(10)))
+    await service.put(putOf(addressOf(1, blobOf(2), 0, 1), bytesOf(10)))
+    const gone = [
+      { stripe: 0, shard: 4 },
+      { stripe: 2, shard: 1 },
+    ]
+    const request = { group: 1, blob, shards: [...gone, ...gone, { stripe: 7, shard: 1 }], epoch: 1 }
+    assert.equal(await service.deleteShards(request), 2)
+    assert.equal(await service.deleteShards(request), 0)
+    assert.equal(await service.deleteShards({ ...request, shards: [] }), 0)
+    for (const shard of gone) await rejectsWith(service.get({ address: at(shard), epoch: 1 }), 'not-found')
+    const stay = shards.filter(({ stripe, shard }) =>
+      gone.every((one) => one.stripe !== stripe || one.shard !== shard),
+    )
+    const listed = await service.list({ group: 1, limit: 10 })
+    assert.deepEqual(
+      listed.shards.map(({ address }) => address),
+      [...stay.map(at), addressOf(1, blobOf(2), 0, 1)],
+    )
+    for (const shard of stay) await service.get({ address: at(shard), epoch: 1 })
+    await service.get({ address: addressOf(2, blob, 0, 1), epoch: 1 })
+    await service.put(putOf(addressOf(1, blob, 0, 4), bytesOf(20)))
+    assert.equal((await service.get({ address: addressOf(1, blob, 0, 4), epoch: 1 })).shardBytes, 20)
+    assert.equal(await service.deleteBlob(1, blob), 5)
+    assert.equal((await service.status()).shards, 2)
+  })
+
+  check('deleting shards takes along the puts that came before it', async (service) => {
+    const address = addressOf(1, blobOf(1))
+    const put = service.put(putOf(address, bytesOf(SHARD_BYTES_MAX)))
+    const deleted = service.deleteShards({ ...address, shards: [address], epoch: 1 })
+    await put
+    if ((await deleted) === 1) await rejectsWith(service.get({ address, epoch: 1 }), 'not-found')
+    else await service.get({ address, epoch: 1 })
+  })
+
+  check('deleting shards by an old map, or against a rule, is refused', async (service) => {
+    const address = addressOf(1, blobOf(1))
+    await service.put(putOf(address, bytesOf(10), 5))
+    const request = { group: 1, blob: blobOf(1), shards: [{ stripe: 0, shard: 0 }], epoch: 5 }
+    await rejectsWith(service.deleteShards({ ...request, epoch: 4 }), 'stale-map')
+    await rejectsWith(service.deleteShards({ ...request, blob: 'AB'.repeat(16) }), 'invalid')
+    await rejectsWith(service.deleteShards({ ...request, shards: [{ stripe: 0, shard: 32 }] }), 'invalid')
+    const many = Array.from({ length: SHARD_LIST_MAX + 1 }, (_, stripe) => ({ stripe, shard: 0 }))
+    await rejectsWith(service.deleteShards({ ...request, shards: many }), 'invalid')
+    assert.equal(await service.deleteShards({ ...request, shards: many.slice(1) }), 0)
+    await service.get({ address, epoch: 5 })
+  })
+
   check('a list is in order, page by page', async (service) => {
     const addresses = [0x10, 0x02, 0xff].flatMap((blob) =>
       [1, 0].flatMap((stripe) => [2, 1].map((shard) => addressOf(3, blobOf(blob), stripe, shard))),

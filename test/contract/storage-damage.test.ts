@@ -1,7 +1,12 @@
 /** What a storage node knows of shards that it cannot read: how they get into its list, what that changes, how they leave it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DAMAGED_SHARDS_CACHED_MAX } from '../../core/limits.ts'
+import {
+  DAMAGED_SHARDS_CACHED_MAX,
+  DISK_HUNG_SYNC_MS,
+  DISK_READ_ERROR_AGE_MS,
+  DISK_SYNC_AGE_MS,
+} from '../../core/limits.ts'
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { diskError, MemoryDisk } from '../../runtime/disk/memory-disk.ts'
@@ -11,6 +16,7 @@ import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
 import { IndexWriter } from '../../storage-node/index/writer.ts'
 import { StorageNode } from '../../storage-node/node.ts'
 import { segmentPath } from '../../storage-node/segment/files.ts'
+import { ManualClock } from './manual-clock.ts'
 import { addressOf, blobOf, bytesOf, putOf } from './shard-requests.ts'
 import { rejectsWith } from './shard-service.ts'
 
@@ -46,20 +52,20 @@ test('a read that fails lists the shard: counted, marked, not in the inventory, 
   assert.deepEqual(node.inventory().counts, [{ group: 1, shard: 0, blobs: 2 }])
   const before = node.inventory().version
   await rejectsWith(node.get({ address: one, epoch: 1 }), 'corrupt')
-  const check = async (open: StorageNode): Promise<void> => {
-    const { shards, truncated } = await open.damaged({ limit: 100 })
+  const check = async (checked: StorageNode): Promise<void> => {
+    const { shards, truncated } = await checked.damaged({ limit: 100 })
     assert.deepEqual([shards.map(({ address }) => address), truncated], [[one], false])
     assert.match(shards[0]?.reason ?? '', /checksum/)
-    assert.equal((await open.status()).damagedShards, 1)
-    const listed = (await open.list({ group: 1, limit: 10 })).shards
+    assert.equal((await checked.status()).damagedShards, 1)
+    const listed = (await checked.list({ group: 1, limit: 10 })).shards
     assert.deepEqual(
       listed.map(({ damaged }) => damaged),
       [true, false],
     )
-    assert.deepEqual(open.inventory().counts, [{ group: 1, shard: 0, blobs: 1 }])
-    await rejectsWith(open.get({ address: one, epoch: 1 }), 'corrupt')
-    assert.equal((await open.get({ address: two, epoch: 1 })).shardBytes, 600)
-    const described = await open.describe([one, two])
+    assert.deepEqual(checked.inventory().counts, [{ group: 1, shard: 0, blobs: 1 }])
+    await rejectsWith(checked.get({ address: one, epoch: 1 }), 'corrupt')
+    assert.equal((await checked.get({ address: two, epoch: 1 })).shardBytes, 600)
+    const described = await checked.describe([one, two])
     assert.deepEqual([described[0], described[1]?.bytes], [undefined, 600])
   }
   await check(node)
@@ -103,11 +109,11 @@ for (const [how, leave] of [
     assert.deepEqual(await damagedOf(node), [one])
     await leave(node)
     const blobs = how === 'is deleted' ? 1 : 2
-    const check = async (open: StorageNode): Promise<void> => {
-      assert.deepEqual(await damagedOf(open), [])
-      assert.equal((await open.status()).damagedShards, 0)
-      assert.deepEqual(open.inventory().counts, [{ group: 1, shard: 0, blobs }])
-      const outcome = await open.get({ address: one, epoch: 1 }).catch(() => undefined)
+    const check = async (checked: StorageNode): Promise<void> => {
+      assert.deepEqual(await damagedOf(checked), [])
+      assert.equal((await checked.status()).damagedShards, 0)
+      assert.deepEqual(checked.inventory().counts, [{ group: 1, shard: 0, blobs }])
+      const outcome = await checked.get({ address: one, epoch: 1 }).catch(() => undefined)
       assert.equal(outcome?.shardBytes, how === 'is deleted' ? undefined : 600)
     }
     await check(node)
@@ -146,7 +152,13 @@ test('more damage than fits in memory is looked up in the index', async () => {
     location: { segment: 1, offset: 512 + 8 * i, ownerBytes: 0, dataBytes: 0, sequence: i + 1 },
   }))
   await writer.apply(
-    entries.map(({ address, location }) => ({ kind: 'put', address, location, end: location.offset + 8 })),
+    entries.map(({ address, location }) => ({
+      kind: 'put',
+      address,
+      location,
+      end: location.offset + 8,
+      origin: 1,
+    })),
   )
   await writer.markDamaged(
     entries.map((entry) => ({ ...entry, reason: 'flipped' })),
@@ -157,7 +169,7 @@ test('more damage than fits in memory is looked up in the index', async () => {
   assert.equal(writer.damage.count, entries.length)
   for (const [gone, { address, location }] of ends.entries()) {
     const moved = { ...location, sequence: location.sequence + entries.length }
-    await writer.apply([{ kind: 'put', address, location: moved, end: location.offset + 8 }])
+    await writer.apply([{ kind: 'put', address, location: moved, end: location.offset + 8, origin: 1 }])
     assert.ok(!(await writer.damage.has(address, location.sequence)))
     assert.ok(!(await writer.damage.has(address, moved.sequence)))
     assert.equal(writer.damage.count, entries.length - 1 - gone)
@@ -193,7 +205,7 @@ const blobsOf = (addresses: readonly ShardAddress[]): number[] =>
   addresses.map(({ blob }) => Number(`0x${blob}`))
 
 test('a segment that is gone: its shards are damaged, and what its tombstones buried stays buried', async () => {
-  const { disk, index, node } = await withLostSegments((disk) => disk.remove(segmentPath(2)))
+  const { disk, index, node } = await withLostSegments((whole) => whole.remove(segmentPath(2)))
   assert.deepEqual(blobsOf(await damagedOf(node)), [2, 8])
   await rejectsWith(node.get({ address: one, epoch: 1 }), 'not-found')
   await rejectsWith(node.get({ address: two, epoch: 1 }), 'corrupt')
@@ -227,8 +239,8 @@ test('the newest segments are gone: the rest is served, and what is put then is 
 
 for (const kept of [0, 100, 512, 513, 3000, 6600]) {
   test(`segments cut off after ${kept} bytes: what lay behind is damaged, what is put then lies apart`, async () => {
-    const { disk, index, node } = await withLostSegments(async (disk) => {
-      for (const segment of [2, 3]) await (await disk.open(segmentPath(segment))).truncate(kept)
+    const { disk, index, node } = await withLostSegments(async (whole) => {
+      for (const segment of [2, 3]) await (await whole.open(segmentPath(segment))).truncate(kept)
     })
     assert.deepEqual(blobsOf(await damagedOf(node)), [2, 3, 8])
     await rejectsWith(node.get({ address: one, epoch: 1 }), 'not-found')
@@ -244,3 +256,39 @@ for (const kept of [0, 100, 512, 513, 3000, 6600]) {
     }
   })
 }
+
+test('a node whose disk gave a read error, or whose syncs hang, is suspect and says why', async () => {
+  const clock = new ManualClock()
+  const disk = new MemoryDisk()
+  const node = await StorageNode.open(
+    { nodeId: 'n1', zone: 'a' },
+    { ...ports, clock, disk, index: new MemoryIndex() },
+  )
+  await node.put(putOf(one, bytesOf(100, 1)))
+  assert.equal((await node.status()).suspect, false)
+  const synced = Promise.withResolvers<undefined>()
+  const syncing = Promise.withResolvers<undefined>()
+  disk.before = async ({ kind }) => {
+    if (kind !== 'sync') return
+    syncing.resolve(undefined)
+    await synced.promise
+  }
+  const put = node.put(putOf(two, bytesOf(100, 1)))
+  await syncing.promise
+  clock.advance(DISK_HUNG_SYNC_MS)
+  const hung = await node.status()
+  assert.deepEqual([hung.writable, hung.suspect], [true, true])
+  assert.match(hung.reason, /a sync of the disk took 5.0 s/)
+  synced.resolve(undefined)
+  await put
+  clock.advance(DISK_SYNC_AGE_MS)
+  const calm = await node.status()
+  assert.deepEqual([calm.suspect, calm.reason], [false, ''])
+  disk.before = ({ kind }) => {
+    if (kind === 'read') throw diskError('EIO')
+  }
+  await rejectsWith(node.get({ address: two, epoch: 1 }), 'corrupt')
+  assert.match((await node.status()).reason, /read error/)
+  clock.advance(DISK_READ_ERROR_AGE_MS)
+  assert.equal((await node.status()).suspect, false)
+})

@@ -26,6 +26,7 @@ function setUp() {
       return await writer.apply(records)
     },
     get: (address) => index.get(address),
+    getMany: (addresses) => index.getMany(addresses),
   })
   let sequence = 0
   const record = (kind: LogRecord['kind'], address: ShardAddress): LogRecord => {
@@ -35,6 +36,7 @@ function setUp() {
       address,
       location: { segment: 1, offset, ownerBytes: 10, dataBytes: 50, sequence: sequence++ },
       end: offset + 100,
+      origin: 1,
     }
   }
   return { clock, index, writer, live, state, record }
