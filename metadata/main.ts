@@ -14,6 +14,7 @@ import { openFormat } from './cluster/format.ts'
 import type { Engine } from './engine/engine.ts'
 import { LevelEngine } from './engine/level.ts'
 import { MemoryEngine } from './engine/memory.ts'
+import { WorkLeases } from './leases/leases.ts'
 import { Partition } from './partition/partition.ts'
 import { Purger } from './partition/purge.ts'
 import { Room } from './room.ts'
@@ -94,7 +95,8 @@ export async function startOn(
   const cluster = await Cluster.open(engine, config.clusterId, config.bootstrap, clock, backlog)
   const purger = new Purger(partition)
   const room = disk === undefined ? undefined : new Room(disk, clock)
-  const service = new MetadataService({ partition, purger, cluster, room, random, log })
+  const leases = new WorkLeases(clock)
+  const service = new MetadataService({ partition, purger, cluster, leases, room, random, log })
   const { secret, host, port } = config
   const server = config.listen
     ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })

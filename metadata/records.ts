@@ -144,3 +144,14 @@ export function outboxTaskOf(bytes: Uint8Array): 'garbage' | 'repair' | undefine
   }
   return undefined
 }
+
+/** The version of an object record, without decoding the rest: for looking through a key's many versions. */
+export function versionOf(bytes: Uint8Array): string {
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag()
+    if (field === OBJECT.version.number) return reader.string()
+    reader.skip(wire, field)
+  }
+  return ''
+}

@@ -17,6 +17,7 @@ const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
   'commitPart',
   'completeUpload',
   'putAnnotation',
+  'requestRepair',
 ] as const)
 
 /**

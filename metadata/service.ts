@@ -8,7 +8,9 @@ import type { Random } from '../runtime/ports/random.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { BatchTooLargeError } from './engine/engine.ts'
 import { invalidRequest } from './failure.ts'
+import type { WorkLeases } from './leases/leases.ts'
 import { deleteAnnotation, getAnnotation, listAnnotations, putAnnotation } from './partition/annotations.ts'
+import { replaceBlob, resolveBlobs } from './partition/blob-requests.ts'
 import { createBucket, deleteBucket, getBucket, listBuckets } from './partition/buckets.ts'
 import { completeUpload } from './partition/complete.ts'
 import { deleteObject } from './partition/delete-object.ts'
@@ -38,6 +40,7 @@ export interface MetadataServiceParts {
   readonly partition: Partition
   readonly purger: Purger
   readonly cluster: Cluster
+  readonly leases: WorkLeases
   /** Undefined where there is no disk to fill. */
   readonly room: Room | undefined
   readonly random: Random
@@ -85,7 +88,7 @@ export class MetadataService {
   }
 
   async #answer(operation: Request['operation']): Promise<Result> {
-    const { partition, purger, cluster, room, random } = this.#parts
+    const { partition, purger, cluster, leases, room, random } = this.#parts
     switch (operation.case) {
       case 'createBucket':
         return { case: 'createBucket', value: await createBucket(partition, random, operation.value) }
@@ -147,12 +150,15 @@ export class MetadataService {
         return { case: 'readOutbox', value: await readOutbox(partition, operation.value) }
       case 'acknowledgeOutbox':
         return { case: 'acknowledgeOutbox', value: await acknowledgeOutbox(partition, operation.value) }
+      case 'resolveBlobs':
+        return { case: 'resolveBlobs', value: await resolveBlobs(partition, operation.value) }
+      case 'replaceBlob':
+        return { case: 'replaceBlob', value: await replaceBlob(partition, room, operation.value) }
+      case 'keepLease':
+        return { case: 'keepLease', value: leases.keep(operation.value) }
       case 'changeCluster':
       case 'getRisk':
-      case 'resolveBlobs':
-      case 'replaceBlob':
       case 'requestRepair':
-      case 'keepLease':
       case undefined:
         throw invalidRequest('this service does not know the operation')
     }

@@ -22,7 +22,8 @@ import { decodeUtf8 } from './utf8.ts'
  *     27 bucket · key                 order of the null version, where that lies in 26
  *     28 bucket · key · version, name annotation of a version of an object
  *     29 bucket · key · version       purge: annotations of a removed version are to be removed
- *     30 partition, sequence          outbox
+ *     30 partition, sequence          outbox: garbage
+ *     31 partition, sequence          outbox: repairs
  *
  * A partition is a range of (bucket, key). Spaces 20 to 29 all start with those two, so one range of positions is one
  * range in each of them ({@link spacesAt}), and splitting it moves no record. The outbox is kept by partition instead,
@@ -50,6 +51,7 @@ const SPACE = {
   annotation: 0x28,
   annotationPurge: 0x29,
   outbox: 0x30,
+  repairOutbox: 0x31,
 } as const
 
 /** Whether records of this kind are read again and again: buckets and their settings, objects and uploads. */

@@ -8,6 +8,14 @@ import { clusterFailure } from './failures.ts'
 /** Statuses that the SDKs of AWS try again. */
 const retried = [500, 502, 503, 504]
 
+/** Listed after the refusals that S3 has a name for. */
+const LATER_FAILURES: ReadonlySet<FailureCode> = new Set([
+  FailureCode.UNKNOWN_NODE,
+  FailureCode.TOPOLOGY_REFUSED,
+  FailureCode.STALE_EPOCH,
+  FailureCode.STALE_BLOB,
+])
+
 test('every failure of metadata has an answer; a refusal has its own name, a failure is retried', () => {
   const codes = Object.values(FailureCode).filter((code) => typeof code === 'number')
   assert.ok(codes.length > 10)
@@ -16,7 +24,7 @@ test('every failure of metadata has an answer; a refusal has its own name, a fai
     assert.ok(failure)
     assert.doesNotMatch(failure.message, /internal detail/)
     assert.equal(failure.fields['Key'], 'k')
-    const isFailure = code < FailureCode.NO_SUCH_BUCKET || code === FailureCode.UNKNOWN_NODE
+    const isFailure = code < FailureCode.NO_SUCH_BUCKET || LATER_FAILURES.has(code)
     assert.equal(retried.includes(failure.status), isFailure, failure.code)
   }
 })

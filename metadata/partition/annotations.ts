@@ -78,7 +78,7 @@ export async function listAnnotations(
 /**
  * Replaces the annotation of the name; the object's own time stays.
  * @throws {MetadataError} as {@link viewVersion}, and PRECONDITION_FAILED, CONDITIONAL_CONFLICT when the version is not the
- *   one that the shards were written for, TOO_MANY_ANNOTATIONS
+ *   one that the shards were written for, TOO_MANY_ANNOTATIONS, STALE_BLOB
  */
 export async function putAnnotation(
   partition: Partition,
@@ -106,6 +106,7 @@ export async function putAnnotation(
         `an object has at most ${limitPerObject} annotations`,
       )
     }
+    partition.blobs.assertCommittable(given.blob)
     const { $typeName: _, ...fields } = given
     const annotation = create(AnnotationRecordSchema, {
       ...fields,

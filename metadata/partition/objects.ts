@@ -92,7 +92,7 @@ export function modifiedAt(
 /**
  * Makes an object the current version of its key. The same commit again, since its answer was lost, changes nothing as
  * long as the object is still current, or still the null version.
- * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_KEY, PRECONDITION_FAILED, CONDITIONAL_CONFLICT
+ * @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_KEY, PRECONDITION_FAILED, CONDITIONAL_CONFLICT, STALE_BLOB
  */
 export async function commitObject(
   partition: Partition,
@@ -112,6 +112,7 @@ export async function commitObject(
     const { order, versioned, puts, deletes, removed } = await succeed(partition, versioning, given, current)
     if (removed?.version === version) return create(CommitObjectReplySchema, { object: removed })
     assertConditions(request.conditions, current, key)
+    partition.blobs.assertCommittable(given.blob)
     const gone = removed === undefined ? NOTHING_REMOVED : await removedVersion(partition, removed)
     const { $typeName: _, ...fields } = given
     const object = create(ObjectRecordSchema, fields)

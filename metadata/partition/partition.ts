@@ -10,6 +10,7 @@ import type { NextTurn } from '../../runtime/ports/next-turn.ts'
 import type { Random } from '../../runtime/ports/random.ts'
 import type { Engine, EngineEntry, ScanRequest } from '../engine/engine.ts'
 import { decodeRecord, type RecordKind } from '../records.ts'
+import { BlobGuard } from './blob-guard.ts'
 import { GroupCommit, type PendingWrite } from './group-commit.ts'
 import { keyName } from './key-name.ts'
 import { takeLease } from './lease.ts'
@@ -49,6 +50,8 @@ export class Partition {
   readonly outbox: Outbox
   /** Where versions stand among those of their key: a number is taken by the decision that makes the version. */
   readonly orders: Sequence
+  /** Which blobs may be committed, and which be swept. */
+  readonly blobs: BlobGuard
   readonly clock: Clock
   readonly log: Log
   readonly #engine: Engine
@@ -76,6 +79,7 @@ export class Partition {
     this.#markers = markers
     this.clock = clock
     this.log = log
+    this.blobs = new BlobGuard(clock)
   }
 
   /** Takes the range over from whoever owned it. @throws {FencedError} */
@@ -151,6 +155,7 @@ export class Partition {
   /** Puts a decision in line. Called under the locks of all it was based on. @throws {MetadataError} */
   enqueue({ puts = [], deletes = [], tasks = [], acknowledged = [] }: Decision): void {
     const kinds = tasks.map((task) => task.case)
+    for (const task of tasks) if (task.case === 'garbage') this.blobs.discarded(task.value.blobs ?? [])
     const allPuts = tasks.length === 0 ? [...puts] : [...puts, ...this.outbox.append(tasks)]
     const sequences = this.outbox.sequence.reservation()
     if (sequences !== undefined) allPuts.push(sequences.put)

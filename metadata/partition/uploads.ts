@@ -95,7 +95,7 @@ export async function getUpload(partition: Partition, request: GetUploadRequest)
   return create(GetUploadReplySchema, { upload: await readUpload(partition, request) })
 }
 
-/** A part committed again replaces the one before. @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_UPLOAD */
+/** A part committed again replaces the one before. @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_UPLOAD, STALE_BLOB */
 export async function commitPart(partition: Partition, request: CommitPartRequest): Promise<CommitPartReply> {
   const { bucket, key } = request
   const given = required(request.part, 'part')
@@ -110,9 +110,11 @@ export async function commitPart(partition: Partition, request: CommitPartReques
     const { $typeName: _, ...fields } = given
     const part = create(PartRecordSchema, { ...fields, lastModifiedMs: modifiedAt(partition, current) })
     const replaced = current?.blob
-    // The same part again, since its answer was lost, must not make its own bytes garbage.
+    // The same part again, since its answer was lost, must not make its own bytes garbage, however old they are.
+    const same = replaced !== undefined && replaced.id === given.blob?.id
+    if (!same) partition.blobs.assertCommittable(given.blob)
     const garbage: OutboxTask[] =
-      replaced === undefined || replaced.id === given.blob?.id
+      replaced === undefined || same
         ? []
         : [{ case: 'garbage', value: create(GarbageTaskSchema, { bucket, key, blobs: [replaced] }) }]
     partition.enqueue({

@@ -45,6 +45,10 @@ const REPEATABLE: ReadonlySet<MetadataOperation> = new Set<MetadataOperation>([
   'heartbeat',
   'readOutbox',
   'acknowledgeOutbox',
+  'resolveBlobs',
+  'requestRepair',
+  'keepLease',
+  'getRisk',
 ])
 
 /** Ids are 32 bits wide and start again; so many calls later, an id is free again or held by a call in flight. */

@@ -19,7 +19,6 @@ import {
   PutAnnotationReplySchema,
   PutAnnotationRequestSchema,
   ListVersionsReplySchema,
-  RequestRepairReplySchema,
   RequestRepairRequestSchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
@@ -40,6 +39,7 @@ import {
   type MetadataRequestInit,
 } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
+import { FakeBlobs } from './fake-blobs.ts'
 
 /** Who does a piece of background work. */
 interface KeptLease {
@@ -76,10 +76,14 @@ export class FakeMetadata implements MetadataApi {
   readonly parts = new Map<string, PartRecord>()
   /** By version and name. */
   readonly annotations = new Map<string, AnnotationRecord>()
+  /** By version. */
   readonly pages = new Map<string, readonly ManifestPage[]>()
+  /** All that were ever queued with a write. */
   readonly repairs: RepairTask[] = []
   /** Repairs that readers asked for, request by request. */
   readonly requestedRepairs: (readonly RepairTask[])[] = []
+  /** What it answers of blobs, and the outbox. */
+  readonly blobs: FakeBlobs
   commitFault: CommitFault | undefined
   /** Every call fails at once while set. */
   unreachable = false
@@ -96,6 +100,7 @@ export class FakeMetadata implements MetadataApi {
   constructor(map: MessageInitShape<typeof ClusterMapSchema>, clock?: Clock) {
     this.map = create(ClusterMapSchema, map)
     this.#clock = clock
+    this.blobs = new FakeBlobs(this, clock)
   }
 
   async call<K extends MetadataOperation>(
@@ -119,6 +124,10 @@ export class FakeMetadata implements MetadataApi {
     getCluster: () => create(GetClusterReplySchema, { map: this.map, nodes: this.#liveness() }),
     commitObject: (request) => this.#commitObject(request),
     commitPart: (request) => this.#commitPart(request),
+    resolveBlobs: (request) => this.blobs.resolve(request),
+    replaceBlob: (request) => this.blobs.replace(request),
+    readOutbox: (request) => this.blobs.readOutbox(request),
+    acknowledgeOutbox: (request) => this.blobs.acknowledge(request),
     putAnnotation: (request) => this.#putAnnotation(request),
     getAnnotation: ({ bucket = '', key = '', name = '' }) => {
       const object = this.objects.get(`${bucket}/${key}`)
@@ -161,7 +170,7 @@ export class FakeMetadata implements MetadataApi {
     requestRepair: (request) => {
       const { tasks } = create(RequestRepairRequestSchema, request)
       this.requestedRepairs.push(tasks)
-      return create(RequestRepairReplySchema, { queued: tasks.length })
+      return this.blobs.requestRepair(tasks)
     },
     getManifest: ({ version = '', firstPage = 0 }) => {
       const page = this.pages.get(version)?.[firstPage]
@@ -210,8 +219,16 @@ export class FakeMetadata implements MetadataApi {
       object.versioned = true
       object.order = (before?.order ?? 0n) + 1n
       if (before !== undefined) this.superseded.unshift(before)
-    }
+    } else if (before !== undefined) this.blobs.discardObject(before)
     this.objects.set(at, object)
+  }
+
+  /** Deletes the current version for good, as another client would. */
+  remove(bucket: string, key: string): void {
+    const object = this.objects.get(`${bucket}/${key}`)
+    if (object === undefined) return
+    this.objects.delete(`${bucket}/${key}`)
+    this.blobs.discardObject(object)
   }
 
   /** Versions of a key, the newest first. */
@@ -222,9 +239,14 @@ export class FakeMetadata implements MetadataApi {
   }
 
   #commitPart(request: MetadataRequestInit<'commitPart'>) {
-    const { part, repairs, uploadId } = create(CommitPartRequestSchema, request)
+    const { bucket, key, part, repairs, uploadId } = create(CommitPartRequestSchema, request)
     if (part === undefined) throw new MetadataError(FailureCode.INVALID_REQUEST, 'no part')
-    this.#commit(part.blob, repairs, () => this.parts.set(`${uploadId}/${part.partNumber}`, part))
+    this.#commit(part.blob, repairs, () => {
+      const at = `${uploadId}/${part.partNumber}`
+      const before = this.parts.get(at)?.blob
+      if (before !== undefined && before.id !== part.blob?.id) this.blobs.discard(bucket, key, [before])
+      this.parts.set(at, part)
+    })
     return create(CommitPartReplySchema, { part })
   }
 
@@ -234,9 +256,12 @@ export class FakeMetadata implements MetadataApi {
     if (annotation === undefined || object?.version !== version) {
       throw new MetadataError(FailureCode.CONDITIONAL_CONFLICT, 'the object is another')
     }
-    this.#commit(annotation.blob, repairs, () =>
-      this.annotations.set(`${version}/${annotation.name}`, annotation),
-    )
+    this.#commit(annotation.blob, repairs, () => {
+      const at = `${version}/${annotation.name}`
+      const before = this.annotations.get(at)?.blob
+      if (before !== undefined) this.blobs.discard(bucket, key, [before])
+      this.annotations.set(at, annotation)
+    })
     return create(PutAnnotationReplySchema, { annotation, object })
   }
 
@@ -244,9 +269,11 @@ export class FakeMetadata implements MetadataApi {
     const fault = this.commitFault
     if (fault?.kind === 'refuse') throw new MetadataError(fault.code, 'refused')
     if (fault?.kind === 'lost') throw new MetadataError(FailureCode.UNAVAILABLE, 'the request was lost')
+    this.blobs.assertCommittable(blob)
     this.onCommit(blob, repairs)
     apply()
     this.repairs.push(...repairs)
+    this.blobs.queueRepairs(repairs)
     if (fault?.kind === 'answer-lost') throw new MetadataError(FailureCode.UNAVAILABLE, 'the answer was lost')
   }
 }

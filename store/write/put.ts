@@ -1,6 +1,7 @@
 /** The three writes: an object, a part of a multipart upload, and an annotation of an object. */
 
 import { ANNOTATIONS_PER_VERSION_MAX, RECORD_FORMAT } from '../../core/limits.ts'
+import { ANNOTATION_STORAGE_CLASS } from '../../core/records/annotation.ts'
 import { versionIdOf } from '../../core/records/version-id.ts'
 import type { ObjectRecord, PartRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { newIdentifier } from '../../runtime/random/identifier.ts'
@@ -123,9 +124,6 @@ export async function putPart(
     },
   }))
 }
-
-/** What belongs to S3's storage classes is the object: an annotation of any lies in the pools of the standard one. */
-const ANNOTATION_STORAGE_CLASS = 'STANDARD'
 
 export async function putAnnotation(
   environment: Environment,
@@ -258,9 +256,9 @@ async function acceptEmpty(content: Content, scope: Scope): Promise<AcceptedCont
   }
 }
 
-function repairs({ bucket, key, version }: Ownership, blob: BlobInit | undefined) {
+function repairs({ bucket, key, version, part, annotation }: Ownership, blob: BlobInit | undefined) {
   if (blob === undefined || blob.relocations.length === 0) return []
-  return [{ bucket, key, version, blob: copy(blob) }]
+  return [{ bucket, key, version, part, annotation: annotation ?? '', blob: copy(blob) }]
 }
 
 /** A message of its own for each place it is put in. */

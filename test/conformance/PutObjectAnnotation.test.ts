@@ -13,6 +13,7 @@ import { checksumAlgorithms, checksumTraits } from '../../core/checksum/algorith
 import { toBase64 } from '../../core/checksum/base64.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { checksumOf } from '../../runtime/crypto/checksum.ts'
+import { identifierOf } from '../contract/metadata-requests.ts'
 import { md5Hex } from './bodies.ts'
 import { s3Error, startConformance } from './harness.ts'
 import { ABSENT_VERSION, putDeleteMarker, putVersion, setVersioning } from './versions.ts'
@@ -36,7 +37,7 @@ const payload = async (AnnotationName: string, more: { VersionId?: string; Bucke
   const answer = await client.send(new GetObjectAnnotationCommand({ Bucket, Key, AnnotationName, ...more }))
   return await answer.AnnotationPayload?.transformToString()
 }
-const newId = (index: number) => index.toString(16).padStart(32, 'a')
+const newId = (index: number) => identifierOf(Date.now(), index)
 const names = async () => {
   const { Annotations = [] } = await client.send(new ListObjectAnnotationsCommand({ Bucket, Key }))
   return Annotations.map(({ AnnotationName }) => AnnotationName)
@@ -161,7 +162,7 @@ describe('refusals leave nothing behind', () => {
     const { object } = await metadata.call('getObject', { bucket: Bucket, key: one.Key })
     const version = object?.version ?? ''
     // All but the last straight into metadata, which is where the limit is kept.
-    const blob = { size: 1n, code: 'replica-3', group: 1 }
+    const blob = { size: 1n, code: 'replica-3', group: 65_536 }
     await Promise.all(
       Array.from({ length: 999 }, (_, index) => {
         const annotation = { name: `n${index}`, size: 1n, blob: { ...blob, id: newId(index) } }

@@ -5,10 +5,9 @@ import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { AnnotationRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { MetadataApi, MetadataRequestInit } from '../../proto/metadata-api.ts'
 import type { Case } from './metadata-api.ts'
-import { BUCKET, createBucket, failsWith, garbage, get, put } from './metadata-requests.ts'
+import { BUCKET, createBucket, failsWith, garbage, get, newId, put } from './metadata-requests.ts'
 
 const LIMIT = 5
-let blobs = 0
 
 /** Puts an annotation with a blob of its own. */
 export async function annotate(
@@ -17,7 +16,7 @@ export async function annotate(
   name: string,
   more: Partial<MetadataRequestInit<'putAnnotation'>> = {},
 ): Promise<AnnotationRecord> {
-  const id = `a0${(++blobs).toString(16).padStart(30, '0')}`
+  const id = newId()
   const version = (await get(api, key).catch(() => undefined))?.version ?? '0'.repeat(32)
   const request = {
     bucket: BUCKET,
@@ -171,7 +170,7 @@ export const annotationCases: readonly Case[] = [
     async (api) => {
       await createBucket(api)
       const { version } = await put(api, 'k')
-      const blob = { id: 'b'.repeat(32), size: 7n, code: 'replica-3', group: 1 }
+      const blob = { id: newId(), size: 7n, code: 'replica-3', group: 65_536 }
       for (const annotation of [
         { name: '', size: 7n, blob },
         { name: 'n'.repeat(513), size: 7n, blob },
@@ -195,7 +194,7 @@ export const annotationCases: readonly Case[] = [
     async (api) => {
       await createBucket(api)
       const { version } = await put(api, 'k')
-      const blob = { id: 'c'.repeat(32), size: 7n, code: 'replica-3', group: 1 }
+      const blob = { id: newId(), size: 7n, code: 'replica-3', group: 65_536 }
       const repairs = [{ bucket: BUCKET, key: 'k', version, blob }]
       await annotate(api, 'k', 'a', { repairs })
       const { records } = await api.call('readOutbox', { limit: 10 })

@@ -3,7 +3,7 @@ import { equals } from '@bufbuild/protobuf'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { ObjectRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Case } from './metadata-api.ts'
-import { BUCKET, createBucket, failsWith, garbage, get, objectInit, put } from './metadata-requests.ts'
+import { BUCKET, createBucket, failsWith, garbage, get, newId, objectInit, put } from './metadata-requests.ts'
 
 export const objectCases: readonly Case[] = [
   [
@@ -13,7 +13,7 @@ export const objectCases: readonly Case[] = [
       const headers = { contentType: 'text/plain', user: { colour: 'blue', naïve: '\u{1F600}' } }
       const checksums = [{ algorithm: 'CRC32', value: 'AAAAAA==', type: 'FULL_OBJECT' }]
       const blob = {
-        id: 'b'.repeat(32),
+        id: newId(),
         size: 5n,
         code: 'rs-4-2',
         group: 65_540,
@@ -179,7 +179,7 @@ export const objectCases: readonly Case[] = [
     async (api) => {
       await createBucket(api)
       const object = objectInit('k')
-      const repairs = [{ bucket: BUCKET, key: 'k', version: 'd'.repeat(32), blob: { id: 'c'.repeat(32) } }]
+      const repairs = [{ bucket: BUCKET, key: 'k', version: 'd'.repeat(32), blob: { id: newId() } }]
       await api.call('commitObject', { object, repairs })
       await put(api, 'k')
       const { records } = await api.call('readOutbox', { limit: 10 })

@@ -2,10 +2,13 @@ import { describe, it } from 'node:test'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { annotationEndCases } from './metadata-api-annotations-end.ts'
 import { annotationCases } from './metadata-api-annotations.ts'
+import { blobCases } from './metadata-api-blobs.ts'
 import { bucketCases } from './metadata-api-buckets.ts'
 import { clusterCases } from './metadata-api-cluster.ts'
+import { leaseCases } from './metadata-api-leases.ts'
 import { listingCases } from './metadata-api-listing.ts'
 import { objectCases } from './metadata-api-objects.ts'
+import { replaceBlobCases } from './metadata-api-replace-blob.ts'
 import { settingCases } from './metadata-api-settings.ts'
 import { uploadCases } from './metadata-api-uploads.ts'
 import { versionModelCases } from './metadata-api-versions-model.ts'
@@ -32,6 +35,9 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...versionCases,
       ...versionReadCases,
       ...versionModelCases,
+      ...blobCases,
+      ...replaceBlobCases,
+      ...leaseCases,
       ...clusterCases,
     ]) {
       it(what, async () => {

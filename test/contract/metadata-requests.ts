@@ -8,13 +8,18 @@ import { type MetadataApi, MetadataError, type MetadataRequestInit } from '../..
 export const BUCKET = 'bucket'
 export const OWNER = '123456789012'
 
-/** A different identifier each time. */
+/** A different identifier each time, as of now: blobs of long ago are refused. */
 function identifiers(): () => string {
   let count = 0
-  return () => `0193f0000000${(++count).toString(16).padStart(20, '0')}`
+  return () => identifierOf(Date.now(), ++count)
 }
 
-const newId = identifiers()
+/** @param timeMs when its writer began, Unix milliseconds */
+export function identifierOf(timeMs: number, count: number): string {
+  return timeMs.toString(16).padStart(12, '0') + count.toString(16).padStart(20, '0')
+}
+
+export const newId = identifiers()
 
 export async function createBucket(api: MetadataApi, name = BUCKET, owner = OWNER): Promise<void> {
   await api.call('createBucket', { bucket: { name, owner }, limitPerOwner: 100 })

@@ -52,7 +52,10 @@ async function versionNamed(
 async function stepOf(writer: number, index: number): Promise<Step | undefined> {
   const bucket = CRASH_BUCKETS[writer % CRASH_BUCKETS.length] ?? ''
   const key = `${writer}/${Math.floor(index / KINDS.length) % 2}`
-  const id = (mark: string) => `${mark}${run}${writer}${index}`.padStart(32, '0')
+  const id = (mark: string) => {
+    const time = Date.now().toString(16).padStart(12, '0')
+    return time + `${mark}${run}${writer}${index}`.padStart(20, '0')
+  }
   const kind = KINDS[index % KINDS.length] ?? 'put'
   const made = { bucket, key, version: id('a'), versionId: '', name: '' }
   if (kind === 'put') return { ...made, kind, blob: id('b') }

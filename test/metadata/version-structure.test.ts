@@ -10,6 +10,7 @@ import {
   BUCKET,
   complete,
   createBucket,
+  newId,
   put,
   putPart,
   remove,
@@ -31,13 +32,7 @@ const step = fc.record({
 })
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-let made = 0
-const newBlob = () => ({
-  id: `c${(made++).toString(16).padStart(31, '0')}`,
-  size: 5n,
-  code: 'rs-4-2',
-  group: 1,
-})
+const newBlob = () => ({ id: newId(), size: 5n, code: 'rs-4-2', group: 65_536 })
 
 /** Refusals that mean that another was there first. */
 const LATE: ReadonlySet<FailureCode> = new Set([

@@ -2254,6 +2254,8 @@ export declare const HeartbeatReplySchema: GenMessage<HeartbeatReply>;
  */
 export declare type ReadOutboxRequest = Message<"ashlar.v1.ReadOutboxRequest"> & {
   /**
+   * sequence, exclusive
+   *
    * @generated from field: uint64 after = 1;
    */
   after: bigint;
@@ -2262,6 +2264,13 @@ export declare type ReadOutboxRequest = Message<"ashlar.v1.ReadOutboxRequest"> &
    * @generated from field: uint32 limit = 2;
    */
   limit: number;
+
+  /**
+   * only these, at no more cost than they are
+   *
+   * @generated from field: ashlar.v1.OutboxKind kind = 3;
+   */
+  kind: OutboxKind;
 };
 
 /**
@@ -2271,6 +2280,8 @@ export declare type ReadOutboxRequest = Message<"ashlar.v1.ReadOutboxRequest"> &
 export declare const ReadOutboxRequestSchema: GenMessage<ReadOutboxRequest>;
 
 /**
+ * As many records as fit into a message: fewer than the limit do not say that there are no more, none does.
+ *
  * @generated from message ashlar.v1.ReadOutboxReply
  */
 export declare type ReadOutboxReply = Message<"ashlar.v1.ReadOutboxReply"> & {
@@ -2278,6 +2289,13 @@ export declare type ReadOutboxReply = Message<"ashlar.v1.ReadOutboxReply"> & {
    * @generated from field: repeated ashlar.v1.OutboxRecord records = 1;
    */
   records: OutboxRecord[];
+
+  /**
+   * by the clock that the records' times are of
+   *
+   * @generated from field: uint64 now_ms = 2;
+   */
+  nowMs: bigint;
 };
 
 /**
@@ -2819,7 +2837,7 @@ export declare const ReplaceBlobRequestSchema: GenMessage<ReplaceBlobRequest>;
  */
 export declare type ReplaceBlobReply = Message<"ashlar.v1.ReplaceBlobReply"> & {
   /**
-   * false: the record is another by now, or gone
+   * the replacement is what is there, be it by an earlier request; false: the record is another by now, or gone
    *
    * @generated from field: bool replaced = 1;
    */
@@ -3289,12 +3307,44 @@ export enum FailureCode {
    * @generated from enum value: FAILURE_CODE_STALE_EPOCH = 27;
    */
   STALE_EPOCH = 27,
+
+  /**
+   * too old to be committed, or of a pool that is gone: nothing was changed; write it anew
+   *
+   * @generated from enum value: FAILURE_CODE_STALE_BLOB = 28;
+   */
+  STALE_BLOB = 28,
 }
 
 /**
  * Describes the enum ashlar.v1.FailureCode.
  */
 export declare const FailureCodeSchema: GenEnum<FailureCode>;
+
+/**
+ * @generated from enum ashlar.v1.OutboxKind
+ */
+export enum OutboxKind {
+  /**
+   * @generated from enum value: OUTBOX_KIND_ANY = 0;
+   */
+  ANY = 0,
+
+  /**
+   * @generated from enum value: OUTBOX_KIND_GARBAGE = 1;
+   */
+  GARBAGE = 1,
+
+  /**
+   * @generated from enum value: OUTBOX_KIND_REPAIR = 2;
+   */
+  REPAIR = 2,
+}
+
+/**
+ * Describes the enum ashlar.v1.OutboxKind.
+ */
+export declare const OutboxKindSchema: GenEnum<OutboxKind>;
 
 /**
  * @generated from enum ashlar.v1.BlobState
@@ -3313,7 +3363,8 @@ export enum BlobState {
   LIVE = 1,
 
   /**
-   * no record names it, but the write that would may still be under way: leave it alone
+   * No record names it, but the write that would may still be under way, or reads that began before it was deleted: leave
+   * it alone.
    *
    * @generated from enum value: BLOB_STATE_YOUNG = 2;
    */

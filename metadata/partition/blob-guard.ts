@@ -1,0 +1,66 @@
+import { blobTimeMs, isCommittable, isOrphan } from '../../core/records/blob-age.ts'
+import { BlobState, FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { BlobRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import { invalidRequest } from '../failure.ts'
+import { RecentGarbage } from './recent-garbage.ts'
+
+const IDENTIFIER = /^[0-9a-f]{32}$/
+
+/** What the cluster map says of blobs. */
+export interface BlobRules {
+  /** Whether a pool of the map has this placement group. */
+  hasGroup(group: number): boolean
+}
+
+/**
+ * Keeps apart the blobs that may still be committed and those that a sweep may remove. A blob is one or the other for good:
+ * ages are hours apart, and should the clock go back all the same, what was once called an orphan stays refused.
+ *
+ * Asked under the lock of the blob's key, whose decisions therefore come before or after.
+ */
+export class BlobGuard {
+  readonly #clock: Clock
+  readonly #recent: RecentGarbage
+  #rules: BlobRules = { hasGroup: () => true }
+  /** Time of the newest blob that was called an orphan. */
+  #orphansToMs = Number.NEGATIVE_INFINITY
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#recent = new RecentGarbage(clock)
+  }
+
+  /** From now on; before, every group is taken for one that there is. */
+  goBy(rules: BlobRules): void {
+    this.#rules = rules
+  }
+
+  /** @throws {MetadataError} STALE_BLOB; INVALID_REQUEST for what is no blob's id */
+  assertCommittable(blob: BlobRecord | undefined): void {
+    if (blob === undefined) return
+    const { id, group } = blob
+    if (!IDENTIFIER.test(id)) throw invalidRequest("the blob's id is not 32 lower-case hex digits")
+    if (!isCommittable(id, this.#clock.nowMs()) || blobTimeMs(id) <= this.#orphansToMs) {
+      throw staleBlob('the blob was begun too long ago, or by a clock that is ahead')
+    }
+    if (!this.#rules.hasGroup(group)) throw staleBlob(`there is no placement group ${group}`)
+  }
+
+  /** What is to be said of a blob that no record names. */
+  judge(id: string): BlobState {
+    if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id)) return BlobState.YOUNG
+    this.#orphansToMs = Math.max(this.#orphansToMs, blobTimeMs(id))
+    return BlobState.ORPHAN
+  }
+
+  /** These have become garbage just now, or will have with what is in line. */
+  discarded(blobs: readonly { readonly id?: string }[]): void {
+    for (const { id } of blobs) if (id !== undefined) this.#recent.add(id)
+  }
+}
+
+function staleBlob(message: string): MetadataError {
+  return new MetadataError(FailureCode.STALE_BLOB, message)
+}
