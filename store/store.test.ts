@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { create } from '@bufbuild/protobuf'
+import { ClusterMapSchema, PoolState } from '../proto/gen/ashlar/v1/cluster_pb.js'
 import type { ObjectRecord } from '../proto/gen/ashlar/v1/records_pb.js'
 import { StoreError } from './api.ts'
+import { clusterMap } from './testing/cluster-map.ts'
+import { DOWN } from './testing/fake-shards.ts'
 import { acceptAny, bytesOf, collect, contentOf, createHarness, putRequest } from './testing/harness.ts'
 
 const MIB = 1024 * 1024
@@ -201,6 +205,38 @@ test('parts are written like objects, under their upload', async () => {
   assert.equal(part.etag, createHash('md5').update(bytes).digest('hex'))
   assert.equal(metadata.parts.get('upload/7')?.blob?.id, part.blob?.id)
   assert.equal(shards.shardCount, 12)
+  assert.equal(metadata.repairs.length, 0)
+  shards.afflict(['a1'], DOWN)
+  await clock.drive(
+    store.putPart({
+      bucket: 'bucket',
+      key: 'key',
+      uploadId: 'upload',
+      partNumber: 8,
+      storageClass: 'STANDARD',
+      content: contentOf(bytes),
+    }),
+  )
+  const owed = metadata.repairs.map(({ key, version, part: number }) => ({ key, version, number }))
+  assert.deepEqual(owed, [{ key: 'key', version: 'upload', number: 8 }])
+  await store.close()
+})
+
+test('a pool that retires takes nothing new, and is read from', async () => {
+  const { clock, store, metadata, put, read } = createHarness({ small: '', large: 'rs-4-2' })
+  const old = await put('old', bytesOf(MIB))
+  const map = create(ClusterMapSchema, clusterMap({ small: '', large: 'rs-4-2', epoch: 2 }))
+  const { pools } = create(ClusterMapSchema, clusterMap({ small: '', large: 'rs-2-2' }))
+  for (const pool of map.pools) pool.state = PoolState.RETIRING
+  for (const pool of pools) {
+    pool.id++
+    for (const group of pool.groups) group.id += 65_536
+  }
+  map.pools.push(...pools)
+  metadata.map = map
+  await clock.pass(2000)
+  assert.equal((await put('new', bytesOf(MIB))).blob?.code, 'rs-2-2')
+  assert.ok((await read(old)).equals(bytesOf(MIB)))
   await store.close()
 })
 

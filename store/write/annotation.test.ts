@@ -48,7 +48,7 @@ test('with a zone down it is acknowledged by the same contract, its repairs queu
   assert.deepEqual(harness.breaches, [])
   const [repair] = harness.metadata.repairs
   assert.equal(repair?.blob?.id, annotation.blob?.id)
-  assert.equal(repair?.version, object.version)
+  assert.deepEqual([repair?.version, repair?.part, repair?.annotation], [object.version, 0, 'notes'])
   const read = harness.store.readAnnotation(object, annotation)
   assert.ok((await harness.clock.drive(collect(read))).equals(TEXT))
   await harness.store.close()
