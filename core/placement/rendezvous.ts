@@ -50,13 +50,18 @@ interface Candidate {
   readonly weight: number
 }
 
-/** By score, the chosen first. -ln(u)/w is exponentially distributed with rate w: the least is i with chance wᵢ/Σw. */
-function ranked<T extends Candidate>(group: number, kind: string, candidates: readonly T[]): T[] {
+/**
+ * A candidate's score for a group; the least is chosen. -ln(u)/w is exponentially distributed with rate w: the least is i
+ * with chance wᵢ/Σw.
+ */
+export function rendezvousScore(group: number, kind: 'node' | 'zone', { id, weight }: Candidate): number {
+  return -Math.log(unitHash(`${kind}/${id}`, group)) / weight
+}
+
+/** By score, the chosen first. */
+function ranked<T extends Candidate>(group: number, kind: 'node' | 'zone', candidates: readonly T[]): T[] {
   return candidates
-    .map((candidate) => ({
-      candidate,
-      score: -Math.log(unitHash(`${kind}/${candidate.id}`, group)) / candidate.weight,
-    }))
+    .map((candidate) => ({ candidate, score: rendezvousScore(group, kind, candidate) }))
     .sort((a, b) => a.score - b.score || (a.candidate.id < b.candidate.id ? -1 : 1))
     .map(({ candidate }) => candidate)
 }

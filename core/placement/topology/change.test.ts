@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import fc from 'fast-check'
+import { applyChange } from './change.ts'
+import { type TopologyChange, type TopologyMap, TopologyRefused, type TopologyResult } from './model.ts'
+import { contextOf, down, evenNodes, finishedLines, loadOf, mapOf } from './testing.ts'
+
+const SIX = evenNodes(3, 2)
+
+function change(
+  map: TopologyMap,
+  what: TopologyChange,
+  more: Parameters<typeof contextOf>[0] = {},
+): TopologyResult {
+  return applyChange(map, what, contextOf(more))
+}
+
+function finish(map: TopologyMap): TopologyMap {
+  return change(map, { kind: 'finish-slots', slots: finishedLines(map) }).map
+}
+
+/** Distinct nodes of each group. */
+function spread(map: TopologyMap): number[] {
+  return map.pools.flatMap(({ groups }) =>
+    groups.map(({ slots }) => new Set(slots.map(({ node }) => node)).size),
+  )
+}
+
+/** Shards of each group by zone. */
+function zoneShares(map: TopologyMap): Record<string, number>[] {
+  const zones = new Map(map.nodes.map(({ id, zone }) => [id, zone]))
+  return map.pools.flatMap(({ groups }) =>
+    groups.map(({ slots }) => {
+      const shares: Record<string, number> = {}
+      for (const { node } of slots) shares[zones.get(node) ?? ''] = (shares[zones.get(node) ?? ''] ?? 0) + 1
+      return shares
+    }),
+  )
+}
+
+test('a node more: about 1/(n+1) of the slots of its zone move to it, and nothing else moves', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 2, max: 9 }),
+      fc.constantFrom('rs-4-2', 'replica-3', 'rs-8-4'),
+      (n, code) => {
+        const map = mapOf(evenNodes(3, n), [code], 128)
+        const { map: after, moves } = change(map, { kind: 'add-node', id: 'a-new', zone: 'a', weight: 1 })
+        const inZone = after.nodes
+          .filter(({ zone }) => zone === 'a')
+          .reduce((sum, { id }) => sum + loadOf(after, id), 0)
+        assert.ok(moves.every(({ from, to }) => from.startsWith('a') && to === 'a-new'))
+        assert.equal(loadOf(after, 'a-new'), moves.length)
+        // Where the zone has fewer nodes than shards of a group, the new one takes those that lie doubled: its share as well.
+        assert.ok(
+          Math.abs(moves.length - inZone / (n + 1)) <= 1,
+          `${moves.length} of ${inZone} moved to one of ${n + 1}`,
+        )
+        assert.deepEqual(zoneShares(after), zoneShares(map))
+      },
+    ),
+  )
+})
+
+test('a node of another weight gets its share by weight', () => {
+  const map = mapOf(evenNodes(3, 4), ['rs-4-2'], 128)
+  const { moves } = change(map, { kind: 'add-node', id: 'a-new', zone: 'a', weight: 2 })
+  // 256 slots of the zone over the weights 1, 1, 1, 1, 2; at most one of each group.
+  assert.ok(Math.abs(moves.length - 256 / 3) <= 1, String(moves.length))
+  const heavy = change(map, { kind: 'add-node', id: 'a-new', zone: 'a', weight: 1000 }).map
+  assert.ok(loadOf(heavy, 'a-new') >= 127)
+})
+
+test('a node in a new zone takes what the rule asks for there, one shard a group while it is alone', () => {
+  const map = mapOf(evenNodes(2, 3), ['rs-4-2'], 32)
+  const one = change(map, { kind: 'add-node', id: 'c1', zone: 'c', weight: 1 })
+  assert.equal(one.moves.length, 32)
+  assert.deepEqual(spread(one.map), spread(map))
+  const two = change(one.map, { kind: 'add-node', id: 'c2', zone: 'c', weight: 1 })
+  assert.equal(two.moves.length, 32)
+  for (const shares of zoneShares(two.map)) assert.deepEqual(shares, { a: 2, b: 2, c: 2 })
+  const three = change(two.map, { kind: 'add-node', id: 'c3', zone: 'c', weight: 1 })
+  // Those that move already are left alone: all of the new zone's do.
+  assert.equal(three.moves.length, 0)
+  const settled = change(finish(two.map), { kind: 'add-node', id: 'c3', zone: 'c', weight: 1 })
+  assert.ok(Math.abs(settled.moves.length - 64 / 3) <= 1)
+})
+
+test('doubled-up slots are the first that a new node takes, also from other zones where the rule allows', () => {
+  const laptop = mapOf(evenNodes(1, 1), ['rs-4-2'])
+  const two = change(laptop, { kind: 'add-node', id: 'a2', zone: 'a', weight: 1 }).map
+  for (const { slots } of two.pools[0]?.groups ?? []) {
+    assert.equal(slots.filter(({ node }) => node === 'a2').length, 3)
+  }
+  const replicas = mapOf(evenNodes(2, 1), ['replica-3'])
+  const three = change(replicas, { kind: 'add-node', id: 'b2', zone: 'b', weight: 1 })
+  assert.deepEqual(
+    spread(three.map),
+    Array.from({ length: 16 }, () => 3),
+  )
+  assert.equal(three.moves.length, 16)
+})
+
+test('drain: all slots of the node go to others of its zone, with the node as their source', () => {
+  const map = mapOf(evenNodes(3, 3), ['rs-4-2', 'replica-3'], 64)
+  const { map: after, moves } = change(map, { kind: 'change-node', id: 'b2', state: 'draining' })
+  assert.equal(after.epoch, map.epoch + 1)
+  assert.equal(moves.length, loadOf(map, 'b2'))
+  assert.equal(loadOf(after, 'b2'), 0)
+  assert.deepEqual(spread(after), spread(map))
+  assert.deepEqual(zoneShares(after), zoneShares(map))
+  for (const line of finishedLines(after)) assert.equal(line.source, 'b2')
+  const done = finish(after)
+  assert.equal(finishedLines(done).length, 0)
+  assert.throws(() => change(after, { kind: 'change-node', id: 'b2', remove: true }), /slots still name/)
+  const holding = new Map([['b2', { liveness: 'up' as const, writable: true, shards: 3 }]])
+  assert.throws(
+    () => change(done, { kind: 'change-node', id: 'b2', remove: true }, { facts: holding }),
+    /3 live shards/,
+  )
+  assert.throws(() => change(done, { kind: 'change-node', id: 'b2', remove: true }), /has not said/)
+  const empty = new Map([['b2', { liveness: 'up' as const, writable: true, shards: 0 }]])
+  const removed = change(done, { kind: 'change-node', id: 'b2', remove: true }, { facts: empty }).map
+  assert.ok(!removed.nodes.some(({ id }) => id === 'b2'))
+})
+
+test('drain is refused where redundancy would fall, with the pools and what would help, and can be forced', () => {
+  const map = mapOf(SIX, ['rs-4-2', 'replica-3'])
+  const drain: TopologyChange = { kind: 'change-node', id: 'a1', state: 'draining' }
+  assert.throws(
+    () => change(map, drain),
+    (error) => {
+      assert.ok(error instanceof TopologyRefused)
+      assert.match(error.message, /^pool pool-1 has no other node for 16 slots.*Add a node to zone a/)
+      assert.doesNotMatch(error.message, /pool-2/)
+      return true
+    },
+  )
+  const forced = change(map, drain, { force: true })
+  assert.equal(loadOf(forced.map, 'a1'), 0)
+  assert.ok(
+    forced.warnings.some((line) => /on fewer nodes/.test(line)),
+    forced.warnings.join(),
+  )
+  // Other nodes of the zone do not help while they are down.
+  const nine = mapOf(evenNodes(3, 3), ['rs-4-2'])
+  assert.throws(() => change(nine, drain, { facts: down('a2', 'a3') }), /no other node/)
+  // The last node of a zone: two zones of three shards each would be left.
+  const last = mapOf([...evenNodes(2, 3), { id: 'c1', zone: 'c', weight: 1 }], ['rs-4-2'])
+  assert.throws(() => change(last, { kind: 'change-zone', id: 'c', state: 'draining' }), /loss of zone/)
+})
+
+test('a zone is drained where the others can take its share', () => {
+  const map = mapOf(evenNodes(4, 3), ['rs-4-2', 'replica-3'], 32)
+  const { map: after } = change(map, { kind: 'change-zone', id: 'd', state: 'draining' })
+  for (const id of ['d1', 'd2', 'd3']) assert.equal(loadOf(after, id), 0)
+  for (const shares of zoneShares(after))
+    assert.ok([1, 2].includes(shares['a'] ?? 0) && shares['d'] === undefined)
+  assert.throws(() => change(after, { kind: 'add-node', id: 'd4', zone: 'd', weight: 1 }), /being drained/)
+  assert.throws(() => change(after, { kind: 'change-zone', id: 'd', remove: true }), /d1, d2, d3/)
+  const back = change(after, { kind: 'change-zone', id: 'd', state: 'active' }).map
+  assert.deepEqual(
+    back.pools.map(({ groups }) => groups.map(({ slots }) => slots.map(({ node }) => node))),
+    map.pools.map(({ groups }) => groups.map(({ slots }) => slots.map(({ node }) => node))),
+  )
+})
+
+test('a drain that is called off brings the slots back, with those that took them as sources', () => {
+  const map = mapOf(evenNodes(3, 3), ['rs-4-2'])
+  const drained = change(map, { kind: 'change-node', id: 'a1', state: 'draining' }).map
+  const back = change(drained, { kind: 'change-node', id: 'a1', state: 'active' }).map
+  for (const [pool, { groups }] of back.pools.entries()) {
+    for (const [group, { slots }] of groups.entries()) {
+      for (const [shard, slot] of slots.entries()) {
+        const was = map.pools[pool]?.groups[group]?.slots[shard]
+        const away = drained.pools[pool]?.groups[group]?.slots[shard]
+        assert.ok(was !== undefined && away !== undefined)
+        assert.equal(slot.node, was.node)
+        if (was.node === 'a1') assert.deepEqual(slot, { node: 'a1', source: away.node, filling: true })
+      }
+    }
+  }
+})
+
+test('lost: the slots are filled from nothing, sources that are lost are forgotten, an up node is not given up', () => {
+  const map = mapOf(evenNodes(3, 3), ['rs-4-2'])
+  const lost: TopologyChange = { kind: 'change-node', id: 'a1', state: 'lost' }
+  const { map: after } = change(map, lost)
+  assert.equal(loadOf(after, 'a1'), 0)
+  for (const line of finishedLines(after)) assert.equal(line.source, '')
+  assert.equal(finishedLines(after).length, loadOf(map, 'a1'))
+  const drained = change(map, { kind: 'change-node', id: 'a1', state: 'draining' }).map
+  const then = change(drained, lost).map
+  assert.deepEqual(
+    finishedLines(then),
+    finishedLines(drained).map((line) => ({ ...line, source: '' })),
+  )
+  const up = new Map([['a1', { liveness: 'up' as const, writable: true, shards: 3 }]])
+  assert.throws(() => change(map, lost, { facts: up, force: true }), /is up/)
+  assert.throws(() => change(after, { kind: 'change-node', id: 'a1', state: 'draining' }), /is lost/)
+})
+
+test('a zone that is lost whole is waited for, and rebuilt on new nodes', () => {
+  let map = mapOf(SIX, ['rs-4-2', 'replica-3'])
+  map = change(map, { kind: 'change-zone', id: 'c', state: 'lost' }).map
+  for (const id of ['a1', 'a2', 'b1', 'b2'])
+    assert.equal(loadOf(map, id), loadOf(mapOf(SIX, ['rs-4-2', 'replica-3']), id))
+  map = change(map, { kind: 'add-node', id: 'c3', zone: 'c', weight: 1 }).map
+  // All that was lost, since a shard beside another is worth more than none; the next node takes one of each two.
+  map = change(map, { kind: 'add-node', id: 'c4', zone: 'c', weight: 1 }).map
+  assert.equal(loadOf(map, 'c1') + loadOf(map, 'c2'), 0)
+  for (const shares of zoneShares(map)) assert.ok((shares['c'] ?? 0) >= 1)
+  for (const { slots } of map.pools[0]?.groups ?? [])
+    assert.equal(new Set(slots.map(({ node }) => node)).size, 6)
+  map = finish(map)
+  map = change(map, { kind: 'change-node', id: 'c1', remove: true }).map
+  assert.equal(map.nodes.length, 7)
+})
+
+test('substitutes of nodes that are away are of their zone, no fuller than an even spread, and know where the shards are', () => {
+  const map = mapOf(SIX, ['rs-4-2', 'replica-3'])
+  const facts = down('a1')
+  const { map: after, moves } = change(map, { kind: 'substitute', nodes: ['a1'] }, { facts })
+  assert.ok(moves.length > 0 && moves.every(({ from, to }) => from === 'a1' && to === 'a2'))
+  for (const line of finishedLines(after)) assert.equal(line.source, 'a1')
+  assert.equal(loadOf(after, 'a1', 1), 0)
+  // A dead zone moves nothing, and neither do groups of replicas whose zone has no other node.
+  const zone = change(map, { kind: 'substitute', nodes: ['a1', 'a2'] }, { facts: down('a1', 'a2') })
+  assert.equal(zone.map, map)
+  // Down again before it was filled: the slot returns to its source, which is back.
+  const again = change(after, { kind: 'substitute', nodes: ['a2'] }, { facts: down('a2') }).map
+  for (const line of finishedLines(again)) assert.deepEqual([line.node, line.source], ['a1', 'a2'])
+})
+
+test('a slot that still moves is drained when its move is finished, and goes on by itself', () => {
+  const map = mapOf(evenNodes(1, 4), ['replica-2'])
+  const first = change(map, { kind: 'change-node', id: 'a1', state: 'draining' }).map
+  const [line] = finishedLines(first)
+  assert.ok(line !== undefined)
+  const second = change(first, { kind: 'change-node', id: line.node, state: 'draining' }).map
+  assert.ok(finishedLines(second).some((other) => other.node === line.node && other.source === 'a1'))
+  const third = finish(second)
+  assert.equal(loadOf(third, line.node), 0)
+  assert.ok(finishedLines(third).every(({ source }) => source === line.node))
+})
+
+test('lines that do not fit the map finish nothing, and finishing twice changes nothing', () => {
+  const map = mapOf(evenNodes(3, 3), ['rs-4-2'])
+  const drained = change(map, { kind: 'change-node', id: 'a1', state: 'draining' }).map
+  const lines = finishedLines(drained)
+  const wrong = lines.map((line) => ({ ...line, node: 'b1' }))
+  assert.equal(change(drained, { kind: 'finish-slots', slots: wrong }).map, drained)
+  const done = change(drained, { kind: 'finish-slots', slots: lines }).map
+  assert.equal(change(done, { kind: 'finish-slots', slots: lines }).map, done)
+})
+
+test('weights: slots follow, and as few as that takes', () => {
+  const map = mapOf(evenNodes(3, 4), ['rs-4-2'], 128)
+  const more = change(map, { kind: 'change-node', id: 'a1', weight: 2 })
+  assert.ok(more.moves.every(({ to }) => to === 'a1'))
+  assert.ok(Math.abs(loadOf(more.map, 'a1') - (256 * 2) / 5) <= 1, String(loadOf(more.map, 'a1')))
+  const less = change(map, { kind: 'change-node', id: 'a1', weight: 0.5 })
+  assert.ok(less.moves.every(({ from }) => from === 'a1'))
+  assert.ok(Math.abs(loadOf(less.map, 'a1') - (256 * 0.5) / 3.5) <= 1, String(loadOf(less.map, 'a1')))
+})
+
+test('rebalance evens out what random placement left, and a second one has nothing to do', () => {
+  const nodes = evenNodes(3, 4).map((node, index) => ({ ...node, weight: 1 + (index % 3) }))
+  const map = mapOf(nodes, ['rs-4-2', 'replica-3'], 128)
+  const { map: after, moves } = change(map, { kind: 'rebalance' })
+  assert.ok(moves.length > 0)
+  assert.deepEqual(zoneShares(after), zoneShares(map))
+  assert.equal(change(finish(after), { kind: 'rebalance' }).moves.length, 0)
+})
+
+test('a pool with another code takes the place of the old one, which retires and goes when it is empty', () => {
+  const map = mapOf(evenNodes(3, 4), ['rs-4-2'])
+  const to = (code: string): TopologyChange => ({ kind: 'change-pool', name: 'pool-1', code, groups: 0 })
+  const { map: after } = change(map, to('rs-8-4'))
+  assert.deepEqual(
+    after.pools.map(({ id, name, code, state }) => [id, name, code, state]),
+    [
+      [1, 'pool-1', 'rs-4-2', 'retiring'],
+      [2, 'pool-1', 'rs-8-4', 'active'],
+    ],
+  )
+  assert.ok(after.pools[1]?.groups.every(({ slots }) => new Set(slots.map(({ node }) => node)).size === 12))
+  assert.throws(() => change(map, to('rs-4-2')), /already/)
+  assert.throws(() => change(map, to('rs-4-x')), /erasure code/)
+  assert.throws(
+    () => change(map, { kind: 'change-pool', name: 'x', code: 'rs-8-4', groups: 0 }),
+    /no active pool/,
+  )
+  assert.throws(() => change(mapOf(SIX, ['rs-4-2']), to('rs-8-1')), /single node/)
+  assert.throws(() => change(after, { kind: 'remove-pool', pool: 2 }), /in use/)
+  assert.throws(
+    () => change(after, { kind: 'remove-pool', pool: 1 }, { blobs: new Map([[1, 7]]) }),
+    /7 blobs/,
+  )
+  const removed = change(after, { kind: 'remove-pool', pool: 1 }).map
+  // An id is never given twice.
+  const twice = change(change(removed, to('rs-4-2')).map, { kind: 'remove-pool', pool: 2 }).map
+  assert.deepEqual(
+    change(twice, to('rs-8-4')).map.pools.map(({ id }) => id),
+    [3, 4],
+  )
+})
