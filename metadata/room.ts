@@ -18,6 +18,7 @@ const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
   'completeUpload',
   'putAnnotation',
   'requestRepair',
+  'changeCluster',
 ] as const)
 
 /**

@@ -157,6 +157,7 @@ export class MetadataService {
       case 'keepLease':
         return { case: 'keepLease', value: leases.keep(operation.value) }
       case 'changeCluster':
+        return { case: 'changeCluster', value: await cluster.changeCluster(operation.value) }
       case 'getRisk':
       case 'requestRepair':
       case undefined:

@@ -55,6 +55,7 @@ export function firstMap(clusterId: string, { nodes, pools }: ClusterPlan): Clus
   return create(ClusterMapSchema, {
     clusterId,
     epoch: 1n,
+    poolIdMax: pools.length,
     zones: [...new Set(nodes.map(({ zone }) => zone))].sort().map((id) => ({ id })),
     nodes: nodes.map(({ id, zone, weight }) => ({ id, zone, weight })),
     pools: pools.map(({ name, code, storageClass, objectBytesMax, groups }, index) => ({

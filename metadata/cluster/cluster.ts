@@ -1,13 +1,18 @@
 import { create } from '@bufbuild/protobuf'
-import { clusterMapKey } from '../../core/keyspace/keys.ts'
-import { NODE_LEASE_MS, NODE_SILENCE_MS } from '../../core/limits.ts'
+import { blobsByPool } from '../../core/ledger/inventory.ts'
+import { NODE_LEASE_MS } from '../../core/limits.ts'
+import { applyChange } from '../../core/placement/topology/change.ts'
 import {
-  type ClusterMap,
-  NodeCondition,
-  type NodeLiveness,
-  NodeLivenessSchema,
-} from '../../proto/gen/ashlar/v1/cluster_pb.js'
+  type NodeFacts,
+  type TopologyChange,
+  type TopologyContext,
+  TopologyRefused,
+} from '../../core/placement/topology/model.ts'
+import { type ClusterMap, MemberState, NodeCondition } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import {
+  type ChangeClusterReply,
+  ChangeClusterReplySchema,
+  type ChangeClusterRequest,
   FailureCode,
   type GetClusterReply,
   GetClusterReplySchema,
@@ -18,46 +23,41 @@ import {
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
-import { type Engine, FencedError } from '../engine/engine.ts'
+import type { Engine } from '../engine/engine.ts'
 import { required } from '../failure.ts'
-import { freeze } from '../freeze.ts'
 import type { Backlog } from '../partition/outbox.ts'
-import { clusterMapKind, decodeRecord, encodeRecord } from '../records.ts'
 import { type ClusterPlan, firstMap } from './bootstrap.ts'
+import { LivenessTable } from './liveness.ts'
+import { MapStore } from './map-store.ts'
+import { changeOf, fromTopology, toTopology } from './topology-map.ts'
 
 /** The engine holds another cluster than the one that was asked for. */
 export class WrongClusterError extends Error {
   override readonly name = 'WrongClusterError'
 }
 
-interface Heard {
-  readonly liveness: NodeLiveness
-  /** When the lease ends, on the monotonic clock. */
-  readonly leaseEnds: number
+export interface ChangeOptions {
+  /** 0: whatever it is now. */
+  readonly expectedEpoch?: bigint
+  readonly dryRun?: boolean
+  readonly force?: boolean
 }
 
 /**
- * The cluster map and who is alive. The map is durable. Liveness is not: it is a lease that each node renews by its
- * heartbeat, so after a restart of this service it is known again within one heartbeat's time.
- *
- * Until a whole lease has passed since this service began to listen, silence is its own and not the nodes': it says that it
- * is unsure. It begins anew when it heard nothing from anybody for so long that it must have stood still itself.
+ * The cluster map and who is alive. The map is durable, and changed by one change at a time, each with an epoch of its own.
+ * Liveness is not: it is a lease that each node renews by its heartbeat.
  */
 export class Cluster {
-  readonly #map: ClusterMap
-  readonly #clock: Clock
+  readonly liveness: LivenessTable
+  readonly #store: MapStore
   readonly #backlog: () => Readonly<Backlog>
-  readonly #heard = new Map<string, Heard>()
-  /** Since when it has listened without a break, and when it last heard from anybody, on the monotonic clock. */
-  #listeningSince: number
-  #lastHeard: number
+  #groups: { map: ClusterMap; ids: ReadonlySet<number> } | undefined
+  #changing: Promise<unknown> = Promise.resolve()
 
-  private constructor(map: ClusterMap, clock: Clock, backlog: () => Readonly<Backlog>) {
-    this.#map = freeze(map)
-    this.#clock = clock
+  private constructor(store: MapStore, clock: Clock, backlog: () => Readonly<Backlog>) {
+    this.#store = store
     this.#backlog = backlog
-    this.#listeningSince = clock.monotonicMs()
-    this.#lastHeard = this.#listeningSince
+    this.liveness = new LivenessTable(clock)
   }
 
   /**
@@ -73,19 +73,35 @@ export class Cluster {
     clock: Clock,
     backlog: () => Readonly<Backlog>,
   ): Promise<Cluster> {
-    const map = (await readMap(engine)) ?? (await makeMap(engine, clusterId, plan))
-    if (map.clusterId !== clusterId) {
-      throw new WrongClusterError(`the metadata here belongs to cluster ${map.clusterId}, not ${clusterId}`)
+    const store = await MapStore.open(engine, () => firstMap(clusterId, plan))
+    if (store.map.clusterId !== clusterId) {
+      throw new WrongClusterError(
+        `the metadata here belongs to cluster ${store.map.clusterId}, not ${clusterId}`,
+      )
     }
-    return new Cluster(map, clock, backlog)
+    return new Cluster(store, clock, backlog)
+  }
+
+  /** Frozen; another one after each change. */
+  get map(): ClusterMap {
+    return this.#store.map
+  }
+
+  /** Whether some pool still has this placement group: blobs of others cannot be committed any more. */
+  hasGroup(group: number): boolean {
+    const { map } = this
+    if (this.#groups?.map !== map) {
+      this.#groups = { map, ids: new Set(map.pools.flatMap(({ groups }) => groups.map(({ id }) => id))) }
+    }
+    return this.#groups.ids.has(group)
   }
 
   getCluster({ knownEpoch }: GetClusterRequest): GetClusterReply {
-    this.#listen()
+    this.liveness.listen()
     const { garbage, repair } = this.#backlog()
     return create(GetClusterReplySchema, {
-      ...(knownEpoch === this.#map.epoch ? {} : { map: this.#map }),
-      nodes: this.#map.nodes.map(({ id }) => this.#livenessOf(id)),
+      ...(knownEpoch === this.map.epoch ? {} : { map: this.map }),
+      nodes: this.map.nodes.map(({ id }) => this.liveness.of(id)),
       outboxBacklog: BigInt(garbage + repair),
       repairBacklog: BigInt(repair),
     })
@@ -93,11 +109,11 @@ export class Cluster {
 
   /** Renews a node's lease. @throws {MetadataError} UNKNOWN_NODE */
   heartbeat(request: HeartbeatRequest): HeartbeatReply {
-    this.#listen()
+    this.liveness.listen()
     const liveness = required(request.node, 'node')
-    const node = this.#map.nodes.find(({ id }) => id === liveness.node)
+    const node = this.map.nodes.find(({ id }) => id === liveness.node)
     if (node === undefined) {
-      const known = this.#map.nodes.map(({ id }) => id).join(', ')
+      const known = this.map.nodes.map(({ id }) => id).join(', ')
       throw unknownNode(
         liveness.node,
         `the cluster map has no storage node ${JSON.stringify(liveness.node)}; it has ${known}`,
@@ -109,52 +125,85 @@ export class Cluster {
         `storage node ${node.id} says it is in zone ${JSON.stringify(request.zone)}; the cluster map has it in ${node.zone}`,
       )
     }
-    this.#heard.set(node.id, { liveness, leaseEnds: this.#clock.monotonicMs() + NODE_LEASE_MS })
+    this.liveness.renew(liveness, request.inventory)
     return create(HeartbeatReplySchema, {
-      epoch: this.#map.epoch,
+      epoch: this.map.epoch,
       leaseMs: NODE_LEASE_MS,
-      clusterId: this.#map.clusterId,
+      clusterId: this.map.clusterId,
+      inventoryVersion: this.liveness.inventory(node.id)?.version ?? 0n,
     })
   }
 
-  #listen(): void {
-    const now = this.#clock.monotonicMs()
-    if (now - this.#lastHeard > NODE_SILENCE_MS) this.#listeningSince = now
-    this.#lastHeard = now
+  /** @throws {MetadataError} TOPOLOGY_REFUSED, STALE_EPOCH, INVALID_REQUEST, UNAVAILABLE */
+  async changeCluster(request: ChangeClusterRequest): Promise<ChangeClusterReply> {
+    this.liveness.listen()
+    return this.change(changeOf(request), request)
   }
 
-  #livenessOf(node: string): NodeLiveness {
-    const heard = this.#heard.get(node)
-    const unsure = this.#clock.monotonicMs() - this.#listeningSince < NODE_LEASE_MS
-    if (heard === undefined) {
-      return create(NodeLivenessSchema, { node, up: false, unsure, reason: 'not heard from yet' })
+  /** Makes a change, after those that are under way. @throws {MetadataError} as {@link changeCluster} */
+  async change(change: TopologyChange, options: ChangeOptions = {}): Promise<ChangeClusterReply> {
+    const changed = this.#changing.then(() => this.#change(change, options))
+    this.#changing = changed.catch(() => undefined)
+    return changed
+  }
+
+  async #change(
+    change: TopologyChange,
+    { expectedEpoch = 0n, dryRun = false, force = false }: ChangeOptions,
+  ): Promise<ChangeClusterReply> {
+    await this.#store.refresh()
+    const before = this.map
+    if (expectedEpoch !== 0n && expectedEpoch !== before.epoch) {
+      const message = `the cluster map is at epoch ${before.epoch} by now, not ${expectedEpoch}`
+      throw new MetadataError(FailureCode.STALE_EPOCH, message)
     }
-    const { $typeName: _, ...last } = heard.liveness
-    if (this.#clock.monotonicMs() < heard.leaseEnds) {
-      const condition = last.condition === NodeCondition.UNSPECIFIED ? NodeCondition.WRITABLE : last.condition
-      return create(NodeLivenessSchema, { ...last, up: true, unsure: false, condition })
+    const from = toTopology(before)
+    const { map, moves, warnings } = planned(() => applyChange(from, change, this.#context(force)))
+    const next = map === from ? before : fromTopology(before, map)
+    if (!dryRun && next !== before) {
+      await this.#store.replace(next)
+      for (const { id } of before.nodes) {
+        if (!next.nodes.some((node) => node.id === id)) this.liveness.forget(id)
+      }
     }
-    return create(NodeLivenessSchema, { ...last, up: false, unsure, reason: 'its lease has ended' })
+    return create(ChangeClusterReplySchema, { map: next, moves: [...moves], warnings: [...warnings] })
+  }
+
+  #context(force: boolean): TopologyContext {
+    return {
+      force,
+      facts: new Map(this.map.nodes.map(({ id }) => [id, this.#factsOf(id)])),
+      blobs: blobsByPool(this.map.nodes.map(({ id }) => this.liveness.inventory(id)?.lines ?? [])),
+      silent: this.silent(),
+    }
+  }
+
+  #factsOf(node: string): NodeFacts {
+    const { up, unsure, condition, shards } = this.liveness.of(node)
+    const heard = this.liveness.heard(node)
+    return {
+      liveness: up ? 'up' : unsure ? 'unknown' : 'down',
+      writable: condition !== NodeCondition.READ_ONLY,
+      shards: heard ? Number(shards) : undefined,
+    }
+  }
+
+  /** Nodes that are not lost and have not said what they hold. */
+  silent(): string[] {
+    return this.map.nodes
+      .filter(({ id, state }) => state !== MemberState.LOST && this.liveness.inventory(id) === undefined)
+      .map(({ id }) => id)
   }
 }
 
-async function readMap(engine: Engine): Promise<ClusterMap | undefined> {
-  const bytes = await engine.get(clusterMapKey)
-  return bytes === undefined ? undefined : decodeRecord(clusterMapKind, bytes)
-}
-
-async function makeMap(engine: Engine, clusterId: string, plan: ClusterPlan): Promise<ClusterMap> {
-  const map = firstMap(clusterId, plan)
-  const put = { key: clusterMapKey, value: encodeRecord(clusterMapKind, map) }
+function planned<T>(plan: () => T): T {
   try {
-    await engine.commit({ fence: { key: clusterMapKey, token: undefined }, puts: [put], deletes: [] })
-    return map
+    return plan()
   } catch (error) {
-    if (!(error instanceof FencedError)) throw error
-    // Another process made it in between: that one counts.
-    const made = await readMap(engine)
-    if (made === undefined) throw error
-    return made
+    if (error instanceof TopologyRefused) {
+      throw new MetadataError(FailureCode.TOPOLOGY_REFUSED, error.message)
+    }
+    throw error
   }
 }
 

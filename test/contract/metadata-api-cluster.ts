@@ -41,11 +41,39 @@ export const clusterCases: readonly Case[] = [
         reason: 'full',
         usedBytes: 5n,
         freeBytes: 6n,
+        totalBytes: 11n,
+        liveBytes: 4n,
+        shards: 3n,
+        damagedShards: 1n,
       }
       const { leaseMs, epoch, clusterId } = await api.call('heartbeat', { node, zone: 'a' })
       assert.ok(leaseMs > 0 && epoch > 0n && clusterId !== '')
       const { $typeName: _, ...seen } = (await liveness()) ?? {}
-      assert.deepEqual(seen, { ...node, up: true, unsure: false })
+      assert.deepEqual(seen, { ...node, up: true, unsure: false, downSinceMs: 0n })
+    },
+  ],
+  [
+    'a heartbeat says which inventory metadata has, and a node that is suspect is up',
+    async (api) => {
+      const beat = async (inventory?: {
+        version: bigint
+        lines: { group: number; shard: number; blobs: bigint }[]
+      }) => {
+        const condition = NodeCondition.SUSPECT
+        const node = { node: 'a1', condition, reason: 'slow disk' }
+        return api.call('heartbeat', { node, zone: 'a', ...(inventory !== undefined && { inventory }) })
+      }
+      assert.equal((await beat()).inventoryVersion, 0n)
+      assert.equal((await beat({ version: 7n, lines: [] })).inventoryVersion, 7n)
+      assert.equal((await beat()).inventoryVersion, 7n)
+      // A node that was started anew counts from the beginning.
+      assert.equal(
+        (await beat({ version: 2n, lines: [{ group: 65_536, shard: 0, blobs: 1n }] })).inventoryVersion,
+        2n,
+      )
+      const { nodes } = await api.call('getCluster', {})
+      const seen = nodes.find(({ node }) => node === 'a1')
+      assert.deepEqual([seen?.up, seen?.condition, seen?.reason], [true, NodeCondition.SUSPECT, 'slow disk'])
     },
   ],
   [

@@ -10,6 +10,7 @@ import { listingCases } from './metadata-api-listing.ts'
 import { objectCases } from './metadata-api-objects.ts'
 import { replaceBlobCases } from './metadata-api-replace-blob.ts'
 import { settingCases } from './metadata-api-settings.ts'
+import { topologyCases } from './metadata-api-topology.ts'
 import { uploadCases } from './metadata-api-uploads.ts'
 import { versionModelCases } from './metadata-api-versions-model.ts'
 import { versionReadCases } from './metadata-api-version-reads.ts'
@@ -39,6 +40,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...replaceBlobCases,
       ...leaseCases,
       ...clusterCases,
+      ...topologyCases,
     ]) {
       it(what, async () => {
         const { api, dispose } = await open()

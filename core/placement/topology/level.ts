@@ -56,7 +56,7 @@ function isStill(plan: PoolPlan, place: Place): boolean {
  * The slots that each node of a zone ought to have, of those that the zone has: by weight, but no more than it can hold
  * when the shards of each group are spread evenly over the nodes.
  */
-export function shares(plan: PoolPlan, zone: string): Map<string, number> {
+function shares(plan: PoolPlan, zone: string): Map<string, number> {
   const nodes = plan.members.takers.filter((taker) => taker.zone === zone)
   let left = 0
   let most = 0

@@ -68,6 +68,8 @@ export interface TopologyContext {
   readonly facts: ReadonlyMap<string, NodeFacts>
   /** Blobs counted in a pool, by pool id; absent: none. */
   readonly blobs: ReadonlyMap<number, number>
+  /** Nodes that have not said what they hold, so that it is not counted. */
+  readonly silent: readonly string[]
 }
 
 export interface SlotMove {

@@ -125,14 +125,17 @@ export function changeState(
 /** @throws {TopologyRefused} */
 function drain(map: TopologyMap, ids: ReadonlySet<string>, context: TopologyContext): Planned {
   const lost = map.nodes.find(({ id, state }) => ids.has(id) && state === 'lost')
-  if (lost !== undefined)
+  if (lost !== undefined) {
     throw new TopologyRefused(`storage node ${lost.id} is lost: there is nothing to drain`)
+  }
   const { force } = context
   const reasons: string[] = []
   const marked = withNodes(map, ids, { state: 'draining' })
   const drained = replan(marked, context, (plan) => {
     const stuck = vacate(plan, { leaves: (node) => ids.has(node), manner: 'drain', force })
-    if (stuck.length > 0) reasons.push(`pool ${plan.pool.name} has no other node for ${slots(stuck.length)}`)
+    if (stuck.length > 0) {
+      reasons.push(`pool ${plan.pool.name} has no other node for ${slotCount(stuck.length)}`)
+    }
   })
   for (const { pool, what } of worsenings(map, drained)) reasons.push(`pool ${pool}: ${what}`)
   if (reasons.length === 0) return { map: drained, warnings: [] }
@@ -159,7 +162,7 @@ function giveUp(map: TopologyMap, ids: ReadonlySet<string>, context: TopologyCon
     const stuck = vacate(plan, { leaves: (node) => ids.has(node), manner: 'lost' })
     if (stuck.length > 0) {
       warnings.push(
-        `pool ${plan.pool.name} has no node for ${slots(stuck.length)}, which stay lost until there is one`,
+        `pool ${plan.pool.name} has no node for ${slotCount(stuck.length)}, which stay lost until there is one`,
       )
     }
   })
@@ -221,6 +224,6 @@ function assertWeight(id: string, weight: number): void {
   throw new TopologyRefused(`the weight of storage node ${id} must be a number above 0`)
 }
 
-function slots(count: number): string {
+function slotCount(count: number): string {
   return count === 1 ? 'one slot' : `${count} slots`
 }

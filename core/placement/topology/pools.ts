@@ -61,13 +61,18 @@ export function changePool(
 export function removePool(
   map: TopologyMap,
   { pool: id }: Change<'remove-pool'>,
-  { blobs }: TopologyContext,
+  { blobs, silent }: TopologyContext,
 ): TopologyMap {
   const pool = map.pools.find((other) => other.id === id)
   if (pool === undefined) throw new TopologyRefused(`there is no pool ${id}`)
   if (pool.state !== 'retiring') {
     throw new TopologyRefused(
       `pool ${pool.name} (${pool.code}) is in use: only a pool that retires is removed`,
+    )
+  }
+  if (silent.length > 0) {
+    throw new TopologyRefused(
+      `${silent.join(', ')} has not said what it holds: wait for it, or mark it lost, before pool ${pool.name} (${pool.code}) goes`,
     )
   }
   const held = blobs.get(id) ?? 0

@@ -99,7 +99,7 @@ function contextFor(map: TopologyMap, { force, down, what, pick }: Step): Topolo
     const id = map.nodes[index % map.nodes.length]?.id ?? ''
     facts.set(id, { liveness: 'down', writable: true, shards: 0 })
   }
-  return { force, facts, blobs: new Map() }
+  return { force, facts, blobs: new Map(), silent: [] }
 }
 
 interface GroupState {
@@ -147,8 +147,9 @@ function assertReach(before: TopologyMap, after: TopologyMap, gone: ReadonlySet<
         if (slot.node === node) continue
         const reach = [slot.node, slot.source]
         for (const holder of [node, source]) {
-          if (holder !== '' && !gone.has(holder))
+          if (holder !== '' && !gone.has(holder)) {
             assert.ok(reach.includes(holder), `${id}/${shard}: ${holder}`)
+          }
         }
       }
     }
@@ -214,11 +215,12 @@ test('whatever is done in a row: maps stay sound, groups no less spread, shards 
               if (!away) assert.ok(to.distinct >= from.distinct, `group ${group.id} on fewer nodes`)
               const even = Math.ceil(group.slots.length / Math.max(1, membersOf(after).openZones.size))
               const owed = was.slots.some(({ node }) => lost.has(node))
-              if (!owed)
+              if (!owed) {
                 assert.ok(
                   (to.zones[0] ?? 0) <= Math.max(from.zones[0] ?? 0, even),
                   `group ${group.id}: a fuller zone`,
                 )
+              }
             }
           }
         }

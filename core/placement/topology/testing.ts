@@ -39,7 +39,7 @@ export function evenNodes(zones: number, nodesPerZone: number): PlacementNode[] 
 }
 
 export function contextOf(more: Partial<TopologyContext> = {}): TopologyContext {
-  return { force: false, facts: new Map(), blobs: new Map(), ...more }
+  return { force: false, facts: new Map(), blobs: new Map(), silent: [], ...more }
 }
 
 /** Nodes that are down. */

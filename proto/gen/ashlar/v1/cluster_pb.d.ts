@@ -47,6 +47,13 @@ export declare type ClusterMap = Message<"ashlar.v1.ClusterMap"> & {
    * @generated from field: repeated ashlar.v1.Pool pools = 6;
    */
   pools: Pool[];
+
+  /**
+   * the highest id a pool ever had, since ids are never given twice; 0: the highest there is
+   *
+   * @generated from field: uint32 pool_id_max = 7;
+   */
+  poolIdMax: number;
 };
 
 /**
