@@ -17,6 +17,15 @@ export const SHARD_ALIGN = 4096
 /** Loss patterns whose decoding tables a kernel keeps: every pattern of up to m losses of the usual codes, under 1 MiB. */
 export const ERASURE_RECOVERY_PLANS_MAX = 128
 
+/**
+ * Sets of shards that may have to be looked at to say how many a locally repairable code can lose: codes that take more (this is
+ * half a second, once, when the first record or pool that names the code is met) are not offered.
+ */
+export const LOCAL_CODE_SETS_MAX = 500_000
+
+/** Loss patterns of a locally repairable code of which it is remembered what they leave, a few bytes each. */
+export const LOCAL_CODE_LOSSES_MAX = 16_384
+
 // Shards and objects
 
 /** Bytes under one shard checksum: small reads verify little, and 64 KiB of CRC32C costs microseconds. */

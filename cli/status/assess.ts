@@ -1,4 +1,5 @@
-import { parseCode } from '../../core/erasure/code.ts'
+import { parseCode, type Code } from '../../core/erasure/code.ts'
+import { isReadable } from '../../core/erasure/repair.ts'
 import { zoneLoss, type NodeState } from '../../core/placement/zone-loss.ts'
 import type { ClusterMap, NodeLiveness, Pool, Slot } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { MemberState, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
@@ -123,14 +124,13 @@ export function layoutWarnings(map: ClusterMap): string[] {
     .map(({ id, zone }) => ({ id, zone, up: true, writable: true }))
   const warnings: string[] = []
   for (const pool of map.pools.filter(({ state }) => state !== PoolState.RETIRING)) {
-    const { total, m } = parseCode(pool.code)
+    const { total } = parseCode(pool.code)
     if (whole.length < total) {
       warnings.push(
         `${pool.code} cuts a stripe into ${total} shards for ${plural(whole.length, 'node')}: some nodes hold several`,
       )
     }
-    const most = mostOnOneNode(pool)
-    if (most > m) {
+    if (!survivesAnyNode(pool)) {
       warnings.push(`the loss of a single node would make objects of pool ${pool.name} unreadable`)
       continue
     }
@@ -154,7 +154,7 @@ function can(state: NodeStatus['state']): { up: boolean; writable: boolean } {
 }
 
 function poolStatus(pool: Pool, states: readonly State[]): PoolStatus {
-  const { k, m, total } = parseCode(pool.code)
+  const code = parseCode(pool.code)
   const up = new Set(states.filter((node) => node.up).map(({ id }) => id))
   const layout = layoutOf(pool)
   return {
@@ -165,8 +165,13 @@ function poolStatus(pool: Pool, states: readonly State[]): PoolStatus {
     storageClass: pool.storageClass,
     objectBytesMax: pool.objectBytesMax === 0n ? null : Number(pool.objectBytesMax),
     placementGroups: pool.groups.length,
-    overhead: total / k,
-    readable: layout.groups.every((slots) => slots.filter((id) => !up.has(id)).length <= m),
+    overhead: code.total / code.k,
+    readable: layout.groups.every((slots) =>
+      isReadable(
+        code,
+        shardsWhere(slots, (id) => !up.has(id)),
+      ),
+    ),
     writable: pool.state === PoolState.RETIRING || couldWrite(pool, states),
     zoneLoss: zoneLoss(layout, states).map(({ zone, shardsLostMax, survives, survivesOneMoreNode }) => ({
       zone,
@@ -182,6 +187,7 @@ function poolStatus(pool: Pool, states: readonly State[]): PoolStatus {
 }
 
 interface Layout {
+  readonly code: Code
   readonly m: number
   readonly groups: string[][]
 }
@@ -197,15 +203,25 @@ function targetLayout(pool: Pool): Layout {
 }
 
 function layoutBy(pool: Pool, place: (slot: Slot) => string): Layout {
-  const { m } = parseCode(pool.code)
-  return { m, groups: pool.groups.map(({ slots }) => slots.map(place)) }
+  const code = parseCode(pool.code)
+  return { code, m: code.m, groups: pool.groups.map(({ slots }) => slots.map(place)) }
 }
 
-function mostOnOneNode(pool: Pool): number {
-  const counts = targetLayout(pool).groups.flatMap((slots) =>
-    slots.map((node) => slots.filter((other) => other === node).length),
+function survivesAnyNode(pool: Pool): boolean {
+  const { code, groups } = targetLayout(pool)
+  return groups.every((slots) =>
+    [...new Set(slots)].every((lost) =>
+      isReadable(
+        code,
+        shardsWhere(slots, (id) => id === lost),
+      ),
+    ),
   )
-  return Math.max(0, ...counts)
+}
+
+/** The shards of a group whose nodes are such. */
+function shardsWhere(slots: readonly string[], such: (node: string) => boolean): number[] {
+  return slots.flatMap((node, shard) => (such(node) ? shard : []))
 }
 
 function nodeProblems(nodes: readonly NodeStatus[]): string[] {

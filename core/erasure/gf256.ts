@@ -39,6 +39,11 @@ export function inverse(a: number): number {
   return at(EXP, 255 - at(LOG, a))
 }
 
+/** A coefficient of a Cauchy matrix: 1 / (x ⊕ y), for x of the rows and y of the columns, which share no element. */
+export function cauchy(x: number, y: number): number {
+  return inverse(x ^ y)
+}
+
 /** All products of `a`: 256 bytes, indexed by the other factor. */
 export function productTable(a: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: 256 }, (_, b) => multiply(a, b))

@@ -46,6 +46,7 @@ export class Kernel {
   /** Shard numbers. */
   readonly #data: readonly number[]
   readonly #parity: readonly number[]
+  /** By columns and rows of their shape. */
   readonly #instances = new Map<number, WebAssembly.Instance>()
   /** Least recently used first. */
   readonly #plans = new Map<string, Plan>()
@@ -61,28 +62,28 @@ export class Kernel {
     new Uint8Array(this.#tables.buffer).set(tablesOf(parityRows(code)))
   }
 
-  /** Computes the m parity shards of the k data shards. */
+  /** Computes the parity shards of the k data shards. */
   encode(shards: ShardOffsets, shardBytes: number): void {
     const data = this.#place(shards, this.#data, shardBytes)
     const parity = this.#place(shards, this.#parity, shardBytes)
     assertApart(data, parity, shardBytes)
-    if (parity.length > 0) this.#call('apply', parity.length, [0, ...data, ...parity, shardBytes])
+    if (parity.length === 0) return
+    this.#call('apply', data.length, parity.length, [0, ...data, ...parity, shardBytes])
   }
 
   /** Whether the parity shards are exactly those of the data shards. */
   verify(shards: ShardOffsets, shardBytes: number): boolean {
     const data = this.#place(shards, this.#data, shardBytes)
     const parity = this.#place(shards, this.#parity, shardBytes)
-    return (
-      parity.length === 0 || this.#call('check', parity.length, [0, ...data, ...parity, shardBytes]) === 1
-    )
+    if (parity.length === 0) return true
+    return this.#call('check', data.length, parity.length, [0, ...data, ...parity, shardBytes]) === 1
   }
 
   /**
-   * Computes the shards `wanted` (data or parity, in place) from k of the shards `available`, preferring data shards. Both are
-   * sets of shard numbers; shards in neither are not touched, and their offsets are not looked at.
+   * Computes the shards `wanted` (data or parity, in place) from as few of the shards `available` as there can be, preferring
+   * data shards. Both are sets of shard numbers; shards in neither are not touched, and their offsets are not looked at.
    *
-   * @throws {TooFewShardsError} when fewer than k are available.
+   * @throws {TooFewShardsError} when the available do not suffice: fewer than k of a Reed–Solomon code.
    * @throws {RangeError} when a shard is both, or there is no such shard.
    */
   reconstruct(
@@ -118,12 +119,12 @@ export class Kernel {
     const targets = this.#place(shards, plan.wanted, shardBytes)
     assertApart(sources, targets, shardBytes)
     if (targets.length === 0) return undefined
-    const tables = this.code.m * this.code.k * NIBBLE_TABLE_BYTES
+    const tables = this.#parity.length * this.code.k * NIBBLE_TABLE_BYTES
     if (this.#loaded !== plan) {
       new Uint8Array(this.#tables.buffer).set(plan.tables, tables)
       this.#loaded = plan
     }
-    return this.#call(name, targets.length, [tables, ...sources, ...targets, shardBytes])
+    return this.#call(name, sources.length, targets.length, [tables, ...sources, ...targets, shardBytes])
   }
 
   #plan(available: readonly number[], wanted: readonly number[]): Plan {
@@ -176,20 +177,29 @@ export class Kernel {
     })
   }
 
-  #call(name: 'apply' | 'check', rows: number, parameters: readonly number[]): number | undefined {
-    let instance = this.#instances.get(rows)
+  #call(
+    name: 'apply' | 'check',
+    columns: number,
+    rows: number,
+    parameters: readonly number[],
+  ): number | undefined {
+    const shape = columns * SHAPE_ROWS_MAX + rows
+    let instance = this.#instances.get(shape)
     if (instance === undefined) {
       instance = new WebAssembly.Instance(
-        moduleFor({ rows, columns: this.code.k, relaxed: this.relaxed, shared: this.#shared }),
+        moduleFor({ rows, columns, relaxed: this.relaxed, shared: this.#shared }),
         { [IMPORTS.module]: { [IMPORTS.shards]: this.memory, [IMPORTS.tables]: this.#tables } },
       )
-      this.#instances.set(rows, instance)
+      this.#instances.set(shape, instance)
     }
     const run = instance.exports[name]
     if (typeof run !== 'function') throw new TypeError(`the generated module has no function ${name}`)
     return run(...parameters)
   }
 }
+
+/** More than the rows of any shape. */
+const SHAPE_ROWS_MAX = 64
 
 /** How to compute some shards from others, ready for the generated code. */
 interface Plan {

@@ -1,49 +1,39 @@
-/** The generator matrix of a code, and what decoding needs of it. Matrices are arrays of rows of field elements. */
+/** What decoding needs of the generator matrix of a code. */
 
 import type { Code } from './code.ts'
+import { generatorMatrix, identity, rowOf, type Matrix } from './generator.ts'
 import { inverse, multiply } from './gf256.ts'
+import { sourcesFor } from './repair.ts'
+import { RowSpace } from './row-space.ts'
 
-export type Row = readonly number[]
-export type Matrix = readonly Row[]
+export { generatorMatrix, identity, parityRows, type Matrix } from './generator.ts'
 
-/** Fewer than k shards are left: the bytes cannot be had from these. */
+/** Too few shards are left: the bytes cannot be had from these. */
 export class TooFewShardsError extends Error {
   override readonly name = 'TooFewShardsError'
 
   constructor(code: Code, available: number) {
-    super(`${code.name} needs ${code.k} shards to restore a stripe; ${available} are available`)
+    const needs = code.local === undefined ? `${code.k} shards` : 'other shards, or more,'
+    super(`${code.name} needs ${needs} to restore a stripe; ${available} are available`)
   }
-}
-
-/**
- * The m × k parity rows: `parity[i] = Σ_j row[i][j] · data[j]`.
- *
- * - `rs`: Cauchy, `row[i][j] = 1 / ((k + i) ⊕ j)`, the same as Intel ISA-L's `gf_gen_cauchy1_matrix`. Every square
- *   submatrix of a Cauchy matrix is invertible, so any k of the k + m shards restore the rest, for every k + m <= 256.
- * - `replica`: ones.
- */
-export function parityRows(code: Code): Matrix {
-  return build(code.m, code.k, (i, j) => (code.kind === 'replica' ? 1 : inverse((code.k + i) ^ j)))
-}
-
-/** The total × k matrix that makes all shards of the data shards: the identity (the code is systematic), then parity. */
-export function generatorMatrix(code: Code): Matrix {
-  return [...identity(code.k), ...parityRows(code)]
 }
 
 /** What computes lost shards from available ones. */
 export interface RecoveryPlan {
-  /** The k shards that are read, ascending: data shards first, as their rows are the sparsest. */
+  /**
+   * The shards that are read, ascending: k, or of a locally repairable code fewer where they suffice. Data shards first, as
+   * their rows are the sparsest.
+   */
   readonly sources: readonly number[]
   /** One row a wanted shard: `shard[wanted[i]] = Σ_j rows[i][j] · shard[sources[j]]`. */
   readonly rows: Matrix
 }
 
 /**
- * How to compute the shards `wanted` from k of the shards `available`. Both are shard numbers, data or parity.
+ * How to compute the shards `wanted` from as few of the shards `available` as there can be. Both are shard numbers, data or parity.
  *
  * @throws {RangeError} when a number is out of range or given twice, or a shard is both wanted and available.
- * @throws {TooFewShardsError} when fewer than k shards are available.
+ * @throws {TooFewShardsError} when the available shards do not suffice.
  */
 export function planRecovery(
   code: Code,
@@ -57,9 +47,12 @@ export function planRecovery(
     }
     seen.add(shard)
   }
-  if (available.length < code.k) throw new TooFewShardsError(code, available.length)
-  const sources = available.toSorted((a, b) => a - b).slice(0, code.k)
+  const ordered = available.toSorted((a, b) => a - b)
   const generator = generatorMatrix(code)
+  const { local, k } = code
+  if (local !== undefined) return planLocal(code, generator, ordered, wanted)
+  if (ordered.length < k) throw new TooFewShardsError(code, ordered.length)
+  const sources = ordered.slice(0, k)
   // generator[sources] · data = shards[sources], hence data = inverse · shards[sources], and any shard is its row of
   // the generator times that.
   const decoder = invert(sources.map((shard) => rowOf(generator, shard)))
@@ -69,6 +62,27 @@ export function planRecovery(
       wanted.map((shard) => rowOf(generator, shard)),
       decoder,
     ),
+  }
+}
+
+function planLocal(
+  code: Code,
+  generator: Matrix,
+  available: readonly number[],
+  wanted: readonly number[],
+): RecoveryPlan {
+  const sources = sourcesFor(code, wanted, available)
+  if (sources === undefined) throw new TooFewShardsError(code, available.length)
+  const space = new RowSpace(generator)
+  for (const shard of sources) space.add(shard)
+  const rows = wanted.map((shard) => space.combination(shard))
+  // Sources may be dependent: the rest of two groups are, where all data is in them.
+  return {
+    sources: space.members,
+    rows: rows.map((row) => {
+      if (row === undefined) throw new TooFewShardsError(code, available.length)
+      return row
+    }),
   }
 }
 
@@ -109,21 +123,4 @@ export function invert(matrix: Matrix): Matrix {
     }
   }
   return work.map((row) => row.slice(n))
-}
-
-/** The n × n identity. */
-export function identity(n: number): Matrix {
-  return build(n, n, (i, j) => (i === j ? 1 : 0))
-}
-
-function build(rows: number, columns: number, element: (row: number, column: number) => number): Matrix {
-  return Array.from({ length: rows }, (_row, i) =>
-    Array.from({ length: columns }, (_column, j) => element(i, j)),
-  )
-}
-
-function rowOf(matrix: Matrix, index: number): Row {
-  const row = matrix[index]
-  if (row === undefined) throw new RangeError(`no row ${index}`)
-  return row
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseCode, replicaCode, rsCode } from '../erasure/code.ts'
+import { type Code, parseCode, replicaCode, rsCode } from '../erasure/code.ts'
 import { acknowledge } from './acknowledge.ts'
 
 const NODES = ['a1', 'a2', 'b1', 'b2', 'c1', 'c2']
@@ -89,6 +89,50 @@ test('degraded means: after the loss of any one node, k shards are left; refused
       const left = (lost: string | undefined) => stored.filter((n) => n !== undefined && n !== lost).length
       const survives = left(undefined) > code.k && stored.every((lost) => left(lost) >= code.k)
       assert.equal(verdict, survives ? 'degraded' : 'refused')
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('lrc-6-3-3 over three zones of four, one zone down: what is left of the others will do, and not one node less', () => {
+  const code = parseCode('lrc-6-3-3')
+  const slots = [1, 2, 3, 4].flatMap((n) => ['a', 'b', 'c'].map((zone) => `${zone}${n}`))
+  const without = (...lost: string[]) => slots.map((node) => (lost.includes(node) ? undefined : node))
+  assert.equal(acknowledge(code, slots, without('a1', 'a2', 'a3', 'a4')), 'degraded')
+  assert.equal(acknowledge(code, slots, without('a1', 'a2', 'a3', 'a4', 'b1')), 'refused', 'b2 could be next')
+  assert.equal(acknowledge(code, slots, without('a1', 'b1', 'c1')), 'degraded')
+  assert.equal(acknowledge(code, slots, without('a1', 'a2', 'b1', 'b2')), 'degraded')
+  assert.equal(acknowledge(code, slots, without('a1', 'a2', 'b1', 'b2', 'c1', 'c2')), 'refused', 'bare k')
+  const doubled = slots.with(0, 'b1').with(3, 'c1').with(6, 'b2').with(9, 'c2')
+  assert.equal(acknowledge(code, slots, doubled), 'degraded')
+  assert.equal(
+    acknowledge(
+      code,
+      slots,
+      doubled.map((node) => (node === 'c4' ? 'b1' : node)),
+    ),
+    'degraded',
+  )
+  const heaped = slots.map((node) => (node.startsWith('c') || node === 'a1' || node === 'a2' ? 'c1' : node))
+  assert.equal(acknowledge(code, slots, heaped), 'refused', 'six on one node')
+})
+
+test('for codes of one kind of parity the rule is that of numbers: more than k shards, and k left without any node', () => {
+  const byNumbers = (
+    code: Code,
+    slots: readonly string[],
+    stored: readonly (string | undefined)[],
+  ): string => {
+    if (stored.every((node, i) => node === slots[i])) return 'healthy'
+    const counts = new Map<string, number>()
+    for (const node of stored) if (node !== undefined) counts.set(node, (counts.get(node) ?? 0) + 1)
+    const count = stored.filter((node) => node !== undefined).length
+    const most = Math.max(0, ...counts.values())
+    return count >= code.k + 1 && count - most >= code.k ? 'degraded' : 'refused'
+  }
+  fc.assert(
+    fc.property(situation, ({ code, slots, stored }) => {
+      assert.equal(acknowledge(code, slots, stored), byNumbers(code, slots, stored))
     }),
     { numRuns: 2000 },
   )

@@ -4,6 +4,7 @@
  */
 
 import type { Code } from '../erasure/code.ts'
+import { isReadable } from '../erasure/repair.ts'
 
 /**
  * - `healthy`: every shard is on the node that its slot names.
@@ -16,8 +17,10 @@ export type Acknowledgement = 'healthy' | 'degraded' | 'refused'
  * The verdict on one stripe.
  *
  * A placement group chosen over few nodes may name a node several times; storing it as chosen is healthy, since the
- * operator was told what such a cluster can lose. A departure from the group must earn its acknowledgement: at least
- * k + 1 shards, and k left whichever single node is lost next. Hence never at bare k, and never for a code with no parity.
+ * operator was told what such a cluster can lose. A departure from the group must earn its acknowledgement: the stripe must
+ * be readable whichever single node is lost next. Of a Reed–Solomon code or of copies those are at least k + 1 shards, and k
+ * left without any node; of a locally repairable code it depends on which they are. Hence never at the bare minimum, and never
+ * for a code with no parity.
  *
  * @param slots the node of each slot of the placement group, by shard number
  * @param stored the node on which each shard is durable, by shard number; `undefined` where none has it
@@ -32,18 +35,21 @@ export function acknowledge(
     throw new RangeError(`${code.name} has ${code.total} shards, not ${slots.length} and ${stored.length}`)
   }
   let healthy = true
-  let count = 0
-  let most = 0
-  const held = new Map<string, number>()
+  const missing: number[] = []
+  const held = new Map<string, number[]>()
   for (let shard = 0; shard < code.total; shard++) {
     const node = stored[shard]
     healthy &&= node === slots[shard]
-    if (node === undefined) continue
-    count++
-    const here = (held.get(node) ?? 0) + 1
-    held.set(node, here)
-    if (here > most) most = here
+    if (node === undefined) {
+      missing.push(shard)
+      continue
+    }
+    const here = held.get(node)
+    if (here === undefined) held.set(node, [shard])
+    else here.push(shard)
   }
   if (healthy) return 'healthy'
-  return count >= code.k + 1 && count - most >= code.k ? 'degraded' : 'refused'
+  if (held.size === 0) return 'refused'
+  for (const shards of held.values()) if (!isReadable(code, [...missing, ...shards])) return 'refused'
+  return 'degraded'
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
+import { parseCode } from '../erasure/code.ts'
+import { localGroup } from '../erasure/repair.ts'
 import { groupId, groupOf } from './group.ts'
 import { chooseSlots, type PlacementNode } from './rendezvous.ts'
 import { zoneLoss } from './zone-loss.ts'
@@ -195,4 +197,65 @@ test('zone loss agrees with counting, for any layout', () => {
       }
     }),
   )
+})
+
+test('local groups lie in one zone each, while zones are as many and have nodes for their share, whatever the weights', () => {
+  fc.assert(
+    fc.property(
+      group,
+      fc
+        .constantFrom('lrc-4-3-2', 'lrc-6-3-3', 'lrc-8-3-4', 'lrc-6-2-2', 'lrc-9-4-3', 'lrc-12-3-6')
+        .map(parseCode),
+      fc.array(
+        fc.record({
+          spare: fc.nat(3),
+          weights: fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 11 }),
+        }),
+        {
+          minLength: 4,
+          maxLength: 4,
+        },
+      ),
+      (id, code, shapes) => {
+        const l = code.local?.l ?? assert.fail()
+        const share = code.total / l
+        const nodes = shapes.slice(0, l).flatMap(({ spare, weights }, zone) =>
+          Array.from({ length: share + spare }, (_, i) => ({
+            id: `${zone}-${i}`,
+            zone: `zone-${zone}`,
+            weight: weights[i] ?? 1,
+          })),
+        )
+        const slots = chooseSlots(id, code.total, nodes)
+        const zones = zonesOf(slots, nodes)
+        for (let shard = 0; shard < code.total; shard++) {
+          const members = localGroup(code, shard) ?? assert.fail()
+          assert.deepEqual(new Set(members.map((member) => zones[member])), new Set([zones[shard]]))
+        }
+        assert.equal(new Set(slots).size, code.total)
+      },
+    ),
+  )
+})
+
+test('zone loss of a locally repairable code: which shards are lost is what counts', () => {
+  const code = parseCode('lrc-6-3-3')
+  const nodes = ['a', 'b', 'c'].flatMap((zone) =>
+    [1, 2, 3, 4].map((n) => ({ id: `${zone}${n}`, zone, up: true })),
+  )
+  const slots = [1, 2, 3, 4].flatMap((n) => ['a', 'b', 'c'].map((zone) => `${zone}${n}`))
+  const pool = { m: code.m, code, groups: [slots] }
+  for (const loss of zoneLoss(pool, nodes)) {
+    assert.deepEqual(loss, { zone: loss.zone, shardsLostMax: 4, survives: true, survivesOneMoreNode: true })
+  }
+  // Six are lost in both cases: one of each zone that is left, or two of one.
+  const down = (...ids: string[]) => nodes.map((node) => ({ ...node, up: !ids.includes(node.id) }))
+  const lossOfA = (ids: string[]) => zoneLoss(pool, down(...ids)).find(({ zone }) => zone === 'a')
+  assert.deepEqual(lossOfA(['b1', 'c1']), {
+    zone: 'a',
+    shardsLostMax: 6,
+    survives: true,
+    survivesOneMoreNode: false,
+  })
+  assert.equal(lossOfA(['b1', 'b2'])?.survives, false)
 })

@@ -1,3 +1,6 @@
+import type { Code } from '../erasure/code.ts'
+import { isReadable } from '../erasure/repair.ts'
+
 /** What the loss of a zone would do to a pool. */
 export interface ZoneLoss {
   readonly zone: string
@@ -10,8 +13,10 @@ export interface ZoneLoss {
 }
 
 export interface PoolLayout {
-  /** Shards that a stripe can lose. */
+  /** Shards that a stripe can lose, whichever they are. */
   readonly m: number
+  /** Needed of a locally repairable code, which can lose more than m of some. */
+  readonly code?: Code
   /** Node ids by slot, of each placement group. */
   readonly groups: readonly (readonly string[])[]
 }
@@ -29,30 +34,24 @@ export interface NodeState {
 export function zoneLoss(pool: PoolLayout, nodes: readonly NodeState[]): ZoneLoss[] {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const zones = [...new Set(nodes.map((node) => node.zone))].sort()
+  const reads = (lost: readonly number[]): boolean =>
+    pool.code === undefined ? lost.length <= pool.m : isReadable(pool.code, lost)
   return zones.map((zone) => {
     let shardsLostMax = 0
-    let withOneMoreMax = 0
+    let survives = true
+    let survivesOneMoreNode = true
     for (const slots of pool.groups) {
-      const left = slots.filter((id) => {
+      const lost: number[] = []
+      const left = new Map<string, number[]>()
+      for (const [shard, id] of slots.entries()) {
         const node = byId.get(id)
-        return node !== undefined && node.up && node.zone !== zone
-      })
-      const lost = slots.length - left.length
-      shardsLostMax = Math.max(shardsLostMax, lost)
-      withOneMoreMax = Math.max(withOneMoreMax, lost + mostOnOne(left))
+        if (node?.up !== true || node.zone === zone) lost.push(shard)
+        else left.set(id, [...(left.get(id) ?? []), shard])
+      }
+      shardsLostMax = Math.max(shardsLostMax, lost.length)
+      survives &&= reads(lost)
+      survivesOneMoreNode &&= survives && [...left.values()].every((more) => reads([...lost, ...more]))
     }
-    return {
-      zone,
-      shardsLostMax,
-      survives: shardsLostMax <= pool.m,
-      survivesOneMoreNode: withOneMoreMax <= pool.m,
-    }
+    return { zone, shardsLostMax, survives, survivesOneMoreNode }
   })
-}
-
-/** How often the most frequent id occurs. */
-function mostOnOne(ids: readonly string[]): number {
-  const counts = new Map<string, number>()
-  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1)
-  return Math.max(0, ...counts.values())
 }

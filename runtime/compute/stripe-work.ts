@@ -26,7 +26,7 @@ export class StripeWork {
   encode({ code: name, slot, dataBytes }: EncodeJob): void {
     const code = parseCode(name)
     this.#pad(code, { code: name, slot, dataBytes })
-    if (code.kind === 'rs') this.#kernel(code).encode(this.#offsets(code, slot), slot.shardBytes)
+    if (code.kind !== 'replica') this.#kernel(code).encode(this.#offsets(code, slot), slot.shardBytes)
     for (let shard = 0; shard < shardsHeld(code); shard++) this.#sum(code, slot, shard)
   }
 

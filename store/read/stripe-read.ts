@@ -143,7 +143,7 @@ export class StripeRead {
       const what = `stripe ${this.#stripe.index} of blob ${this.blob.id} (${code.name})`
       throw new StoreError('unreadable', `too few shards of ${what} can be had`, { cause: error })
     }
-    if (code.kind === 'rs') return this.#decode(runs, window, got)
+    if (code.kind !== 'replica') return this.#decode(runs, window, got)
     const [copy] = got.values()
     return new Map(runs.map((run) => [run, copy ?? new Uint8Array(0)]))
   }
