@@ -32,7 +32,7 @@ export function planReads({ code, wanted, held, readable }: StripeState): ReadPl
   const available = [...inHand, ...readable.filter((shard) => !copies.includes(shard))]
   const rest = missing.filter((shard) => !copies.includes(shard))
   const computed = rest.filter((shard) => sourcesFor(code, [shard], available) !== undefined)
-  const sources = sourcesFor(code, computed, available)
+  const sources = sourcesFor(code, computed, available, inHand)
   if (sources === undefined) {
     throw new Error(`${code.name} makes ${computed.join()} one by one, but not together`)
   }
