@@ -22,6 +22,10 @@ export function createActions(world: World): Actions {
     },
     service: (kind, configFile, flags) => runService(kind, configFile, flags, world),
     status: (flags) => runStatus(resolve(statusConfig, flags), world),
+    async topology(command, args, flags) {
+      const { runTopology } = await import('./topology/run.ts')
+      return await runTopology(command, args, flags, world)
+    },
     async credentials(flags) {
       world.out(await showCredentials(resolve(credentialsConfig, flags), environment))
       return 0

@@ -4,6 +4,7 @@ import { ConfigError, fieldsOf } from '../runtime/config/layers.ts'
 import { serviceConfigs } from '../runtime/config/services.ts'
 import { CommandError, EXIT_USAGE, explain } from './failure.ts'
 import { runProgram, type Actions } from './program.ts'
+import { topologyCommands } from './topology/commands.ts'
 
 async function run(...args: string[]): Promise<{ code: number; called: unknown[]; output: string }> {
   const called: unknown[] = []
@@ -18,6 +19,7 @@ async function run(...args: string[]): Promise<{ code: number; called: unknown[]
     start: note('start'),
     service: note('service'),
     status: note('status'),
+    topology: note('topology'),
     credentials: note('credentials'),
   }
   const code = await runProgram(args, actions, { out: (text) => (output += text) })
@@ -80,4 +82,24 @@ test('errors are shown without a stack, unless asked for', () => {
     text: 'ashlar: configuration:\n          port: bad\n          host: bad\n',
     exitCode: EXIT_USAGE,
   })
+})
+
+test('commands on the topology take their names and their options', async () => {
+  const add = topologyCommands.find(({ group, name }) => group === 'node' && name === 'add')
+  assert.deepEqual(await run('node', 'add', 'a-2', '--zone', 'a', '--dry-run'), {
+    code: 7,
+    called: [['topology', add, ['a-2'], { zone: 'a', dryRun: 'true' }]],
+    output: '',
+  })
+  await assert.rejects(run('node', 'drain'), /missing required argument 'name'/)
+  await assert.rejects(run('node', 'weight', 'a-2', '2', '3'), /too many arguments/)
+  await assert.rejects(run('node', 'ad'), /unknown command 'ad'/)
+  for (const { group, name, args } of topologyCommands) {
+    const line = [...(group === undefined ? [] : [group]), name]
+    const { called, output } = await run(...line, '--help')
+    assert.deepEqual(called, [])
+    for (const arg of args) assert.ok(output.includes(`<${arg}>`), line.join(' '))
+    assert.match(output, /--json/)
+  }
+  assert.match((await run('node')).output, /add .*drain .*Examples:/s)
 })

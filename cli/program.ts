@@ -12,6 +12,7 @@ import { CommandError, EXIT_USAGE } from './failure.ts'
 import { startConfig } from './start/config.ts'
 import { statusConfig } from './status/config.ts'
 import { credentialsConfig } from './credentials/config.ts'
+import { topologyCommands, topologyGroups, type TopologyCommand } from './topology/commands.ts'
 
 /** The texts of flags by the field they set. */
 export type Flags = Readonly<Record<string, string | undefined>>
@@ -21,6 +22,7 @@ export interface Actions {
   start(flags: Flags): Promise<number>
   service(kind: ServiceKind, configFile: string | undefined, flags: Flags): Promise<number>
   status(flags: Flags): Promise<number>
+  topology(command: TopologyCommand, args: readonly string[], flags: Flags): Promise<number>
   credentials(flags: Flags): Promise<number>
 }
 
@@ -98,6 +100,9 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
   ).action(async (flags: Values) => {
     done(await actions.credentials(texts(flags)))
   })
+  addTopology(program, async (command, args, flags) => {
+    done(await actions.topology(command, args, flags))
+  })
   for (const [kind, schema, description] of [
     ['gateway', gatewayConfig, 'run one gateway: the S3 endpoint'],
     ['metadata', metadataConfig, 'run the metadata service'],
@@ -112,6 +117,31 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
       })
   }
   return program
+}
+
+/** `ashlar node add NAME …` and the like: a command each, under one for its group. */
+function addTopology(
+  program: Command,
+  run: (command: TopologyCommand, args: readonly string[], flags: Flags) => Promise<void>,
+): void {
+  const groups = Object.fromEntries(
+    Object.entries(topologyGroups).map(([group, { description, examples: text }]) => [
+      group,
+      program.command(group).description(description).addHelpText('after', `\n${text}`),
+    ]),
+  )
+  for (const row of topologyCommands) {
+    const parent = row.group === undefined ? program : groups[row.group]
+    const command = parent?.command(row.name).description(row.description).allowExcessArguments(false)
+    if (command === undefined) continue
+    for (const name of row.args) command.argument(`<${name}>`)
+    for (const option of options(row.schema)) command.addOption(option)
+    command.option('--debug', 'show where an error came from').action(async (...given: unknown[]) => {
+      // Commander gives the arguments, then the options, then itself.
+      const args = given.slice(0, row.args.length).map(String)
+      await run(row, args, texts(command.opts()))
+    })
+  }
 }
 
 /** One option for each field. Its text is read and checked with the other layers, not here. */
@@ -150,6 +180,8 @@ const placeholders: Readonly<Record<string, string>> = {
   scrubDays: 'number',
   garbageGraceSeconds: 'number',
   repairBytesPerSecond: 'bytes',
+  weight: 'number',
+  groups: 'number',
 }
 
 function variableOf(schema: ConfigSchema): string {
@@ -170,6 +202,7 @@ const examples = {
   ashlar start                         a cluster of three zones in ./data, S3 on http://127.0.0.1:9000
   ashlar status                        how it is, and what it can lose
   ashlar credentials                   the keys to sign requests with
+  ashlar node add zone-b-3 --zone zone-b
 `,
   start: `Examples:
   ashlar start --data /srv/ashlar --host 0.0.0.0

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { systemClock } from '../runtime/clock/system-clock.ts'
@@ -13,6 +14,8 @@ export interface World {
   readonly out: (text: string) => void
   /** Text for stderr. */
   readonly err: (text: string) => void
+  /** Asks the person at the terminal; undefined where there is none. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined
 }
 
 /** This process, its machine and its terminal. */
@@ -24,5 +27,15 @@ export function processWorld(): World {
     random: systemRandom,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    ask: process.stdin.isTTY && process.stderr.isTTY ? askTerminal : undefined,
+  }
+}
+
+async function askTerminal(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await lines.question(question)
+  } finally {
+    lines.close()
   }
 }

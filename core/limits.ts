@@ -123,6 +123,12 @@ export const STATUS_TIMEOUT_MS = 5000
 /** Time between two looks of `ashlar status --watch`, of what follows a drain, and of the admin interface: about one heartbeat. */
 export const STATUS_WATCH_MS = 2000
 
+/** Weight of a node against the others' 1: more than the largest disk differs from the smallest. */
+export const WEIGHT_MAX = 1000
+
+/** Time that `ashlar node add` waits for a node of this machine to come up: a start with an empty folder takes a second or two. */
+export const NODE_START_WAIT_MS = 30_000
+
 /** Connections to an admin interface: a few scrapers and people. */
 export const ADMIN_CONNECTIONS_MAX = 64
 

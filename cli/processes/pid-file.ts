@@ -25,7 +25,7 @@ export async function gatewaysLinger({ run }: DataPaths): Promise<boolean> {
   return pids.some((pid) => pid !== undefined && isAlive(pid))
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
