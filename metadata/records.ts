@@ -1,6 +1,7 @@
 import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
+import type { OutboxTaskKind } from '../core/keyspace/keys.ts'
 import { RECORD_FORMAT } from '../core/limits.ts'
 import { assertKnownFormat } from '../core/records/format.ts'
 import { ClusterMapSchema } from '../proto/gen/ashlar/v1/cluster_pb.js'
@@ -133,16 +134,19 @@ function readLine(
   }
 }
 
-/** Which task an outbox record holds, without decoding it. */
-export function outboxTaskOf(bytes: Uint8Array): 'garbage' | 'repair' | undefined {
+/** Which task an outbox record holds, and from when, without decoding it. */
+export function outboxHeadOf(bytes: Uint8Array): { task: OutboxTaskKind | undefined; createdMs: number } {
+  const { createdMs: created, garbage, repair } = OutboxRecordSchema.field
   const reader = new BinaryReader(bytes)
+  let createdMs = 0
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag()
-    if (field === OutboxRecordSchema.field.garbage.number) return 'garbage'
-    if (field === OutboxRecordSchema.field.repair.number) return 'repair'
-    reader.skip(wire, field)
+    if (field === garbage.number) return { task: 'garbage', createdMs }
+    if (field === repair.number) return { task: 'repair', createdMs }
+    if (field === created.number) createdMs = Number(reader.uint64())
+    else reader.skip(wire, field)
   }
-  return undefined
+  return { task: undefined, createdMs }
 }
 
 /** The version of an object record, without decoding the rest: for looking through a key's many versions. */

@@ -19,6 +19,7 @@ import { commitObject, getManifest, getObject, listObjects } from './partition/o
 import { acknowledgeOutbox, readOutbox } from './partition/outbox-requests.ts'
 import type { Partition } from './partition/partition.ts'
 import type { Purger } from './partition/purge.ts'
+import { requestRepair } from './partition/repair-requests.ts'
 import {
   deleteBucketSetting,
   getBucketSetting,
@@ -154,12 +155,13 @@ export class MetadataService {
         return { case: 'resolveBlobs', value: await resolveBlobs(partition, operation.value) }
       case 'replaceBlob':
         return { case: 'replaceBlob', value: await replaceBlob(partition, room, operation.value) }
+      case 'requestRepair':
+        return { case: 'requestRepair', value: await requestRepair(partition, operation.value) }
       case 'keepLease':
         return { case: 'keepLease', value: leases.keep(operation.value) }
       case 'changeCluster':
         return { case: 'changeCluster', value: await cluster.changeCluster(operation.value) }
       case 'getRisk':
-      case 'requestRepair':
       case undefined:
         throw invalidRequest('this service does not know the operation')
     }

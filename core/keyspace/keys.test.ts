@@ -12,6 +12,7 @@ import {
   objectRange,
   outboxKey,
   outboxRange,
+  readOutboxKey,
   ownedBucketKey,
   ownedBucketRange,
   partKey,
@@ -133,9 +134,14 @@ test('the outbox lies in order of sequence, up to 2^53', () => {
   const sequence = fc.nat(Number.MAX_SAFE_INTEGER)
   fc.assert(
     fc.property(sequence, sequence, (a, b) => {
-      assert.equal(Math.sign(compareBytes(outboxKey(1, a), outboxKey(1, b))), Math.sign(a - b))
-      assert.ok(within(outboxRange(1), outboxKey(1, a)))
-      assert.ok(!within(outboxRange(2), outboxKey(1, a)))
+      for (const kind of ['garbage', 'repair'] as const) {
+        const [first, second] = [outboxKey(1, kind, a), outboxKey(1, kind, b)]
+        assert.equal(Math.sign(compareBytes(first, second)), Math.sign(a - b))
+        assert.ok(within(outboxRange(1, kind), first))
+        assert.ok(!within(outboxRange(2, kind), first))
+        assert.deepEqual(readOutboxKey(first), { partition: 1, sequence: a })
+      }
+      assert.ok(!within(outboxRange(1, 'garbage'), outboxKey(1, 'repair', a)))
     }),
   )
 })

@@ -258,12 +258,25 @@ export function isPurgeKey(key: Uint8Array): boolean {
   return space === SPACE.annotationPurge || space === SPACE.uploadPurge || space === SPACE.bucketPurge
 }
 
-export function outboxKey(partition: number, sequence: number): Uint8Array {
-  return new KeyWriter(SPACE.outbox).number(partition, 8).number(sequence, 8).bytes()
+/** What the tasks of an outbox ask for: each kind lies apart, so that its worker reads no others. */
+export type OutboxTaskKind = 'garbage' | 'repair'
+
+const OUTBOX_SPACES: Readonly<Record<OutboxTaskKind, number>> = {
+  garbage: SPACE.outbox,
+  repair: SPACE.repairOutbox,
 }
 
-export function outboxRange(partition: number): KeyRange {
-  return prefixRange(new KeyWriter(SPACE.outbox).number(partition, 8).bytes())
+export function outboxKey(partition: number, kind: OutboxTaskKind, sequence: number): Uint8Array {
+  return new KeyWriter(OUTBOX_SPACES[kind]).number(partition, 8).number(sequence, 8).bytes()
+}
+
+export function outboxRange(partition: number, kind: OutboxTaskKind): KeyRange {
+  return prefixRange(new KeyWriter(OUTBOX_SPACES[kind]).number(partition, 8).bytes())
+}
+
+export function readOutboxKey(key: Uint8Array): { partition: number; sequence: number } {
+  const reader = new KeyReader(key)
+  return { partition: reader.number(8), sequence: reader.number(8) }
 }
 
 /** The first key at or after a position in each space that is cut by (bucket, key). */

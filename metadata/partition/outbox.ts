@@ -1,39 +1,65 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { next } from '../../core/keyspace/bytes.ts'
-import { outboxKey, outboxRange, outboxReserveKey } from '../../core/keyspace/keys.ts'
-import { ENGINE_SCAN_ENTRIES_MAX, OUTBOX_SEQUENCES_RESERVED } from '../../core/limits.ts'
-import { OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import {
+  outboxKey,
+  outboxRange,
+  outboxReserveKey,
+  type OutboxTaskKind,
+  readOutboxKey,
+} from '../../core/keyspace/keys.ts'
+import {
+  ENGINE_BATCH_OPERATIONS_MIN,
+  GARBAGE_GRACE_MS,
+  OUTBOX_SCAN_RECORDS,
+  OUTBOX_SEQUENCES_RESERVED,
+} from '../../core/limits.ts'
+import { type OutboxRecord, OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
-import type { Engine, EngineEntry } from '../engine/engine.ts'
+import type { Engine, EngineEntry, Fence } from '../engine/engine.ts'
+import { decodeRecord, encodeRecord, outboxHeadOf, outboxKind } from '../records.ts'
+import { PendingRepairs } from './pending-repairs.ts'
 import { Sequence } from './sequence.ts'
-import { encodeRecord, outboxKind, outboxTaskOf } from '../records.ts'
 
 export type OutboxTask = NonNullable<MessageInitShape<typeof OutboxRecordSchema>['task']>
 
 /** Durable tasks that are not acknowledged yet. */
-export interface Backlog {
-  garbage: number
-  repair: number
+export type Backlog = Record<OutboxTaskKind, number>
+
+export interface OutboxParts {
+  readonly engine: Engine
+  /** The partition's own. */
+  readonly fence: Fence
+  readonly partition: number
+  readonly clock: Clock
+  /** Called with each task that became garbage less than the grace ago, when the outbox is opened. */
+  readonly recentGarbage: (task: OutboxRecord['task']) => void
 }
 
-/** What follows from a partition's commits, in their order: its sequences only grow, across restarts too. */
+/**
+ * What follows from a partition's commits, in their order: its sequences only grow, across restarts and kinds of tasks. Each
+ * kind lies in a space of its own.
+ */
 export class Outbox {
   readonly #partition: number
   readonly #clock: Clock
-  readonly #backlog: Backlog
+  readonly #backlog: Backlog = { garbage: 0, repair: 0 }
   readonly sequence: Sequence
+  readonly repairs = new PendingRepairs()
 
-  private constructor(partition: number, clock: Clock, sequence: Sequence, backlog: Backlog) {
+  private constructor(partition: number, clock: Clock, sequence: Sequence) {
     this.#partition = partition
     this.#clock = clock
     this.sequence = sequence
-    this.#backlog = backlog
   }
 
-  /** Reads where the sequences stand, and counts the backlog. */
-  static async open(engine: Engine, partition: number, clock: Clock): Promise<Outbox> {
+  /** Reads where the sequences stand, and goes through what is waiting. */
+  static async open(parts: OutboxParts): Promise<Outbox> {
+    const { engine, partition, clock } = parts
     const sequence = await Sequence.open(engine, outboxReserveKey(partition), OUTBOX_SEQUENCES_RESERVED)
-    return new Outbox(partition, clock, sequence, await countBacklog(engine, partition))
+    const outbox = new Outbox(partition, clock, sequence)
+    await moveRepairs(parts)
+    for (const kind of ['garbage', 'repair'] as const) await outbox.#count(parts, kind)
+    return outbox
   }
 
   get backlog(): Readonly<Backlog> {
@@ -42,35 +68,71 @@ export class Outbox {
 
   /** The puts that queue these tasks, to go into the batch of the change they follow from, with what {@link sequence} reserves. */
   append(tasks: readonly OutboxTask[]): EngineEntry[] {
-    return tasks.map((task) => {
+    return tasks.flatMap((task) => {
+      if (task.case === undefined) return []
       const sequence = this.sequence.take()
       const record = create(OutboxRecordSchema, {
         sequence: BigInt(sequence),
         createdMs: BigInt(this.#clock.nowMs()),
         task,
       })
-      return { key: outboxKey(this.#partition, sequence), value: encodeRecord(outboxKind, record) }
+      if (task.case === 'repair') this.repairs.add(task.value.blob?.id ?? '')
+      return { key: outboxKey(this.#partition, task.case, sequence), value: encodeRecord(outboxKind, record) }
     })
   }
 
   /** Counts tasks that became durable (`by` 1) or whose removal did (`by` -1). */
-  count(tasks: Iterable<'garbage' | 'repair' | undefined>, by: 1 | -1): void {
+  count(tasks: Iterable<OutboxTaskKind | undefined>, by: 1 | -1): void {
     for (const task of tasks) if (task !== undefined) this.#backlog[task] += by
+  }
+
+  async #count(
+    { engine, partition, clock, recentGarbage }: OutboxParts,
+    kind: OutboxTaskKind,
+  ): Promise<void> {
+    const recentMs = clock.nowMs() - GARBAGE_GRACE_MS
+    for await (const entries of chunks(engine, partition, kind)) {
+      this.#backlog[kind] += entries.length
+      for (const { value } of entries) {
+        if (kind === 'garbage' && outboxHeadOf(value).createdMs < recentMs) continue
+        const { task } = decodeRecord(outboxKind, value)
+        if (task.case === 'repair') this.repairs.add(task.value.blob?.id ?? '')
+        else recentGarbage(task)
+      }
+    }
   }
 }
 
-async function countBacklog(engine: Engine, partition: number): Promise<Backlog> {
-  const backlog: Backlog = { garbage: 0, repair: 0 }
-  const { gte, lt } = outboxRange(partition)
+/** All tasks of a kind, some at a time. */
+async function* chunks(
+  engine: Engine,
+  partition: number,
+  kind: OutboxTaskKind,
+): AsyncGenerator<readonly EngineEntry[]> {
+  const { gte, lt } = outboxRange(partition, kind)
   let cursor = gte
   for (;;) {
-    const entries = await engine.scan({ gte: cursor, lt, limit: ENGINE_SCAN_ENTRIES_MAX })
-    for (const { value } of entries) {
-      const task = outboxTaskOf(value)
-      if (task !== undefined) backlog[task]++
-    }
+    const entries = await engine.scan({ gte: cursor, lt, limit: OUTBOX_SCAN_RECORDS })
+    yield entries
     const last = entries.at(-1)
-    if (last === undefined || entries.length < ENGINE_SCAN_ENTRIES_MAX) return backlog
+    if (last === undefined || entries.length < OUTBOX_SCAN_RECORDS) return
     cursor = next(last.key)
   }
+}
+
+/** Moves repairs to where they belong from among the garbage, where earlier programs put them. */
+async function moveRepairs({ engine, fence, partition }: OutboxParts): Promise<void> {
+  let found: EngineEntry[] = []
+  const move = async (): Promise<void> => {
+    const puts = found.map(({ key, value }) => {
+      return { key: outboxKey(partition, 'repair', readOutboxKey(key).sequence), value }
+    })
+    await engine.commit({ fence, puts, deletes: found.map(({ key }) => key) })
+    found = []
+  }
+  for await (const entries of chunks(engine, partition, 'garbage')) {
+    found.push(...entries.filter(({ value }) => outboxHeadOf(value).task === 'repair'))
+    if ((found.length + OUTBOX_SCAN_RECORDS) * 2 > ENGINE_BATCH_OPERATIONS_MIN) await move()
+  }
+  if (found.length > 0) await move()
 }

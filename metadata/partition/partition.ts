@@ -1,5 +1,5 @@
 import type { Message } from '@bufbuild/protobuf'
-import { isHotKey, isPurgeKey, orderReserveKey } from '../../core/keyspace/keys.ts'
+import { isHotKey, isPurgeKey, orderReserveKey, type OutboxTaskKind } from '../../core/keyspace/keys.ts'
 import { holds, type PartitionRange } from '../../core/keyspace/partitions.ts'
 import { VERSION_ORDERS_RESERVED } from '../../core/limits.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
@@ -32,7 +32,7 @@ export interface Decision {
   readonly deletes?: readonly Uint8Array[]
   readonly tasks?: readonly OutboxTask[]
   /** Tasks whose records are among `deletes`. */
-  readonly acknowledged?: readonly ('garbage' | 'repair' | undefined)[]
+  readonly acknowledged?: readonly (OutboxTaskKind | undefined)[]
 }
 
 /**
@@ -65,6 +65,7 @@ export class Partition {
     range: PartitionRange,
     outbox: Outbox,
     orders: Sequence,
+    blobs: BlobGuard,
     commits: GroupCommit,
     cache: RecordCache,
     markers: MarkerListener,
@@ -79,14 +80,23 @@ export class Partition {
     this.#markers = markers
     this.clock = clock
     this.log = log
-    this.blobs = new BlobGuard(clock)
+    this.blobs = blobs
   }
 
   /** Takes the range over from whoever owned it. @throws {FencedError} */
   static async open(engine: Engine, range: PartitionRange, ports: PartitionPorts): Promise<Partition> {
     const fence = await takeLease(engine, range.id, ports.random)
     // Read after the lease is taken: nobody else can change it now.
-    const outbox = await Outbox.open(engine, range.id, ports.clock)
+    const blobs = new BlobGuard(ports.clock)
+    const outbox = await Outbox.open({
+      engine,
+      fence,
+      partition: range.id,
+      clock: ports.clock,
+      recentGarbage(task) {
+        if (task.case === 'garbage') blobs.discarded(task.value.blobs)
+      },
+    })
     const orders = await Sequence.open(engine, orderReserveKey(range.id), VERSION_ORDERS_RESERVED)
     const cache = new RecordCache()
     const markers: MarkerListener = { marked: () => undefined }
@@ -99,7 +109,7 @@ export class Partition {
       if (marked) markers.marked()
     }
     const commits = new GroupCommit(engine, fence, ports.nextTurn, publish)
-    return new Partition(engine, range, outbox, orders, commits, cache, markers, ports)
+    return new Partition(engine, range, outbox, orders, blobs, commits, cache, markers, ports)
   }
 
   /** @throws {MetadataError} NOT_MINE for a position of another partition */

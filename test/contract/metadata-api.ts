@@ -8,6 +8,7 @@ import { clusterCases } from './metadata-api-cluster.ts'
 import { leaseCases } from './metadata-api-leases.ts'
 import { listingCases } from './metadata-api-listing.ts'
 import { objectCases } from './metadata-api-objects.ts'
+import { outboxCases } from './metadata-api-outbox.ts'
 import { replaceBlobCases } from './metadata-api-replace-blob.ts'
 import { settingCases } from './metadata-api-settings.ts'
 import { topologyCases } from './metadata-api-topology.ts'
@@ -38,6 +39,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...versionModelCases,
       ...blobCases,
       ...replaceBlobCases,
+      ...outboxCases,
       ...leaseCases,
       ...clusterCases,
       ...topologyCases,

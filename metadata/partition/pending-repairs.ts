@@ -1,0 +1,22 @@
+import { REPAIRS_PENDING_MAX } from '../../core/limits.ts'
+
+/**
+ * The blobs that repairs in the outbox are of, so that what is asked for twice is queued once. Bounded: past the bound it does
+ * not know them all, and then one may be queued again, which does no harm.
+ */
+export class PendingRepairs {
+  readonly #blobs = new Set<string>()
+
+  /** @param blob its id */
+  has(blob: string): boolean {
+    return this.#blobs.has(blob)
+  }
+
+  add(blob: string): void {
+    if (this.#blobs.size < REPAIRS_PENDING_MAX) this.#blobs.add(blob)
+  }
+
+  delete(blob: string): void {
+    this.#blobs.delete(blob)
+  }
+}
