@@ -1,0 +1,170 @@
+/** Garbage collection: what commits made garbage is removed from the nodes once its grace is over. */
+
+import {
+  GARBAGE_DELETES_IN_FLIGHT_MAX,
+  GARBAGE_DELETES_PER_S_MAX,
+  GARBAGE_PAGE_TASKS,
+  GARBAGE_POLL_MS_MAX,
+  GARBAGE_POLL_MS_MIN,
+  SHARD_DELETE_TIMEOUT_MS,
+} from '../../core/limits.ts'
+import { OutboxKind } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { OutboxRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import type { MetadataApi } from '../../proto/metadata-api.ts'
+import type { ShardTransport } from '../../proto/shard-transport.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Log } from '../../runtime/ports/log.ts'
+import { Suspicion } from '../../store/cluster/suspicion.ts'
+import { Budget } from '../budget.ts'
+import type { Job, Rounds, Session } from '../runner/job.ts'
+import { LeftTasks } from './left.ts'
+import { type Delete, deletesOf, dueOf, type GarbageView } from './plan.ts'
+
+export interface GarbageContext {
+  readonly metadata: MetadataApi
+  readonly shards: ShardTransport
+  readonly clock: Clock
+  readonly log: Log
+  /** The cluster as it was looked at last. */
+  readonly watch: { view(signal: AbortSignal): Promise<GarbageView> }
+  /** How long what became garbage stays, for reads that began before. */
+  readonly graceMs: number
+}
+
+/** One process at a time does it: deletes are cheap, and two would only do the same. */
+export function garbageJob(context: GarbageContext): Job {
+  return { lease: 'garbage', kind: 'garbage', open: (session) => new GarbageRounds(context, session) }
+}
+
+/** A task in hand. */
+interface Taken {
+  readonly record: OutboxRecord
+  /** Nodes on which it is not done. */
+  readonly left: Set<string>
+  failed: boolean
+}
+
+/**
+ * Goes through the outbox page by page, again and again. A task whose blobs are gone from every node that is up is
+ * acknowledged, and the manifest page it names goes with it. A node that is up and fails does not hold up others: the task
+ * stays, and is tried again on that node alone. Everything may be done twice.
+ */
+class GarbageRounds implements Rounds {
+  readonly #context: GarbageContext
+  readonly #session: Session
+  readonly #budget: Budget
+  readonly #suspicion: Suspicion
+  readonly #left = new LeftTasks()
+  /** The outbox has been gone through up to here in this pass. */
+  #cursor = 0n
+  /** Tasks of this pass that are due, and stay. */
+  #stayed = 0
+
+  constructor(context: GarbageContext, session: Session) {
+    this.#context = context
+    this.#session = session
+    this.#budget = new Budget(context.clock, GARBAGE_DELETES_PER_S_MAX)
+    this.#suspicion = new Suspicion(context.clock)
+  }
+
+  async round(): Promise<number> {
+    const { metadata, watch, graceMs } = this.#context
+    const { signal, progress } = this.#session
+    const page = { after: this.#cursor, limit: GARBAGE_PAGE_TASKS, kind: OutboxKind.GARBAGE }
+    const { records, nowMs } = await metadata.call('readOutbox', page, signal)
+    const due = dueOf(records, Number(nowMs), graceMs)
+    const last = due.records.at(-1)
+    if (last !== undefined) {
+      const done = await this.#collect(due.records, await watch.view(signal))
+      this.#stayed += due.records.length - done
+      this.#cursor = last.sequence
+    }
+    progress.itemsWaiting = this.#stayed
+    progress.now = this.#stayed === 0 ? '' : `${this.#stayed} tasks wait for nodes that fail`
+    if (last !== undefined && due.waitMs === undefined) return 0
+    const pauseMs = Math.min(GARBAGE_POLL_MS_MAX, GARBAGE_POLL_MS_MIN + this.#stayed * 10)
+    this.#cursor = 0n
+    this.#stayed = 0
+    return Math.min(pauseMs, due.waitMs ?? pauseMs)
+  }
+
+  /** Resolves to how many of the tasks are done and acknowledged. */
+  async #collect(records: readonly OutboxRecord[], view: GarbageView): Promise<number> {
+    const { clock, metadata } = this.#context
+    const { signal } = this.#session
+    const now = clock.monotonicMs()
+    const taken = records
+      .filter(({ sequence }) => !this.#left.rests(sequence, now))
+      .map((record): Taken => ({ record, left: new Set(), failed: false }))
+    await this.#run(this.#deletes(taken, view))
+    const done = taken.filter(({ left }) => left.size === 0)
+    for (const { record, left, failed } of taken) {
+      if (left.size > 0) this.#left.keep(record.sequence, left, failed, clock.monotonicMs())
+    }
+    if (done.length === 0) return 0
+    const sequences = done.map(({ record }) => record.sequence)
+    await metadata.call('acknowledgeOutbox', { sequences }, signal)
+    for (const { record } of done) {
+      this.#left.done(record.sequence)
+      if (record.task.case !== 'garbage') continue
+      const { blobs } = record.task.value
+      this.#session.progress.add(
+        blobs.length,
+        blobs.reduce((sum, { size }) => sum + Number(size), 0),
+      )
+    }
+    return done.length
+  }
+
+  /** What is to be done of these tasks, one after the other. */
+  *#deletes(taken: readonly Taken[], view: GarbageView): Generator<readonly [Taken, Delete]> {
+    for (const one of taken) {
+      const { task, sequence } = one.record
+      if (task.case !== 'garbage') continue
+      for (const each of deletesOf(view, task.value)) {
+        if (!this.#left.isDone(sequence, each.node)) yield [one, each]
+      }
+    }
+  }
+
+  /** @throws the signal's reason, when what was begun has ended */
+  async #run(deletes: Iterator<readonly [Taken, Delete]>): Promise<void> {
+    const { signal } = this.#session
+    const lane = async (): Promise<void> => {
+      while (!signal.aborted) {
+        const next = deletes.next()
+        if (next.done === true) return
+        await this.#delete(...next.value)
+      }
+    }
+    await Promise.all(Array.from({ length: GARBAGE_DELETES_IN_FLIGHT_MAX }, lane))
+    signal.throwIfAborted()
+  }
+
+  /** Never rejects. */
+  async #delete(task: Taken, { node, group, blob }: Delete): Promise<void> {
+    const { shards, clock, log } = this.#context
+    if (!this.#suspicion.admits(node, 'write')) {
+      task.left.add(node)
+      return
+    }
+    const giveUp = new AbortController()
+    let cancel = (): void => undefined
+    try {
+      await this.#budget.take(1, this.#session.signal)
+      cancel = clock.after(SHARD_DELETE_TIMEOUT_MS, () => {
+        giveUp.abort(new Error('a delete took too long'))
+      })
+      await shards.node(node).deleteBlob(group, blob, giveUp.signal)
+      this.#suspicion.succeeded(node, 'write')
+    } catch (error) {
+      task.left.add(node)
+      if (this.#session.signal.aborted) return
+      task.failed = true
+      this.#suspicion.failed(node, 'write')
+      log.debug('garbage stays on a node for now', { node, blob, error })
+    } finally {
+      cancel()
+    }
+  }
+}
