@@ -216,6 +216,36 @@ export const DISK_RESERVE_BYTES = 128 * 1024 * 1024
 /** Time between two attempts of a full node to write again. */
 export const READ_ONLY_PROBE_MS = 5000
 
+/** Days within which the scrub reads every shard, unless told otherwise: a few times before a second disk of a stripe fails. */
+export const SCRUB_DAYS_DEFAULT = 14
+
+/** A year: a scrub that is slower than disks fail is none. */
+export const SCRUB_DAYS_MAX = 365
+
+/** Bytes a second that a scrub reads at least, so that what fits on a laptop is done in minutes. */
+export const SCRUB_RATE_MIN = 1024 * 1024
+
+/** And at most: what one disk gives when it reads along; more days are needed for what takes more. */
+export const SCRUB_RATE_MAX = 200 * 1024 * 1024
+
+/** Bytes that a scrub reads before it looks whether it is too fast or in the way. */
+export const SCRUB_SLICE_BYTES = 1024 * 1024
+
+/** Requests that a node is answering from which on it is busy, and its scrub waits: one alone may be a heartbeat's. */
+export const SCRUB_BUSY_REQUESTS = 2
+
+/** Time between two looks of a waiting scrub whether the node is still busy. */
+export const SCRUB_LOOK_MS = 20
+
+/** Records that a scrub looks up in the index together: a few milliseconds, in which the index takes no writes. */
+export const SCRUB_LOOKUPS = 512
+
+/** Entries that the index has lost, of one segment, which the scrub puts back; with more, it is cheaper to build it anew. */
+export const SCRUB_LOST_ENTRIES_MAX = 65_536
+
+/** Time between two looks whether the next cycle is due, and before a scrub that failed goes on. */
+export const SCRUB_IDLE_MS = 60_000
+
 /** Syncs of a disk that say how quick it is now. */
 export const DISK_SYNCS_REMEMBERED = 16
 

@@ -10,6 +10,7 @@ import {
   type ListDamaged,
   type ListShards,
   type PutShard,
+  type ScrubStatus,
   type ShardAddress,
   type ShardBlocks,
   type ShardDescription,
@@ -32,7 +33,7 @@ import { watchDisk } from './disk/watched-disk.ts'
 import { Checkpoints } from './index/checkpoints.ts'
 import { LiveIndex } from './index/live-index.ts'
 import { blobName, type LogRecord } from './index/plan.ts'
-import type { IndexDamage, InventoryCount, ShardIndex } from './index/shard-index.ts'
+import type { IndexDamage, InventoryCount, ScrubProgress, ShardIndex } from './index/shard-index.ts'
 import type { IndexWriter } from './index/writer.ts'
 import { describeShard, getShard, listDamaged, listShards, type ReadPorts } from './reads.ts'
 import {
@@ -45,6 +46,7 @@ import {
   checkListDamaged,
   checkPut,
 } from './requests.ts'
+import { Scrubber } from './scrub/scrubber.ts'
 import { SegmentFiles } from './segment/files.ts'
 import { MARKER_BYTES } from './segment/format.ts'
 import { SegmentLog } from './segment/log.ts'
@@ -55,6 +57,8 @@ export interface StorageNodeOptions {
   readonly zone: string
   /** Written into new segments, so that a folder tells where it belongs; empty while it is not known. */
   readonly clusterId?: string
+  /** Days within which the scrub reads every shard; absent or 0: it does not begin by itself. */
+  readonly scrubDays?: number | undefined
   /** For tests: instead of the limits of the same meaning. */
   readonly segmentBytes?: number
   readonly checkpointBytes?: number
@@ -80,6 +84,7 @@ export class StorageNode implements ShardService {
   readonly #log: SegmentLog
   readonly #reads: ReadPorts
   readonly #damage: DamageReports
+  readonly #scrubber: Scrubber
   readonly #deletes: DeletePorts
   readonly #checkpoints: Checkpoints
   readonly #calls = new Calls((damage) => this.#condemn(damage))
@@ -110,8 +115,10 @@ export class StorageNode implements ShardService {
         // Random, as nothing else differs for certain from what an earlier run told.
         inventoryVersion: 1 + Buffer.from(ports.random.bytes(6)).readUIntLE(0, 6),
       })
-      const node = new StorageNode(options, ports, files, health, recovered)
+      const scrub = await ports.index.scrubProgress()
+      const node = new StorageNode(options, ports, files, health, { ...recovered, scrub })
       await node.recheck()
+      node.#scrubber.start()
       return node
     } catch (error) {
       await files.close()
@@ -125,7 +132,7 @@ export class StorageNode implements ShardService {
     ports: StorageNodePorts,
     files: SegmentFiles,
     health: DiskHealth,
-    { writer, end, position }: Recovered,
+    { writer, end, position, scrub }: Recovered & { readonly scrub: ScrubProgress | undefined },
   ) {
     this.#options = options
     this.#ports = ports
@@ -155,6 +162,11 @@ export class StorageNode implements ShardService {
         this.#damage.report(finding)
       },
     }
+    this.#scrubber = new Scrubber(
+      { ...ports, files, live: this.#live, writer, damage: this.#damage, load: () => this.#calls.inFlight },
+      scrub,
+      options.scrubDays ?? 0,
+    )
     const { nodeId, clusterId = '', segmentBytes, checkpointBytes } = options
     this.#checkpoints = new Checkpoints(
       { index, live: this.#live, writer, files, log: ports.log, checkpointBytes },
@@ -285,6 +297,11 @@ export class StorageNode implements ShardService {
     return { version, counts: this.#writer.inventory.counts() }
   }
 
+  /** Runs a whole cycle of the scrub now, as fast as it goes. @throws the signal's reason, and as the index */
+  scrubNow(signal?: AbortSignal): Promise<ScrubStatus> {
+    return this.#calls.indexed(() => this.#scrubber.now(signal))
+  }
+
   status(signal?: AbortSignal): Promise<StorageStatus> {
     return this.#calls.run(signal, async () => {
       const { nodeId: node, zone } = this.#options
@@ -304,7 +321,7 @@ export class StorageNode implements ShardService {
         segments,
         suspect: unwritable === '' && doubtful !== '',
         damagedShards: this.#writer.damage.count,
-        scrub: { cycle: 0, cycleStartedMs: 0, bytesDone: 0, bytesTotal: 0, lastCompletedMs: 0, found: 0 },
+        scrub: this.#scrubber.status(),
       }
     })
   }
@@ -317,6 +334,7 @@ export class StorageNode implements ShardService {
 
   async #close(): Promise<void> {
     await this.#calls.close()
+    await this.#scrubber.close()
     await this.#damage.idle()
     await this.#log.idle()
     await this.#checkpoints.close()

@@ -1,9 +1,41 @@
 import { blobName, type IndexPlan, type LogRecord, planIndex, shardName } from './plan.ts'
-import type { IndexEntry, Location, ScrubProgress, SegmentUse, ShardIndex } from './shard-index.ts'
+import type {
+  IndexEntry,
+  InventoryCount,
+  Location,
+  ScrubProgress,
+  SegmentUse,
+  ShardIndex,
+} from './shard-index.ts'
+import { recordBytes } from '../segment/format.ts'
 import { DamageList } from '../damage/list.ts'
 import { type Finding, planDamage } from '../damage/plan.ts'
 import { type Change, changesOf, planAccounts } from '../inventory/accounts.ts'
 import { Inventory } from '../inventory/inventory.ts'
+
+/** What a pass over the index found, and what is to be put back. */
+export interface Restoration {
+  readonly segment: number
+  readonly entries: readonly IndexEntry[]
+  /** Sums over the segment's entries, when the pass began. */
+  readonly counted: SegmentSums
+  /** What the index thought of the segment then. */
+  readonly use: SegmentUse
+  /** The inventory then: as it was kept, and as the entries make it. */
+  readonly inventory: { readonly kept: readonly InventoryCount[]; readonly true: readonly InventoryCount[] }
+}
+
+export type SegmentSums = Pick<SegmentUse, 'liveShards' | 'liveBytes' | 'liveRecordBytes'>
+
+/** Sums over entries of a segment. */
+function sumOf(entries: readonly IndexEntry[]): SegmentSums {
+  let [liveBytes, liveRecordBytes] = [0, 0]
+  for (const { location } of entries) {
+    liveBytes += location.dataBytes
+    liveRecordBytes += recordBytes(location.ownerBytes, location.dataBytes)
+  }
+  return { liveShards: entries.length, liveBytes, liveRecordBytes }
+}
 
 const NO_CHANGES = { put: [], remove: [], uses: [] }
 
@@ -97,6 +129,39 @@ export class IndexWriter {
     this.damage.removed(mend)
     this.inventory.set(counts)
     return mend.length
+  }
+
+  /**
+   * Puts entries back that the index has lost, and makes its accounts those of what it holds. Nothing is written over.
+   * Resolves to how many were put back.
+   */
+  async restore({ segment, entries, counted, use, inventory }: Restoration): Promise<number> {
+    const locations = await this.#index.getMany(entries.map(({ address }) => address))
+    const put = entries.filter((_, i) => locations[i] === undefined)
+    const now = this.#uses.get(segment)
+    if (now === undefined) return 0
+    const back = sumOf(put)
+    // Since the pass the accounts may have changed, by what was right then as now.
+    const right = {
+      ...now,
+      liveShards: now.liveShards - use.liveShards + counted.liveShards + back.liveShards,
+      liveBytes: now.liveBytes - use.liveBytes + counted.liveBytes + back.liveBytes,
+      liveRecordBytes:
+        now.liveRecordBytes - use.liveRecordBytes + counted.liveRecordBytes + back.liveRecordBytes,
+    }
+    const truth = new Inventory(0, inventory.true)
+    for (const { address } of put) truth.count(address, 1)
+    const kept = new Inventory(0, inventory.kept)
+    const changes = kept.corrections(truth.counts()).map((count) => ({
+      group: count.group,
+      shard: count.shard,
+      by: count.blobs - kept.blobs(count),
+    }))
+    const counts = this.inventory.after(changes)
+    await this.#index.write({ put, remove: [], uses: [right], inventory: counts })
+    this.#uses.set(segment, right)
+    this.inventory.set(counts)
+    return put.length
   }
 
   async saveScrub(scrub: ScrubProgress): Promise<void> {

@@ -30,6 +30,10 @@ export class Inventory {
     return this.#version
   }
 
+  blobs(of: { readonly group: number; readonly shard: number }): number {
+    return this.#counts.get(nameOf(of))?.blobs ?? 0
+  }
+
   counts(): InventoryCount[] {
     return [...this.#counts.values()].toSorted((a, b) => a.group - b.group || a.shard - b.shard)
   }
@@ -39,7 +43,7 @@ export class Inventory {
     const counts = new Map<string, InventoryCount>()
     for (const { group, shard, by } of changes) {
       const name = nameOf({ group, shard })
-      const blobs = (counts.get(name) ?? this.#counts.get(name))?.blobs ?? 0
+      const blobs = counts.get(name)?.blobs ?? this.blobs({ group, shard })
       // Never below nothing: a count that was wrong must not make every later one absurd.
       counts.set(name, { group, shard, blobs: Math.max(0, blobs + by) })
     }
@@ -49,7 +53,8 @@ export class Inventory {
   /** Counts one shard; no change that a version tells of. */
   count({ group, shard, stripe }: ShardAddress, by: 1 | -1): void {
     if (stripe !== 0) return
-    for (const count of this.after([{ group, shard, by }])) this.#counts.set(nameOf(count), count)
+    const blobs = this.blobs({ group, shard }) + by
+    this.#counts.set(nameOf({ group, shard }), { group, shard, blobs })
   }
 
   /** What has to be set so that the counts are those of `truth`. */

@@ -84,6 +84,20 @@ export class SegmentFiles {
     await this.#forget(number)
   }
 
+  /**
+   * Looks whether the segment can still be found by its name. One that cannot is not used any more: what is open of it ends
+   * with the process.
+   */
+  async look(number: number): Promise<void> {
+    try {
+      const file = await this.#disk.open(segmentPath(number))
+      await file.close()
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      await this.#forget(number)
+    }
+  }
+
   async close(): Promise<void> {
     for (const number of this.#opened.keys()) await this.#forget(number)
   }

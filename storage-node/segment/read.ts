@@ -3,7 +3,16 @@ import { type ShardAddress, type ShardBlocks, ShardError } from '../../proto/sha
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
 import type { DiskFile } from '../../runtime/ports/disk.ts'
 import type { Location } from '../index/shard-index.ts'
-import { dataOffset, decodeChecksums, decodeRecordHeader, RECORD_HEADER_BYTES } from './format.ts'
+import {
+  dataOffset,
+  decodeChecksums,
+  decodeRecordHeader,
+  decodeSegmentHeader,
+  MARKER_BYTES,
+  RECORD_HEADER_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from './format.ts'
 
 /** Bytes read for nothing rather than asking the disk twice: a disk gives them in the time of a second request. */
 const SKIP_BYTES_MAX = SHARD_BLOCK_BYTES
@@ -34,6 +43,22 @@ export async function readOwner(file: DiskFile, address: ShardAddress, location:
   const head = await readAt(file, location.offset, dataOffset(location.ownerBytes, location.dataBytes))
   checksumsOf(head, address, location)
   return head.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + location.ownerBytes)
+}
+
+/** The header of a segment; undefined when it is damaged. @throws {SegmentFormatError} when it is of a newer format */
+export async function readHeader(file: DiskFile): Promise<SegmentHeader | undefined> {
+  return decodeSegmentHeader(await readAt(file, 0, SEGMENT_HEADER_BYTES))
+}
+
+/** The sync marker of a segment, which its first record starts with as well, should the header be damaged. */
+export async function readMarker(
+  file: DiskFile,
+): Promise<{ marker: Uint8Array; header: SegmentHeader | undefined }> {
+  const header = await readHeader(file)
+  if (header !== undefined) return { marker: header.marker, header }
+  const marker = Buffer.alloc(MARKER_BYTES)
+  await file.read(marker, SEGMENT_HEADER_BYTES)
+  return { marker, header }
 }
 
 function checksumsOf(head: Buffer, address: ShardAddress, location: Location): Uint32Array {

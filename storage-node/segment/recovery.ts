@@ -18,15 +18,9 @@ import {
 import { IndexWriter } from '../index/writer.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { type SegmentFiles, segmentPath } from './files.ts'
-import {
-  decodeSegmentHeader,
-  MARKER_BYTES,
-  recordBytes,
-  SEGMENT_FORMAT,
-  SEGMENT_HEADER_BYTES,
-  SegmentFormatError,
-} from './format.ts'
+import { recordBytes, SEGMENT_FORMAT, SEGMENT_HEADER_BYTES, SegmentFormatError } from './format.ts'
 import type { LogEnd } from './log.ts'
+import { readHeader, readMarker } from './read.ts'
 import { scanSegment } from './scan.ts'
 
 export interface Recovered {
@@ -172,7 +166,7 @@ async function withoutUnborn(ports: Ports, segments: readonly number[]): Promise
   if (last === undefined) return []
   const unborn = await ports.files.use(last, async (file) => {
     if ((await file.size()) > SEGMENT_HEADER_BYTES) return false
-    return decodeSegmentHeader(await head(file)) === undefined
+    return (await readHeader(file)) === undefined
   })
   if (!unborn) return [...segments]
   await ports.files.remove(last)
@@ -204,7 +198,7 @@ async function replay(
     const start =
       segment === from.segment ? Math.max(from.offset, SEGMENT_HEADER_BYTES) : SEGMENT_HEADER_BYTES
     await files.use(segment, async (file) => {
-      const { marker, current } = await readMarker(ports, file, segment)
+      const { marker, current } = await ownMarker(ports, file, segment)
       let end = Math.max(start, writer.uses.get(segment)?.end ?? 0)
       // Only the last segment can have a torn end: each is synced whole before the next begins. A sealed one is read in
       // full when it follows the checkpoint, as a failing disk may have ended it.
@@ -245,17 +239,14 @@ async function replay(
 }
 
 /** The sync marker of a segment, which must be this node's, and whether its header is whole and of this program's format. */
-async function readMarker(
+async function ownMarker(
   ports: Ports,
   file: DiskFile,
   segment: number,
 ): Promise<{ marker: Uint8Array; current: boolean }> {
-  const header = decodeSegmentHeader(await head(file))
+  const { marker, header } = await readMarker(file)
   if (header === undefined) {
     ports.log.error('damaged segment header', { file: segmentPath(segment) })
-    // The first record starts with the marker too.
-    const marker = Buffer.alloc(MARKER_BYTES)
-    await file.read(marker, SEGMENT_HEADER_BYTES)
     return { marker, current: false }
   }
   if (header.nodeId !== ports.nodeId) {
@@ -263,10 +254,5 @@ async function readMarker(
       `${segmentPath(segment)} belongs to storage node ${header.nodeId}, not ${ports.nodeId}`,
     )
   }
-  return { marker: header.marker, current: header.format === SEGMENT_FORMAT }
-}
-
-async function head(file: DiskFile): Promise<Buffer> {
-  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
-  return bytes.subarray(0, await file.read(bytes, 0))
+  return { marker, current: header.format === SEGMENT_FORMAT }
 }

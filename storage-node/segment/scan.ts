@@ -15,7 +15,7 @@ import {
 
 /** What a scan meets, in order of offset. */
 export type Scanned =
-  | { readonly record: LogRecord }
+  | { readonly record: LogRecord; readonly damaged?: boolean }
   /** Bytes between two records, or after the last, that are no whole record. */
   | { readonly gap: { readonly start: number; readonly end: number } }
 
@@ -29,6 +29,8 @@ export interface ScanOptions {
    * torn. Otherwise headers alone are read.
    */
   readonly verify: boolean
+  /** Whether to give records too whose header is whole, but not the rest, and to go on behind them. */
+  readonly tellDamaged?: boolean
 }
 
 /**
@@ -39,16 +41,16 @@ export async function* scanSegment(
   file: DiskFile,
   options: ScanOptions,
 ): AsyncGenerator<Scanned, void, undefined> {
-  const { segment, marker, verify } = options
+  const { segment, marker, verify, tellDamaged = false } = options
   const window = new Window(file, await file.size(), verify ? 2 * RECORD_BYTES_MAX : 64 * 1024)
   let at = options.from
   let gapStart: number | undefined
   while (at < window.size) {
     const header = decodeRecordHeader(await window.view(at, RECORD_HEADER_BYTES), marker)
     const end = header === undefined ? at : at + recordBytes(header.ownerBytes, header.dataBytes)
-    const whole =
-      header !== undefined && end <= window.size && (!verify || (await isWhole(window, at, end, header)))
-    if (header === undefined || !whole) {
+    const fits = header !== undefined && end <= window.size
+    const damaged = fits && verify && !(await isWhole(window, at, end, header))
+    if (!fits || (damaged && !tellDamaged)) {
       gapStart ??= at
       at = await nextMarker(window, marker, at + RECORD_ALIGN)
       continue
@@ -65,6 +67,7 @@ export async function* scanSegment(
         end,
         origin,
       },
+      ...(damaged ? { damaged } : {}),
     }
     at = end
   }

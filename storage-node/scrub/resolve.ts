@@ -1,0 +1,189 @@
+/**
+ * What the scrub does about a segment whose live shards it could not all account for: a pass over the whole index tells
+ * which entries point to records that are not there, and whether the index has lost entries of its own.
+ */
+import { SCRUB_LOOKUPS, SCRUB_LOST_ENTRIES_MAX } from '../../core/limits.ts'
+import { type Finding } from '../damage/plan.ts'
+import { blobName, type LogRecord, shardName } from '../index/plan.ts'
+import type { IndexEntry } from '../index/shard-index.ts'
+import type { Restoration } from '../index/writer.ts'
+import { Inventory } from '../inventory/inventory.ts'
+import { segmentPath } from '../segment/files.ts'
+import { SEGMENT_HEADER_BYTES } from '../segment/format.ts'
+import { readMarker } from '../segment/read.ts'
+import { scanSegment } from '../segment/scan.ts'
+import { bytesOf, faultOf, type Reader, type ScrubPorts } from './ports.ts'
+import type { Tally } from './tally.ts'
+
+/** Bytes of an entry of the index, for the budget. */
+const ENTRY_BYTES = 64
+/** Bytes of a record's header, as it is read from the disk. */
+const HEADER_READ_BYTES = 4096
+
+/**
+ * Lists the shards as damaged that the index has in this segment and that are not there, and puts back into the index what
+ * it should have and has not.
+ *
+ * @returns how many
+ */
+export async function resolveSegment(ports: ScrubPorts, tally: Tally, reader: Reader): Promise<number> {
+  const pass = await passIndex(ports, tally, reader)
+  if (pass === undefined) return 0
+  const { found, counted, use, inventory } = pass
+  if (counted.liveShards === use.liveShards) return found
+  const lost = await lostEntries(ports, tally, reader)
+  if (lost === undefined) return found
+  ports.log.error('the index has lost entries', {
+    file: segmentPath(tally.segment),
+    missing: use.liveShards - counted.liveShards,
+    found: lost.length,
+  })
+  const restored = await ports.live.settled(() =>
+    ports.writer.restore({ segment: tally.segment, entries: lost, counted, use, inventory }),
+  )
+  return found + restored
+}
+
+interface Pass {
+  readonly found: number
+  readonly counted: Restoration['counted']
+  readonly use: Restoration['use']
+  readonly inventory: Restoration['inventory']
+}
+
+async function passIndex(ports: ScrubPorts, tally: Tally, reader: Reader): Promise<Pass | undefined> {
+  const { index, live, writer } = ports
+  const entries = index.entries()[Symbol.asyncIterator]()
+  const truth = new Inventory(0)
+  const counted = { liveShards: 0, liveBytes: 0, liveRecordBytes: 0 }
+  let unmet: IndexEntry[] = []
+  let found = 0
+  async function count(entry: IndexEntry): Promise<void> {
+    const { address, location } = entry
+    truth.count(address, 1)
+    await reader.took(ENTRY_BYTES)
+    if (location.segment !== tally.segment) return
+    counted.liveShards++
+    counted.liveBytes += location.dataBytes
+    counted.liveRecordBytes += bytesOf(location)
+    if (location.offset >= tally.end || tally.has(location.offset)) return
+    unmet.push(entry)
+    if (unmet.length < SCRUB_LOOKUPS) return
+    found += await checkUnmet(ports, unmet, reader)
+    unmet = []
+  }
+  try {
+    const begun = await live.settled(async () => {
+      const use = writer.uses.get(tally.segment)
+      if (use === undefined) return undefined
+      for await (const { address } of writer.damage.all()) truth.count(address, -1)
+      return { use, kept: writer.inventory.counts(), first: await entries.next() }
+    })
+    // Removed meanwhile.
+    if (begun === undefined) return undefined
+    const { use, kept } = begun
+    for (let next = begun.first; next.done !== true; next = await entries.next()) await count(next.value)
+    found += await checkUnmet(ports, unmet, reader)
+    return { found, counted, use, inventory: { kept, true: truth.counts() } }
+  } finally {
+    await entries.return?.()
+  }
+}
+
+/** Reads shards where the index says they are, and lists those as damaged that are not there. */
+async function checkUnmet(
+  { files, damage, live, writer }: ScrubPorts,
+  entries: readonly IndexEntry[],
+  reader: Reader,
+): Promise<number> {
+  const findings: Finding[] = []
+  const well: IndexEntry[] = []
+  for (const entry of entries) {
+    const reason = await faultOf(files, entry)
+    if (reason !== undefined) findings.push({ ...entry, reason })
+    else if ((await faultOf(files, entry)) === undefined) well.push(entry)
+    await reader.took(bytesOf(entry.location))
+  }
+  if (well.length > 0 && writer.damage.count > 0) await live.settled(() => writer.clearDamage(well))
+  return await damage.mark(findings)
+}
+
+/**
+ * The records of a segment that a rebuild of the index would find there and the index has not: whole, with no other record
+ * of the shard known, and not buried by any tombstone. Undefined when they are too many; the index is given up then.
+ */
+async function lostEntries(
+  ports: ScrubPorts,
+  tally: Tally,
+  reader: Reader,
+): Promise<IndexEntry[] | undefined> {
+  const candidates = new Map<string, IndexEntry>()
+  let batch: LogRecord[] = []
+  async function look(): Promise<void> {
+    const locations = await ports.live.settled(() => ports.index.getMany(batch.map(({ address }) => address)))
+    for (const [i, { address, location }] of batch.entries()) {
+      if (locations[i] !== undefined) continue
+      const other = candidates.get(shardName(address))
+      if (other !== undefined && other.location.sequence > location.sequence) continue
+      candidates.set(shardName(address), { address, location })
+    }
+    batch = []
+  }
+  await scan(ports, tally.segment, true, reader, async (record) => {
+    if (record.kind !== 'put' || record.end > tally.end) return
+    batch.push(record)
+    if (batch.length === SCRUB_LOOKUPS) await look()
+  })
+  await look()
+  if (candidates.size > SCRUB_LOST_ENTRIES_MAX) {
+    ports.log.error('the index has lost more than can be put back: the next start builds it anew')
+    await ports.index.condemn()
+    return undefined
+  }
+  if (candidates.size > 0) await removeBuried(ports, candidates, reader)
+  return [...candidates.values()]
+}
+
+/** Drops what tombstones anywhere bury. */
+async function removeBuried(
+  ports: ScrubPorts,
+  candidates: Map<string, IndexEntry>,
+  reader: Reader,
+): Promise<void> {
+  const namesOfBlob = new Map<string, string[]>()
+  for (const [name, { address }] of candidates) {
+    const names = namesOfBlob.get(blobName(address)) ?? []
+    names.push(name)
+    namesOfBlob.set(blobName(address), names)
+  }
+  const uses = [...ports.writer.uses.values()].filter(({ tombstoneBytes }) => tombstoneBytes > 0)
+  for (const { segment } of uses) {
+    await scan(ports, segment, false, reader, async ({ kind, address, location }) => {
+      if (kind === 'put') return
+      const names = kind === 'tombstone' ? (namesOfBlob.get(blobName(address)) ?? []) : [shardName(address)]
+      for (const name of names) {
+        const buried = candidates.get(name)
+        if (buried !== undefined && buried.location.sequence < location.sequence) candidates.delete(name)
+      }
+    })
+  }
+}
+
+/** Goes over the records of a segment. */
+async function scan(
+  { files }: ScrubPorts,
+  segment: number,
+  verify: boolean,
+  reader: Reader,
+  visit: (record: LogRecord) => Promise<void>,
+): Promise<void> {
+  await files.use(segment, async (file) => {
+    const { marker } = await readMarker(file)
+    for await (const each of scanSegment(file, { segment, marker, from: SEGMENT_HEADER_BYTES, verify })) {
+      if ('gap' in each) continue
+      await visit(each.record)
+      const { location, end } = each.record
+      await reader.took(verify ? end - location.offset : HEADER_READ_BYTES)
+    }
+  })
+}
