@@ -216,12 +216,6 @@ export const DISK_RESERVE_BYTES = 128 * 1024 * 1024
 /** Time between two attempts of a full node to write again. */
 export const READ_ONLY_PROBE_MS = 5000
 
-/** Days within which the scrub reads every shard, unless told otherwise: a few times before a second disk of a stripe fails. */
-export const SCRUB_DAYS_DEFAULT = 14
-
-/** A year: a scrub that is slower than disks fail is none. */
-export const SCRUB_DAYS_MAX = 365
-
 /** Bytes a second that a scrub reads at least, so that what fits on a laptop is done in minutes. */
 export const SCRUB_RATE_MIN = 1024 * 1024
 

@@ -30,6 +30,8 @@ export interface StorageNodeConfig {
       }
     | undefined
   readonly clusterId?: string
+  /** Days within which the scrub reads every shard; absent or 0: it does not. */
+  readonly scrubDays?: number
 }
 
 export interface StorageNodeWorld {
@@ -55,7 +57,7 @@ export async function startStorageNode(
   config: StorageNodeConfig,
   { clock, random, log, metadata }: StorageNodeWorld,
 ): Promise<RunningStorageNode> {
-  const { nodeId, zone, dataDirectory, listen, clusterId = '' } = config
+  const { nodeId, zone, dataDirectory, listen, clusterId = '', scrubDays } = config
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   // Its name in the folder above must be as durable as what it will hold.
   await createNodeDisk(dirname(resolve(dataDirectory))).syncDirectory('')
@@ -64,7 +66,7 @@ export async function startStorageNode(
   const index = await openLevelIndex(join(dataDirectory, 'index'))
   const disk = createNodeDisk(dataDirectory)
   const node = await StorageNode.open(
-    { nodeId, zone, clusterId },
+    { nodeId, zone, clusterId, scrubDays },
     { disk, index, clock, random, log: nodeLog },
   )
   try {

@@ -42,13 +42,13 @@ async function openNode(
   { clock, random, log, shutdown }: ServiceWorld,
   listen: Listen | undefined,
 ): Promise<Awaited<ReturnType<typeof startStorageNode>>> {
-  const { node, zone, data } = config
+  const { node, zone, data, scrubDays } = config
   const name = `storage node ${node}`
   const lock = await holdServiceFolder(data, name, clock)
   shutdown.add(`folder of ${name}`, lock.release)
   try {
     const running = await startStorageNode(
-      { nodeId: node, zone, dataDirectory: data, listen },
+      { nodeId: node, zone, dataDirectory: data, listen, scrubDays },
       { clock, random, log, metadata },
     )
     shutdown.add(name, () => running.close())

@@ -52,10 +52,10 @@ export const nodeGraceSeconds = seconds
 
 export const scrubDays = z
   .number('expected a number of days')
-  .positive('expected more than 0')
+  .min(0, 'expected 0 (never) or more')
   .max(SCRUB_DAYS_MAX, `expected at most ${SCRUB_DAYS_MAX}`)
   .default(SCRUB_DAYS_DEFAULT)
-  .describe('Days in which every byte on disk is read and checked once')
+  .describe('Days in which every byte on disk is read and checked once; 0: never')
 
 export const garbageGraceSeconds = seconds
   .default(GARBAGE_GRACE_SECONDS_DEFAULT)

@@ -37,10 +37,11 @@ export class Pace {
   /** Resolves when reading may go on after `bytes` more were read. @throws the signal's reason */
   async took(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const { clock, load, hurry } = this.#ports
-    const rate = this.#ports.rate()
+    const ports = this.#ports
+    const { clock } = ports
+    const rate = ports.rate()
     if (rate === Infinity) return
-    const wakes = AbortSignal.any([signal, hurry()])
+    const wakes = AbortSignal.any([signal, ports.hurry()])
     /** False when it was woken early. */
     const sleep = async (ms: number): Promise<boolean> => {
       const slept = await clock.sleep(ms, wakes).then(
@@ -58,7 +59,7 @@ export class Pace {
     const latest = clock.monotonicMs() + cost
     for (;;) {
       const left = latest - clock.monotonicMs()
-      if (left <= 0 || load() < SCRUB_BUSY_REQUESTS) break
+      if (left <= 0 || ports.load() < SCRUB_BUSY_REQUESTS) break
       if (!(await sleep(Math.min(SCRUB_LOOK_MS, left)))) return
     }
     this.#dueMs = Math.max(this.#dueMs, clock.monotonicMs())
