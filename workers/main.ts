@@ -1,10 +1,18 @@
 import { availableParallelism } from 'node:os'
+import { GROUP_DEEP_PASS_MS, WORK_STRIPES_IN_FLIGHT_MAX } from '../core/limits.ts'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import type { ShardTransport } from '../proto/shard-transport.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
-import { createStore, defaultComputeWorkers } from '../store/store.ts'
+import { createStore, defaultComputeWorkers, type StoreSettings } from '../store/store.ts'
+import type { WorkContext } from './blob/context.ts'
+import { Budget } from './budget.ts'
+import { ClusterWatch } from './cluster/watch.ts'
+import { Gate } from './gate.ts'
+import { groupJobs } from './groups/job.ts'
+import { recodeJob } from './recode/job.ts'
+import { repairJob } from './repair/job.ts'
 import { Runner, type JobReport } from './runner/runner.ts'
 
 export interface WorkerConfig {
@@ -12,8 +20,10 @@ export interface WorkerConfig {
   readonly name: string
   /** Bytes a second that repair, moves and re-encoding may read and write together in this process; 0: no limit. */
   readonly repairBytesPerS: number
-  /** Threads that encode; as many as the machine has use for by default. */
-  readonly computeWorkers?: number
+  /** Time in which every blob is held against its record once; GROUP_DEEP_PASS_MS by default. */
+  readonly deepPassMs?: number
+  /** Of the store that does the work; as a gateway's by default. */
+  readonly store?: Partial<StoreSettings>
 }
 
 export interface WorkerWorld {
@@ -35,14 +45,25 @@ export interface RunningWorker {
 export async function startWorker(config: WorkerConfig, world: WorkerWorld): Promise<RunningWorker> {
   const { metadata, shards, clock, random } = world
   const log = world.log.child({ service: 'worker', worker: config.name })
-  const computeWorkers = config.computeWorkers ?? defaultComputeWorkers(availableParallelism())
-  const store = createStore({ metadata, shards, clock, random, log, settings: { computeWorkers } })
+  const computeWorkers = defaultComputeWorkers(availableParallelism())
+  const settings = { computeWorkers, ...config.store }
+  const store = createStore({ metadata, shards, clock, random, log, settings })
+  const watch = new ClusterWatch({ metadata, clock, log })
+  const budget = new Budget(clock, config.repairBytesPerS)
+  const gate = new Gate(WORK_STRIPES_IN_FLIGHT_MAX)
+  const context: WorkContext = { metadata, shards, clock, log, store: store.repair, budget, watch, gate }
+  const jobs = [
+    repairJob(context),
+    ...groupJobs(context, config.deepPassMs ?? GROUP_DEEP_PASS_MS),
+    recodeJob(context),
+  ]
   const holder = `${config.name}/${Buffer.from(random.bytes(4)).toString('hex')}`
-  const runner = new Runner({ metadata, clock, random, log, holder }, [])
+  const runner = new Runner({ metadata, clock, random, log, holder }, jobs)
   return {
     reports: () => runner.reports(),
     async close() {
       await runner.close()
+      await watch.close()
       await store.close()
     },
   }

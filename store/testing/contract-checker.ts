@@ -28,11 +28,13 @@ export function contractBreach(
     for (const [shard, slot] of group.slots.entries()) {
       const relocated = relocatedTo(blob.relocations, shard, stripe)
       away ||= relocated !== undefined
-      const node = relocated ?? slot.node
       const address = { group: blob.group, blob: blob.id, stripe, shard }
-      if (node !== '' && shards.node(node).has(address)) holders.push(node)
+      // A write that began by the map before has its shards on the source of a slot that moves, where readers look too.
+      const nodes = relocated === undefined ? [slot.node, slot.source] : [relocated]
+      const holder = nodes.find((node) => node !== '' && shards.node(node).has(address))
+      if (holder !== undefined) holders.push(holder)
       else if (relocated !== '') {
-        return `shard ${shard} of stripe ${stripe} is not on ${node}, where the record says`
+        return `shard ${shard} of stripe ${stripe} is not on ${nodes.join(' or ')}, where the record says`
       }
     }
     if (!away) continue

@@ -4,6 +4,8 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { versionIdOf } from '../../core/records/version-id.ts'
 import { ClusterMapSchema, NodeCondition, NodeLivenessSchema } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import {
+  ChangeClusterReplySchema,
+  ChangeClusterRequestSchema,
   CommitObjectReplySchema,
   CommitObjectRequestSchema,
   CommitPartReplySchema,
@@ -40,6 +42,7 @@ import {
 } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { FakeBlobs } from './fake-blobs.ts'
+import { changedMap } from './fake-changes.ts'
 
 /** Who does a piece of background work. */
 interface KeptLease {
@@ -84,6 +87,10 @@ export class FakeMetadata implements MetadataApi {
   readonly requestedRepairs: (readonly RepairTask[])[] = []
   /** What it answers of blobs, and the outbox. */
   readonly blobs: FakeBlobs
+  /** How far its clock is ahead of that of everybody else, milliseconds: blobs grow old by it. */
+  aheadMs = 0
+  /** What the nodes' heartbeats say of damaged shards. */
+  damagedOn: (node: string) => number = () => 0
   commitFault: CommitFault | undefined
   /** Every call fails at once while set. */
   unreachable = false
@@ -100,7 +107,8 @@ export class FakeMetadata implements MetadataApi {
   constructor(map: MessageInitShape<typeof ClusterMapSchema>, clock?: Clock) {
     this.map = create(ClusterMapSchema, map)
     this.#clock = clock
-    this.blobs = new FakeBlobs(this, clock)
+    const nowMs = (): number => (clock?.nowMs() ?? 1_800_000_000_000) + this.aheadMs
+    this.blobs = new FakeBlobs(this, { nowMs })
   }
 
   async call<K extends MetadataOperation>(
@@ -177,6 +185,10 @@ export class FakeMetadata implements MetadataApi {
       return create(GetManifestReplySchema, { pages: page === undefined ? [] : [page] })
     },
     keepLease: (request) => this.#keepLease(request),
+    changeCluster: (request) => {
+      this.map = changedMap(this.map, create(ChangeClusterRequestSchema, request))
+      return create(ChangeClusterReplySchema, { map: this.map })
+    },
   }
 
   #keepLease(request: MetadataRequestInit<'keepLease'>) {
@@ -197,6 +209,7 @@ export class FakeMetadata implements MetadataApi {
         node: id,
         up: !this.down.has(id),
         unsure: this.unsure && this.down.has(id),
+        damagedShards: BigInt(this.damagedOn(id)),
         condition: this.readOnly.has(id) ? NodeCondition.READ_ONLY : NodeCondition.WRITABLE,
       }),
     )

@@ -23,7 +23,7 @@ import {
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 
-export type ShardOperation = 'put' | 'get' | 'deleteBlob'
+export type ShardOperation = 'put' | 'get' | 'deleteBlob' | 'list' | 'describe' | 'damaged'
 
 /** What befalls one call. */
 export type Fault =
@@ -53,7 +53,14 @@ interface KeptShard {
 export class FakeNode implements ShardService {
   readonly id: string
   readonly shards = new Map<string, KeptShard>()
-  readonly calls: Record<ShardOperation, number> = { put: 0, get: 0, deleteBlob: 0 }
+  readonly calls: Record<ShardOperation, number> = {
+    put: 0,
+    get: 0,
+    deleteBlob: 0,
+    list: 0,
+    describe: 0,
+    damaged: 0,
+  }
   /** Bytes read by callers. */
   bytesRead = 0
   /** The newest map it knows of; callers with an older one are told so. */
@@ -110,41 +117,52 @@ export class FakeNode implements ShardService {
   async deleteBlob(_group: number, blob: string, signal?: AbortSignal): Promise<number> {
     await this.#suffer(this.#begin('deleteBlob', { blob }, Number.POSITIVE_INFINITY), signal)
     const keys = [...this.shards.keys()].filter((key) => key.split('/')[1] === blob)
-    for (const key of keys) this.shards.delete(key)
+    for (const key of keys) this.#remove(key)
     return keys.length
   }
 
   async deleteShards({ group, blob, shards, epoch }: DeleteShards, signal?: AbortSignal): Promise<number> {
     await this.#suffer(this.#begin('deleteBlob', { blob }, epoch), signal)
-    return shards.filter(({ stripe, shard }) => this.shards.delete(keyOf({ group, blob, stripe, shard })))
-      .length
+    return shards.filter(({ stripe, shard }) => this.#remove(keyOf({ group, blob, stripe, shard }))).length
   }
 
-  list({ group, after, limit, epoch }: ListShards): Promise<ShardList> {
-    this.epoch = Math.max(this.epoch, epoch ?? 0)
+  #remove(key: string): boolean {
+    this.#damaged.delete(key)
+    return this.shards.delete(key)
+  }
+
+  async list({ group, after, limit, epoch }: ListShards, signal?: AbortSignal): Promise<ShardList> {
+    await this.#suffer(this.#begin('list', { blob: '' }, epoch ?? Number.POSITIVE_INFINITY), signal)
     const shards = [...this.shards]
       .map(([key, { bytes }]) => ({ address: addressOf(key), bytes, damaged: this.#damaged.has(key) }))
       .filter(({ address }) => address.group === group)
       .filter(({ address }) => after === undefined || compareAddresses(after, address) < 0)
       .sort((a, b) => compareAddresses(a.address, b.address))
-    return Promise.resolve({ shards: shards.slice(0, limit), truncated: shards.length > limit })
+    return { shards: shards.slice(0, limit), truncated: shards.length > limit }
   }
 
-  describe(addresses: readonly ShardAddress[]): Promise<(ShardDescription | undefined)[]> {
-    return Promise.resolve(
-      addresses.map((address) => {
-        const kept = this.shards.get(keyOf(address))
-        return kept === undefined ? undefined : { owner: kept.owner, bytes: kept.bytes }
-      }),
-    )
+  async describe(
+    addresses: readonly ShardAddress[],
+    signal?: AbortSignal,
+  ): Promise<(ShardDescription | undefined)[]> {
+    await this.#suffer(this.#begin('describe', { blob: '' }, Number.POSITIVE_INFINITY), signal)
+    return addresses.map((address) => {
+      const kept = this.shards.get(keyOf(address))
+      return kept === undefined ? undefined : { owner: kept.owner, bytes: kept.bytes }
+    })
   }
 
-  damaged({ after, limit }: ListDamaged): Promise<DamagedList> {
+  async damaged({ after, limit }: ListDamaged, signal?: AbortSignal): Promise<DamagedList> {
+    await this.#suffer(this.#begin('damaged', { blob: '' }, Number.POSITIVE_INFINITY), signal)
     const shards = [...this.#damaged]
       .map((key) => ({ address: addressOf(key), reason: 'as ordered', foundMs: 0 }))
       .filter(({ address }) => after === undefined || compareAddresses(after, address) < 0)
       .sort((a, b) => compareAddresses(a.address, b.address))
-    return Promise.resolve({ shards: shards.slice(0, limit), truncated: shards.length > limit })
+    return { shards: shards.slice(0, limit), truncated: shards.length > limit }
+  }
+
+  get damagedShards(): number {
+    return this.#damaged.size
   }
 
   /** From now on the shard cannot be read, until it is put again. */
@@ -180,6 +198,7 @@ export class FakeNode implements ShardService {
     const fault = this.fault(operation, address)
     if (fault?.kind === 'fail') throw new ShardError(fault.code, `${this.id}: as ordered`)
     if (epoch < this.epoch) throw new ShardError('stale-map', `${this.id} knows epoch ${this.epoch}`)
+    if (Number.isFinite(epoch)) this.epoch = epoch
     return fault
   }
 

@@ -40,6 +40,7 @@ export function createHarness(
   const metadata = new FakeMetadata(clusterMap(shape), clock)
   const ids = metadata.map.nodes.map((node) => node.id)
   const shards = new FakeShards(clock, ids, { countOnly: shape.countOnly ?? false })
+  metadata.damagedOn = (node) => shards.node(node).damagedShards
   const store = createStore({
     metadata,
     shards,

@@ -1,0 +1,75 @@
+/** When a slot's move is at its end, and telling the map of many at once. */
+
+import { SLOT_FINISH_INTERVAL_MS } from '../../core/limits.ts'
+import type { WorkGroup, WorkView } from '../cluster/view.ts'
+import { askMetadata, type WorkContext } from '../blob/context.ts'
+
+/** A slot that has all of its shards, as `FinishSlots` has it. */
+export interface FinishedSlot {
+  readonly group: number
+  readonly shard: number
+  readonly node: string
+  readonly source: string
+}
+
+/**
+ * The slots of a group whose moves are at their end. Pure.
+ *
+ * A blob that no listed node holds cannot be seen to lack anything; that takes as many slots whose holders were not listed as
+ * the fewest shards that an acknowledged blob has. Where so many are away, nothing ends.
+ *
+ * @param listed nodes that gave all of their lists
+ * @param lacking shard numbers of which the slot's node lacked one at this look, or may have
+ */
+export function finishedSlots(
+  view: WorkView,
+  group: WorkGroup,
+  listed: ReadonlySet<string>,
+  lacking: ReadonlySet<number>,
+): FinishedSlot[] {
+  const { code } = group.pool
+  const blind = group.slots.filter(({ node, source, filling }) => {
+    const holder = filling ? source : node
+    if (holder === '' || listed.has(holder)) return false
+    const known = view.nodes.get(holder)
+    return known !== undefined && !known.lost
+  })
+  if (blind.length > Math.min(code.k, code.m)) return []
+  return group.slots.flatMap(({ node, source, filling }, shard) =>
+    filling && listed.has(node) && !lacking.has(shard) ? [{ group: group.id, shard, node, source }] : [],
+  )
+}
+
+/** Gathers what passes over groups have finished, and changes the map for all of it together, seldom. */
+export class SlotFinisher {
+  readonly #context: WorkContext
+  #waiting: FinishedSlot[] = []
+  #flush: Promise<void> | undefined
+  #lastMs = Number.NEGATIVE_INFINITY
+
+  constructor(context: WorkContext) {
+    this.#context = context
+  }
+
+  /** Resolves when the map says so. @throws {MetadataError}, or the signal's reason */
+  async finish(slots: readonly FinishedSlot[], signal: AbortSignal): Promise<void> {
+    this.#waiting.push(...slots)
+    this.#flush ??= this.#later(signal).finally(() => {
+      this.#flush = undefined
+    })
+    await this.#flush
+  }
+
+  async #later(signal: AbortSignal): Promise<void> {
+    const { clock, watch, log } = this.#context
+    const waitMs = Math.max(0, this.#lastMs + SLOT_FINISH_INTERVAL_MS - clock.monotonicMs())
+    await clock.sleep(waitMs, signal)
+    const slots = this.#waiting
+    this.#waiting = []
+    this.#lastMs = clock.monotonicMs()
+    const change = { case: 'finishSlots' as const, value: { slots } }
+    await askMetadata(this.#context, signal, 'changeCluster', { change })
+    log.info('slots have all of their shards', { slots: slots.length })
+    await watch.refresh()
+  }
+}
