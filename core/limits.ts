@@ -323,6 +323,19 @@ export const METADATA_RESERVE_BYTES = 64 * 1024 * 1024
 /** Time between two looks at the free bytes: less than the reserve is written meanwhile. */
 export const METADATA_SPACE_LOOK_MS = 250
 
+/** How long a node must be up before the time it was down is forgotten: one that flaps is down most of the time, whatever it is now. */
+export const NODE_FLAP_MS = 60_000
+
+/** Time between two looks at who is down. */
+export const NODE_LOOK_MS = 1000
+
+/**
+ * Nodes whose slots are being filled elsewhere at a time because they are away: two, or one in twenty. More at once are
+ * seldom disks, and each one makes the whole cluster copy.
+ */
+export const NODES_SUBSTITUTED_MIN = 2
+export const NODES_SUBSTITUTED_SHARE = 1 / 20
+
 /** Operations that every engine must take in one batch: etcd's default --max-txn-ops, and the most that one request needs. */
 export const ENGINE_BATCH_OPERATIONS_MIN = 128
 

@@ -8,8 +8,10 @@ import type { Log } from '../runtime/ports/log.ts'
 import type { NextTurn } from '../runtime/ports/next-turn.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { wholeRange } from '../core/keyspace/partitions.ts'
+import { NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
 import type { ClusterPlan } from './cluster/bootstrap.ts'
 import { Cluster } from './cluster/cluster.ts'
+import { Controller } from './cluster/controller.ts'
 import { openFormat } from './cluster/format.ts'
 import type { Engine } from './engine/engine.ts'
 import { LevelEngine } from './engine/level.ts'
@@ -37,6 +39,8 @@ export interface MetadataConfig {
   readonly clusterId: string
   /** What a new cluster is made of; an existing one keeps its map. */
   readonly bootstrap: ClusterPlan
+  /** Time that a storage node may be down before others take its place; NODE_GRACE_SECONDS_DEFAULT by default. */
+  readonly nodeGraceMs?: number
 }
 
 export interface MetadataPorts {
@@ -101,12 +105,15 @@ export async function startOn(
   const server = config.listen
     ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })
     : undefined
+  const nodeGraceMs = config.nodeGraceMs ?? NODE_GRACE_SECONDS_DEFAULT * 1000
+  const controller = new Controller({ cluster, clock, log, nodeGraceMs, room })
   // What an earlier process left to be removed.
   purger.wake()
   return {
     api: inProcessMetadata(service),
     address: server?.address,
     async close() {
+      await controller.close()
       await server?.close()
       await service.close()
       await purger.close()

@@ -35,6 +35,7 @@ export async function openMetadata(config: MetadataConfig, world: ServiceWorld):
         secret,
         clusterId,
         bootstrap: { nodes, pools: defaultPools(config.code) },
+        nodeGraceMs: config.nodeGraceSeconds * 1000,
       },
       { clock, random, log: log.child({ service: 'metadata' }) },
     )

@@ -235,6 +235,47 @@ test('substitutes of nodes that are away are of their zone, no fuller than an ev
   for (const line of finishedLines(again)) assert.deepEqual([line.node, line.source], ['a1', 'a2'])
 })
 
+test('spread: a substituted node that is back takes one of each two shards that lie on one node, and nothing else moves', () => {
+  const map = mapOf(SIX, ['rs-4-2', 'replica-3'])
+  const ids = SIX.map(({ id }) => id)
+  assert.equal(change(map, { kind: 'spread', nodes: ids }).map, map)
+  const away = change(map, { kind: 'substitute', nodes: ['a1'] }, { facts: down('a1') }).map
+  // While it is filled, nothing has to be brought but what was written meanwhile.
+  const returned = change(away, { kind: 'spread', nodes: ids }).map
+  assert.ok(finishedLines(returned).some(({ node, source }) => node === 'a1' && source === 'a2'))
+  assert.deepEqual(spread(returned), spread(map))
+  for (const [group, { slots }] of returned.pools[0]?.groups.entries() ?? []) {
+    const before = map.pools[0]?.groups[group]?.slots
+    assert.deepEqual(
+      slots.map(({ node }) => node),
+      before?.map(({ node }) => node),
+    )
+  }
+  // Replicas were not doubled, and stay where they went.
+  assert.equal(loadOf(returned, 'a1', 2), loadOf(away, 'a1', 2))
+  // Afterwards it takes the other of two.
+  const filled = finish(away)
+  const back = change(filled, { kind: 'spread', nodes: ids }).map
+  assert.deepEqual(spread(back), spread(map))
+  assert.ok(finishedLines(back).every(({ node, source }) => node === 'a1' && source === 'a2'))
+  assert.equal(change(filled, { kind: 'spread', nodes: ['b1'] }).map, filled)
+})
+
+test('where slots were chosen anew there is nothing to spread', () => {
+  const nodes = fc
+    .array(fc.record({ zone: fc.constantFrom('a', 'b', 'c', 'd'), weight: fc.integer({ min: 1, max: 9 }) }), {
+      minLength: 1,
+      maxLength: 12,
+    })
+    .map((list) => list.map((node, index) => ({ id: `n${index}`, ...node })))
+  fc.assert(
+    fc.property(nodes, (list) => {
+      const map = mapOf(list, ['rs-4-2', 'replica-3', 'rs-2-1'], 4)
+      assert.equal(change(map, { kind: 'spread', nodes: list.map(({ id }) => id) }).map, map)
+    }),
+  )
+})
+
 test('a slot that still moves is drained when its move is finished, and goes on by itself', () => {
   const map = mapOf(evenNodes(1, 4), ['replica-2'])
   const first = change(map, { kind: 'change-node', id: 'a1', state: 'draining' }).map

@@ -15,6 +15,13 @@ import { vacate } from './vacate.ts'
 
 type Change<K extends TopologyChange['kind']> = Extract<TopologyChange, { kind: K }>
 
+/** Changes that no operator asked for. */
+const BY_ITSELF: ReadonlySet<TopologyChange['kind']> = new Set([
+  'finish-slots',
+  'substitute',
+  'spread',
+] as const)
+
 /**
  * The map after a change. It has the next epoch, or is the very one that was given if nothing changed. The same arguments
  * give the same answer.
@@ -33,7 +40,7 @@ export function applyChange(
 ): TopologyResult {
   const { map: planned, warnings } = plan(map, change, context)
   if (planned === map) return { map, moves: [], warnings: [...warnings] }
-  const limits = change.kind === 'finish-slots' || change.kind === 'substitute' ? [] : layoutWarnings(planned)
+  const limits = BY_ITSELF.has(change.kind) ? [] : layoutWarnings(planned)
   return {
     map: { ...planned, epoch: map.epoch + 1 },
     moves: movesBetween(map, planned),
@@ -57,6 +64,8 @@ function plan(map: TopologyMap, change: TopologyChange, context: TopologyContext
       return { map: finishSlots(map, change, context), warnings: [] }
     case 'rebalance':
       return rebalance(map, context)
+    case 'spread':
+      return { map: spread(map, change, context), warnings: [] }
     case 'substitute':
       return { map: substitute(map, change, context), warnings: [] }
   }
@@ -146,5 +155,28 @@ function substitute(
   const away = new Set(nodes)
   return replan(map, context, (pool) => {
     vacate(pool, { leaves: (node) => away.has(node), manner: 'away' })
+  })
+}
+
+/**
+ * A node that others stood in for, doubled up, has nearly all that it had: its slots return to it, and what was written
+ * meanwhile is brought after. Where slots still move from elsewhere, nothing else is done.
+ */
+function spread(map: TopologyMap, { nodes }: Change<'spread'>, context: TopologyContext): TopologyMap {
+  return replan(map, context, (pool) => {
+    settle(pool)
+    const helpers = pool.members.takers.filter(({ id }) => nodes.includes(id))
+    for (const place of pool.places()) {
+      const { node, source } = pool.slotAt(place)
+      if (pool.nodeAt(place) !== node || !helpers.some(({ id }) => id === source)) continue
+      const doubled = pool.shardsOn(place.group, node) > pool.shardsOn(place.group, source) + 1
+      if (doubled && pool.zoneOf(node) === pool.zoneOf(source)) pool.move(place, source)
+    }
+    const still = new Set(
+      [...pool.pool.groups.entries()]
+        .filter(([, { slots }]) => slots.every(({ source }) => source === ''))
+        .map(([group]) => group),
+    )
+    for (const node of helpers) improve(pool, node, still)
   })
 }

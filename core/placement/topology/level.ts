@@ -3,11 +3,11 @@ import type { Place, PoolPlan } from './plan.ts'
 import { mayMove } from './slot.ts'
 
 /**
- * Moves that make the spread of a group better and go to `into`: a shard of a node that has several, or of a zone that has
+ * Moves that make the spread of a group better and go to `into`, in all groups or these: a shard of a node that has several, or of a zone that has
  * two more. Slots that move from a source stay as they are; one that is filled from nothing may as well be filled elsewhere.
  */
-export function improve(plan: PoolPlan, into: TopologyNode): void {
-  for (const group of plan.placed.keys()) {
+export function improve(plan: PoolPlan, into: TopologyNode, groups?: ReadonlySet<number>): void {
+  for (const group of groups ?? plan.placed.keys()) {
     for (;;) {
       const place = bestGain(plan, group, into)
       if (place === undefined) break

@@ -113,6 +113,8 @@ export type TopologyChange =
   | { readonly kind: 'rebalance' }
   /** The slots of nodes that have been down for too long; what failure detection asks for. */
   | { readonly kind: 'substitute'; readonly nodes: readonly string[] }
+  /** Makes the spread of groups better with the help of these nodes, and nothing else: after substitutions, mostly. */
+  | { readonly kind: 'spread'; readonly nodes: readonly string[] }
 
 export interface TopologyResult {
   /** The very map that was given when nothing changed. */

@@ -40,6 +40,7 @@ const step = fc.record({
     'finish-some',
     'rebalance',
     'substitute',
+    'spread',
     'recode',
     'remove-pool',
   ),
@@ -83,6 +84,8 @@ function changeOf(
       return { kind: 'rebalance' }
     case 'substitute':
       return { kind: 'substitute', nodes: [id] }
+    case 'spread':
+      return { kind: 'spread', nodes: map.nodes.map((node) => node.id) }
     case 'recode':
       return { kind: 'change-pool', name: 'pool-1', code: pick % 2 === 0 ? 'rs-2-2' : 'rs-4-2', groups: 0 }
     case 'remove-pool':
