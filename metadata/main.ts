@@ -97,6 +97,7 @@ export async function startOn(
   })
   const backlog = () => partition.outbox.backlog
   const cluster = await Cluster.open(engine, config.clusterId, config.bootstrap, clock, backlog)
+  partition.blobs.goBy(cluster)
   const purger = new Purger(partition)
   const room = disk === undefined ? undefined : new Room(disk, clock)
   const leases = new WorkLeases(clock)

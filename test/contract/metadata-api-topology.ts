@@ -3,7 +3,7 @@ import { type ClusterMap, MemberState, PoolState } from '../../proto/gen/ashlar/
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi, MetadataReply } from '../../proto/metadata-api.ts'
 import type { Case } from './metadata-api.ts'
-import { failsWith } from './metadata-requests.ts'
+import { createBucket, failsWith, put } from './metadata-requests.ts'
 
 /** Three zones of two nodes; rs-4-2 and replica-3, 8 groups each. */
 
@@ -234,7 +234,10 @@ export const topologyCases: readonly Case[] = [
       for (const node of ['a1', 'a2', 'b1', 'b2', 'c1', 'c2']) await beat(node, node === 'a1' ? 3n : 0n)
       await assert.rejects(remove(1), /3 blobs/)
       await beat('a1', 0n)
+      await createBucket(api)
+      await put(api, 'before')
       const { map: after } = await remove(1)
+      await failsWith(put(api, 'after'), FailureCode.STALE_BLOB)
       assert.deepEqual(
         after?.pools.map(({ id }) => id),
         [2, 3],
