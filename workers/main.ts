@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { GROUP_DEEP_PASS_MS, WORK_STRIPES_IN_FLIGHT_MAX } from '../core/limits.ts'
+import { GARBAGE_GRACE_MS, GROUP_DEEP_PASS_MS, WORK_STRIPES_IN_FLIGHT_MAX } from '../core/limits.ts'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import type { ShardTransport } from '../proto/shard-transport.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
@@ -9,6 +9,7 @@ import { createStore, defaultComputeWorkers, type StoreSettings } from '../store
 import type { WorkContext } from './blob/context.ts'
 import { Budget } from './budget.ts'
 import { ClusterWatch } from './cluster/watch.ts'
+import { garbageJob } from './garbage/job.ts'
 import { Gate } from './gate.ts'
 import { groupJobs } from './groups/job.ts'
 import { recodeJob } from './recode/job.ts'
@@ -20,6 +21,8 @@ export interface WorkerConfig {
   readonly name: string
   /** Bytes a second that repair, moves and re-encoding may read and write together in this process; 0: no limit. */
   readonly repairBytesPerS: number
+  /** How long what became garbage stays, for reads that began before; GARBAGE_GRACE_MS by default. */
+  readonly garbageGraceMs?: number
   /** Time in which every blob is held against its record once; GROUP_DEEP_PASS_MS by default. */
   readonly deepPassMs?: number
   /** Of the store that does the work; as a gateway's by default. */
@@ -52,10 +55,12 @@ export async function startWorker(config: WorkerConfig, world: WorkerWorld): Pro
   const budget = new Budget(clock, config.repairBytesPerS)
   const gate = new Gate(WORK_STRIPES_IN_FLIGHT_MAX)
   const context: WorkContext = { metadata, shards, clock, log, store: store.repair, budget, watch, gate }
+  const graceMs = config.garbageGraceMs ?? GARBAGE_GRACE_MS
   const jobs = [
     repairJob(context),
     ...groupJobs(context, config.deepPassMs ?? GROUP_DEEP_PASS_MS),
     recodeJob(context),
+    garbageJob({ ...context, graceMs }),
   ]
   const holder = `${config.name}/${Buffer.from(random.bytes(4)).toString('hex')}`
   const runner = new Runner({ metadata, clock, random, log, holder }, jobs)

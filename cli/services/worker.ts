@@ -35,7 +35,11 @@ export async function openWorkerOn(
   { clock, random, log, shutdown }: ServiceWorld,
 ): Promise<void> {
   const running = await startWorker(
-    { name: `${hostname()}/${process.pid}`, repairBytesPerS: config.repairBytesPerSecond },
+    {
+      name: `${hostname()}/${process.pid}`,
+      repairBytesPerS: config.repairBytesPerSecond,
+      garbageGraceMs: config.garbageGraceSeconds * 1000,
+    },
     { ...cluster, clock, random, log },
   )
   shutdown.add('worker', () => running.close())
