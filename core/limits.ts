@@ -213,8 +213,38 @@ export const SHARD_DAMAGE_REASON_CHARACTERS_MAX = 200
 /** Free space below which a node takes no more writes: room for its index to grow and for deletes to be written. */
 export const DISK_RESERVE_BYTES = 128 * 1024 * 1024
 
-/** Time between two attempts of a full node to write again. */
+/** The part of the reserve that compaction leaves to tombstones and the index. */
+export const DISK_RESERVE_SHARE_LEFT = 0.25
+
+/** Time between the first two attempts of a node to write again; it doubles from one to the next … */
 export const READ_ONLY_PROBE_MS = 5000
+
+/** … up to this: a disk that failed for an hour is not expected back within the minute. */
+export const READ_ONLY_PROBE_MS_MAX = 60_000
+
+/** Share of a segment that may still be needed when it is written anew: at half, a byte gained costs a byte written. */
+export const COMPACTION_LIVE_PERCENT_MAX = 50
+
+/** The same on a full disk: a byte gained may cost three. */
+export const COMPACTION_LIVE_PERCENT_MAX_FULL = 75
+
+/** Bytes that compaction copies together: as many as one write of the log takes, and deletes of their blobs wait for it. */
+export const COMPACTION_BATCH_BYTES_MAX = 4 * 1024 * 1024
+
+/** Records that compaction looks up together: one trip to the index, and as many as one write of the log takes. */
+export const COMPACTION_BATCH_RECORDS_MAX = 512
+
+/** Bytes a second that compaction copies: a tenth or so of a disk; what is deleted at twice that comes back as fast. */
+export const COMPACTION_BYTES_PER_SECOND = 32 * 1024 * 1024
+
+/** Time between two looks for something to compact: memory only, unless there is. */
+export const COMPACTION_LOOK_MS = 5000
+
+/** Time that a batch of compaction waits at most for puts and deletes to have a moment without: it goes on at 16 MiB/s. */
+export const COMPACTION_YIELD_MS_MAX = 250
+
+/** Time between two looks at whether they have. */
+export const COMPACTION_YIELD_STEP_MS = 5
 
 /** Bytes a second that a scrub reads at least, so that what fits on a laptop is done in minutes. */
 export const SCRUB_RATE_MIN = 1024 * 1024

@@ -1,5 +1,6 @@
 /** How a storage node removes shards: by tombstones, and only where there is something to bury. */
 import type { DeleteShards, ShardAddress } from '../proto/shard-transport.ts'
+import type { BlobGate } from './compaction/blob-gate.ts'
 import type { LiveIndex } from './index/live-index.ts'
 import { blobName, shardName } from './index/plan.ts'
 import type { ShardIndex } from './index/shard-index.ts'
@@ -11,6 +12,7 @@ export interface DeletePorts {
   readonly index: ShardIndex
   /** Puts that are not in the log yet, by the {@link blobName}. */
   readonly pendingPuts: ReadonlyMap<string, number>
+  readonly gate: BlobGate
 }
 
 /** What a tombstone has of a shard. */
@@ -23,10 +25,12 @@ export async function deleteBlob(
   blob: string,
   signal?: AbortSignal,
 ): Promise<number> {
-  // Nothing to bury: a tombstone would only cost a sync.
-  if (!isComing(ports, group, blob) && (await ports.index.ofBlob(group, blob)).length === 0) return 0
-  const address = { group, blob, stripe: 0, shard: 0 }
-  return await ports.log.append({ ...EMPTY, kind: 'tombstone', address }, signal)
+  return await ports.gate.delete(blobName({ group, blob }), async () => {
+    // Nothing to bury: a tombstone would only cost a sync.
+    if (!isComing(ports, group, blob) && (await ports.index.ofBlob(group, blob)).length === 0) return 0
+    const address = { group, blob, stripe: 0, shard: 0 }
+    return await ports.log.append({ ...EMPTY, kind: 'tombstone', address }, signal)
+  })
 }
 
 /** Buries single shards of a blob; resolves, once that is durable, to how many there were. */
@@ -37,13 +41,20 @@ export async function deleteShards(
 ): Promise<number> {
   const { group, blob } = request
   const addresses = uniqueAddresses(request)
-  const found = isComing(ports, group, blob) ? addresses : await ports.live.getMany(addresses)
-  const counts = await Promise.all(
-    addresses
-      .filter((_, i) => found[i] !== undefined)
-      .map((address) => ports.log.append({ ...EMPTY, kind: 'shard-tombstone', address }, signal)),
-  )
-  return counts.reduce((sum, count) => sum + count, 0)
+  return await ports.gate.delete(blobName(request), async () => {
+    const found = isComing(ports, group, blob) ? addresses : await ports.live.getMany(addresses)
+    const outcomes = await Promise.allSettled(
+      addresses
+        .filter((_, i) => found[i] !== undefined)
+        .map((address) => ports.log.append({ ...EMPTY, kind: 'shard-tombstone', address }, signal)),
+    )
+    let count = 0
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      count += outcome.value
+    }
+    return count
+  })
 }
 
 /** Whether shards of the blob are on their way into the index. */

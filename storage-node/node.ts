@@ -2,7 +2,6 @@
  * The storage service: shards in segment files, found by an index. See segment/format.ts for the bytes, segment/log.ts
  * for how they become durable, segment/recovery.ts for what happens at a start.
  */
-import { DISK_RESERVE_BYTES, READ_ONLY_PROBE_MS } from '../core/limits.ts'
 import {
   type DamagedList,
   type DeleteShards,
@@ -19,7 +18,6 @@ import {
   type ShardService,
   type StorageStatus,
 } from '../proto/shard-transport.ts'
-import { isDiskFull } from '../runtime/disk/errno.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
 import type { Log } from '../runtime/ports/log.ts'
@@ -27,6 +25,9 @@ import type { Random } from '../runtime/ports/random.ts'
 import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { Calls, messageOf } from './calls.ts'
 import { DamageReports } from './damage/reports.ts'
+import { BlobGate } from './compaction/blob-gate.ts'
+import { type CompactionTotals, Compactor } from './compaction/compactor.ts'
+import { Writability } from './disk/writability.ts'
 import { deleteBlob, deleteShards, type DeletePorts } from './deletes.ts'
 import { DiskHealth } from './disk/health.ts'
 import { watchDisk } from './disk/watched-disk.ts'
@@ -87,13 +88,12 @@ export class StorageNode implements ShardService {
   readonly #scrubber: Scrubber
   readonly #deletes: DeletePorts
   readonly #checkpoints: Checkpoints
+  readonly #writability: Writability
+  readonly #compactor: Compactor
   readonly #calls = new Calls((damage) => this.#condemn(damage))
   /** Puts of a blob that are not in the log yet. */
   readonly #pendingPuts = new Map<string, number>()
   #epoch = 0
-  #freeBytes = 0
-  #full = false
-  #probedAt = -Infinity
   #condemned = false
   #closing: Promise<void> | undefined
 
@@ -119,6 +119,7 @@ export class StorageNode implements ShardService {
       const node = new StorageNode(options, ports, files, health, { ...recovered, scrub })
       await node.recheck()
       node.#scrubber.start()
+      node.#compactor.start()
       return node
     } catch (error) {
       await files.close()
@@ -190,7 +191,26 @@ export class StorageNode implements ShardService {
       },
       end,
     )
-    this.#deletes = { log: this.#log, live: this.#live, index, pendingPuts: this.#pendingPuts }
+    const gate = new BlobGate()
+    this.#deletes = { log: this.#log, live: this.#live, index, pendingPuts: this.#pendingPuts, gate }
+    const { clock, disk, log } = ports
+    const segments = this.#log
+    const { reserveBytes } = options
+    this.#writability = new Writability({ disk, clock, log, segments, reserveBytes })
+    this.#compactor = new Compactor({
+      clock,
+      log,
+      files,
+      segments,
+      gate,
+      writer,
+      live: this.#live,
+      checkpoints: this.#checkpoints,
+      writability: this.#writability,
+      damaged: (finding) => {
+        this.#damage.report(finding)
+      },
+    })
   }
 
   /** Tells the node of an epoch of the cluster map; requests by an older one are refused from now on. */
@@ -199,23 +219,8 @@ export class StorageNode implements ShardService {
   }
 
   /** Looks at the disk again: whether it is full, and, once it no longer is, whether it takes writes. */
-  async recheck(): Promise<void> {
-    const { log, clock, disk } = this.#ports
-    const { freeBytes } = await disk.space()
-    const reserve = this.#options.reserveBytes ?? DISK_RESERVE_BYTES
-    this.#freeBytes = freeBytes
-    // Twice the reserve to begin again, so that a node does not flutter at the edge.
-    this.#full = freeBytes < (this.#full ? 2 * reserve : reserve)
-    const failure = this.#log.failure
-    if (failure === undefined || this.#full || !isDiskFull(failure.error)) return
-    if (clock.monotonicMs() - this.#probedAt < READ_ONLY_PROBE_MS) return
-    this.#probedAt = clock.monotonicMs()
-    try {
-      await this.#log.reopen()
-      log.info('the disk has room again: taking writes')
-    } catch (error) {
-      log.warn('the disk still takes no writes', { error: messageOf(error) })
-    }
+  recheck(): Promise<void> {
+    return this.#writability.look()
   }
 
   /**
@@ -226,7 +231,7 @@ export class StorageNode implements ShardService {
     return this.#calls.run(signal, async () => {
       checkPut(request)
       this.#checkEpoch(request.epoch)
-      if (this.#full) throw new ShardError('read-only', this.#reason())
+      if (this.#writability.full) throw new ShardError('read-only', this.#writability.reason)
       const { address, data, checksums } = request
       const owner = encodeShardOwner(request.owner)
       this.#countPut(blobName(address), 1)
@@ -235,8 +240,7 @@ export class StorageNode implements ShardService {
       } finally {
         this.#countPut(blobName(address), -1)
       }
-      this.#freeBytes -= data.byteLength
-      if (this.#freeBytes < (this.#options.reserveBytes ?? DISK_RESERVE_BYTES)) this.#full = true
+      this.#writability.spent(data.byteLength)
     })
   }
 
@@ -306,7 +310,7 @@ export class StorageNode implements ShardService {
     return this.#calls.run(signal, async () => {
       const { nodeId: node, zone } = this.#options
       const space = await this.#ports.disk.space()
-      const unwritable = this.#reason()
+      const unwritable = this.#writability.reason
       const doubtful = this.#health.reason(this.#ports.clock.monotonicMs())
       // When the index takes nothing, what it counted last is the best there is.
       await this.#live.flush().catch(() => undefined)
@@ -326,6 +330,11 @@ export class StorageNode implements ShardService {
     })
   }
 
+  /** What compaction did since the start. */
+  compaction(): CompactionTotals {
+    return this.#compactor.totals
+  }
+
   /** Ends what is in flight, makes the index durable and lets go of the folder. New calls get `unavailable`. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -335,17 +344,12 @@ export class StorageNode implements ShardService {
   async #close(): Promise<void> {
     await this.#calls.close()
     await this.#scrubber.close()
+    await this.#compactor.close()
     await this.#damage.idle()
     await this.#log.idle()
     await this.#checkpoints.close()
     await this.#files.close()
     await this.#ports.index.close()
-  }
-
-  #reason(): string {
-    const failure = this.#log.failure
-    if (failure !== undefined) return `writing failed: ${messageOf(failure.error)}`
-    return this.#full ? 'the disk is full' : ''
   }
 
   #checkEpoch(epoch: number): void {

@@ -3,6 +3,7 @@ import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { messageOf } from '../calls.ts'
 import type { SegmentFiles } from '../segment/files.ts'
+import { SEGMENT_HEADER_BYTES } from '../segment/format.ts'
 import type { LiveIndex } from './live-index.ts'
 import { deadSegments, type LogRecord } from './plan.ts'
 import type { Checkpoint, ShardIndex } from './shard-index.ts'
@@ -26,6 +27,8 @@ export class Checkpoints {
   #since = 0
   #running: Promise<void> | undefined
   #stopped = false
+  /** Segments of which all that is needed was copied. */
+  readonly #emptied = new Set<number>()
 
   constructor(ports: CheckpointPorts, position: Checkpoint | undefined) {
     this.#ports = ports
@@ -45,7 +48,19 @@ export class Checkpoints {
       const sequence = Math.max(location.sequence, this.#position?.sequence ?? 0)
       this.#position = { segment: location.segment, offset: end, sequence }
     }
-    if (this.#since >= (this.#ports.checkpointBytes ?? INDEX_CHECKPOINT_BYTES)) void this.make()
+    const isDue = this.#since >= (this.#ports.checkpointBytes ?? INDEX_CHECKPOINT_BYTES)
+    if (isDue && this.#running === undefined) void this.make()
+  }
+
+  /** Says that all of the log before `segment`, which is new, is in the index. */
+  sealed(segment: number): void {
+    if (segment <= this.segment) return
+    this.#position = { segment, offset: SEGMENT_HEADER_BYTES, sequence: this.#position?.sequence ?? 0 }
+  }
+
+  /** Says that the tombstones that are needed of a segment have been copied: it goes with the next checkpoint. */
+  emptied(segment: number): void {
+    this.#emptied.add(segment)
   }
 
   /** Ends for good: the index is not to be trusted. */
@@ -55,21 +70,32 @@ export class Checkpoints {
 
   /** Resolves when none is being made. */
   async idle(): Promise<void> {
-    await this.#running
+    while (this.#running !== undefined) await this.#running
+  }
+
+  /** Segments that go with the next checkpoint, in that order, as far as the index has been told. */
+  dead(): number[] {
+    return deadSegments(this.#ports.writer.uses.values(), this.segment, this.#emptied)
+  }
+
+  /** Whether all that is needed of the segment has been copied. */
+  isEmptied(segment: number): boolean {
+    return this.#emptied.has(segment)
   }
 
   /** Makes the last one, if there is anything to say. */
   async close(): Promise<void> {
-    await this.#running
+    await this.idle()
     if (this.#since > 0) await this.make()
   }
 
-  /** Makes one now, or waits for the one that is being made. Never throws: a failure costs a longer replay at the next start. */
-  make(): Promise<void> {
-    this.#running ??= this.#make().finally(() => {
+  /** Makes one of all that the index was told until now. Never throws: a failure costs a longer replay at the next start. */
+  async make(): Promise<void> {
+    await this.idle()
+    this.#running = this.#make().finally(() => {
       this.#running = undefined
     })
-    return this.#running
+    await this.#running
   }
 
   async #make(): Promise<void> {
@@ -80,12 +106,13 @@ export class Checkpoints {
     try {
       await live.flush()
       await index.checkpoint(position)
-      for (const dead of deadSegments(writer.uses.values(), position.segment)) {
+      for (const dead of deadSegments(writer.uses.values(), position.segment, this.#emptied)) {
         await files.remove(dead).catch((error: unknown) => {
           // Lost before; nothing that is needed was in it, or all of it has been put again.
           if (errnoOf(error) !== 'ENOENT') throw error
         })
         await writer.forgetSegment(dead)
+        this.#emptied.delete(dead)
       }
     } catch (error) {
       log.warn('no checkpoint of the index', { error: messageOf(error) })

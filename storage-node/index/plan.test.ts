@@ -119,6 +119,7 @@ async function play(list: readonly Step[], afterRemoval?: (run: Run) => Promise<
   const index = new MemoryIndex()
   const writer = new IndexWriter(index, [])
   const gone = new Set<number>()
+  const emptied = new Set<number>()
   const run = {
     model,
     index,
@@ -131,9 +132,12 @@ async function play(list: readonly Step[], afterRemoval?: (run: Run) => Promise<
       const there = model.segments().filter((segment) => !gone.has(segment))
       const segment = there[step.nth % Math.max(1, there.length - 1)]
       if (segment === undefined || segment === there.at(-1)) continue
-      for (const record of model.needed(segment, writer.uses).slice(0, step.count)) model.copy(record)
+      const needed = model.needed(segment, writer.uses)
+      for (const record of needed.slice(0, step.count)) model.copy(record)
+      if (needed.length <= step.count && needed.every(({ kind }) => kind !== 'put')) emptied.add(segment)
     } else if (step.do === 'remove') {
-      for (const dead of deadSegments(writer.uses.values(), model.log.at(-1)?.location.segment ?? 0)) {
+      const active = model.log.at(-1)?.location.segment ?? 0
+      for (const dead of deadSegments(writer.uses.values(), active, emptied)) {
         gone.add(dead)
         await writer.forgetSegment(dead)
         await afterRemoval?.(run)

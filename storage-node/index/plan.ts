@@ -156,13 +156,20 @@ export function needsTombstones(use: SegmentUse, oldestOther: number): boolean {
 /**
  * Segments that hold nothing anyone needs, of those before `active`, in the order in which they may be removed: a
  * tombstone in one may be needed until the one before is gone.
+ *
+ * @param emptied segments whose tombstones lie elsewhere too, as far as they are needed
  */
-export function deadSegments(uses: Iterable<SegmentUse>, active: number): number[] {
+export function deadSegments(
+  uses: Iterable<SegmentUse>,
+  active: number,
+  emptied: ReadonlySet<number> = new Set(),
+): number[] {
   const dead: number[] = []
   let oldest = Infinity
   for (const use of [...uses].toSorted((a, b) => a.segment - b.segment)) {
     if (use.segment >= active) break
-    if (use.liveShards === 0 && !needsTombstones(use, oldest)) dead.push(use.segment)
+    const holdsNothing = emptied.has(use.segment) || !needsTombstones(use, oldest)
+    if (use.liveShards === 0 && holdsNothing) dead.push(use.segment)
     else oldest = Math.min(oldest, use.segment)
   }
   return dead

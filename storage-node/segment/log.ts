@@ -16,28 +16,11 @@ import {
   APPEND_QUEUE_BYTES_MAX,
   SEGMENT_BYTES_MAX,
 } from '../../core/limits.ts'
-import { type ShardAddress, ShardError } from '../../proto/shard-transport.ts'
+import { ShardError } from '../../proto/shard-transport.ts'
 import type { LogRecord } from '../index/plan.ts'
+import { type Draft, placeBatch } from './batch.ts'
 import type { SegmentFiles } from './files.ts'
-import {
-  encodeRecordHead,
-  recordBytes,
-  type RecordKind,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-} from './format.ts'
-
-/** A record before its place is known. */
-export interface Draft {
-  readonly kind: RecordKind
-  readonly address: ShardAddress
-  readonly owner: Uint8Array
-  readonly checksums: Uint32Array
-  /** Read until the append settles. */
-  readonly data: Uint8Array
-  /** Of a copy: the number its original has, and the segment that it was first written in. */
-  readonly copyOf?: { readonly sequence: number; readonly origin: number }
-}
+import { recordBytes, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format.ts'
 
 /** Where the log goes on. */
 export interface LogEnd {
@@ -70,8 +53,6 @@ interface Written {
   readonly record: LogRecord
 }
 
-const PADDING = new Uint8Array(8)
-
 export class SegmentLog {
   readonly #ports: LogPorts
   readonly #segmentBytes: number
@@ -88,6 +69,10 @@ export class SegmentLog {
   #uncommitted: LogRecord[] = []
   #failing: Promise<void> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
+  #failures = 0
+  /** Where the segment ended that writing failed in, until it is certainly cut back to there. */
+  #cut: { readonly number: number; readonly durable: number } | undefined
+  #sealing: { readonly promise: Promise<undefined>; done(): void; failed(error: unknown): void } | undefined
 
   constructor(ports: LogPorts, end: LogEnd) {
     this.#ports = ports
@@ -109,6 +94,16 @@ export class SegmentLog {
   /** Why nothing is taken any more; undefined while it is. */
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure
+  }
+
+  /** How often writing has failed so far. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** Whether records wait to be written. */
+  get isBusy(): boolean {
+    return this.#queue.length > 0
   }
 
   /**
@@ -150,12 +145,37 @@ export class SegmentLog {
   }
 
   /**
-   * Begins a new segment after a failure, once the index has what is durable already, though its callers were refused.
-   * Throws what the disk throws if it still fails.
+   * Ends the segment that is appended to, so that it can be compacted, and begins the next. Resolves to the next one once the
+   * index knows all of the old one. @throws as the disk
+   */
+  async sealActive(): Promise<number> {
+    this.#requireNoFailure()
+    if (this.#sealing === undefined) {
+      const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+      this.#sealing = {
+        promise,
+        done: () => {
+          resolve(undefined)
+        },
+        failed: reject,
+      }
+      this.#writing ??= this.#write()
+    }
+    await this.#sealing.promise
+    const next = this.activeSegment
+    await this.#committing
+    this.#requireNoFailure()
+    return next
+  }
+
+  /**
+   * Begins a new segment after a failure, once the index has what is durable already, though its callers were refused, and
+   * what is not durable is cut off for certain. Throws what the disk throws if it still fails.
    */
   async reopen(): Promise<void> {
     if (this.#failure === undefined) return
     await this.idle()
+    if (this.#cut !== undefined) await this.#cutBack(this.#cut)
     if (this.#uncommitted.length > 0) await this.#ports.commit(this.#uncommitted)
     this.#uncommitted = []
     await this.#roll()
@@ -174,21 +194,25 @@ export class SegmentLog {
     try {
       // Appends of the same turn of the event loop go together.
       await Promise.resolve()
-      while (this.#queue.length > 0 && this.#failure === undefined) await this.#writeBatch()
+      while ((this.#queue.length > 0 || this.#sealing !== undefined) && this.#failure === undefined) {
+        await this.#writeBatch()
+      }
     } finally {
       this.#writing = undefined
+      if (this.#failure !== undefined) this.#endSealing(readOnly(this.#failure.error))
     }
   }
 
   async #writeBatch(): Promise<void> {
     const first = this.#queue[0]
-    if (first === undefined) return
+    const isFull = first !== undefined && (this.#segment?.end ?? Infinity) + first.bytes > this.#segmentBytes
     try {
-      if (this.#segment === undefined || this.#segment.end + first.bytes > this.#segmentBytes) {
+      if (isFull || this.#sealing !== undefined) {
         // One sync at a time, of one file: the old segment is durable whole before the new one begins.
         while (this.#syncing !== undefined) await this.#syncing
         if (this.#failure !== undefined) return
         await this.#roll()
+        this.#endSealing()
       }
     } catch (error) {
       this.#fail(error)
@@ -199,9 +223,11 @@ export class SegmentLog {
     const entries = this.#take(this.#segmentBytes - segment.end)
     // All taken back while the segment was made.
     if (entries.length === 0) return
-    const { buffers, written, end } = this.#encode(entries, segment)
+    const drafts = entries.map(({ draft }) => draft)
+    const { buffers, records, nextSequence } = placeBatch(drafts, segment, this.#nextSequence)
+    this.#nextSequence = nextSequence
     const start = segment.end
-    segment.end = end
+    segment.end = records.at(-1)?.end ?? start
     try {
       await this.#ports.files.use(segment.number, (file) => file.write(buffers, start))
     } catch (error) {
@@ -209,7 +235,10 @@ export class SegmentLog {
       this.#fail(error)
       return
     }
-    this.#written.push(...written)
+    for (const [i, entry] of entries.entries()) {
+      const record = records[i]
+      if (record !== undefined) this.#written.push({ entry, record })
+    }
     this.#syncing ??= this.#sync()
   }
 
@@ -224,37 +253,6 @@ export class SegmentLog {
       count++
     }
     return this.#queue.splice(0, count)
-  }
-
-  #encode(
-    entries: readonly Entry[],
-    segment: { readonly number: number; readonly marker: Uint8Array; readonly end: number },
-  ): { buffers: Uint8Array[]; written: Written[]; end: number } {
-    const buffers: Uint8Array[] = []
-    const written: Written[] = []
-    let end = segment.end
-    for (const entry of entries) {
-      const { kind, address, owner, checksums, data, copyOf } = entry.draft
-      const sequence = copyOf?.sequence ?? this.#nextSequence++
-      const origin = copyOf?.origin ?? 0
-      const dataBytes = data.byteLength
-      const header = { kind, sequence, address, dataBytes, origin }
-      const head = encodeRecordHead(segment.marker, header, owner, checksums)
-      buffers.push(head, data, PADDING.subarray(0, entry.bytes - head.byteLength - dataBytes))
-      const location = {
-        segment: segment.number,
-        offset: end,
-        ownerBytes: owner.byteLength,
-        dataBytes,
-        sequence,
-      }
-      end += entry.bytes
-      written.push({
-        entry,
-        record: { kind, address, location, end, origin: copyOf?.origin ?? segment.number },
-      })
-    }
-    return { buffers, written, end }
   }
 
   async #sync(): Promise<void> {
@@ -311,6 +309,7 @@ export class SegmentLog {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return
     this.#failure = { error }
+    this.#failures++
     this.#ports.failed(error)
     this.#refuse(this.#queue.splice(0), readOnly(error))
     this.#failing = this.#seal()
@@ -323,8 +322,27 @@ export class SegmentLog {
     if (segment === undefined) return
     // So that neither reads nor the next start take what only the cache holds for what is on the disk. If the disk
     // refuses this too, the next start checks every byte after the last checkpoint.
-    const { number, durable } = segment
-    await this.#ports.files.use(number, (file) => file.truncate(durable)).catch(() => undefined)
+    this.#cut = { number: segment.number, durable: segment.durable }
+    await this.#cutBack(this.#cut).catch(() => undefined)
+  }
+
+  async #cutBack({ number, durable }: { readonly number: number; readonly durable: number }): Promise<void> {
+    await this.#ports.files.use(number, async (file) => {
+      await file.truncate(durable)
+      await file.sync()
+    })
+    this.#cut = undefined
+  }
+
+  #requireNoFailure(): void {
+    if (this.#failure !== undefined) throw readOnly(this.#failure.error)
+  }
+
+  #endSealing(error?: ShardError): void {
+    const sealing = this.#sealing
+    this.#sealing = undefined
+    if (error === undefined) sealing?.done()
+    else sealing?.failed(error)
   }
 
   async #roll(): Promise<void> {

@@ -1,0 +1,105 @@
+/** Space that comes back after deletes: what lives stays, what is dead stays dead, and the disk may be full. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { COMPACTION_LOOK_MS } from '../../core/limits.ts'
+import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
+import { silentLog } from '../../runtime/log/pino-log.ts'
+import type { Log } from '../../runtime/ports/log.ts'
+import { systemRandom } from '../../runtime/random/system-random.ts'
+import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
+import { StorageNode, type StorageNodeOptions } from '../../storage-node/node.ts'
+import { SimulatedClock } from '../../store/testing/simulated-clock.ts'
+import { addressOf, blobOf, bytesOf, putOf } from './shard-requests.ts'
+
+const SEGMENT_BYTES = 24_000
+
+interface Setup {
+  readonly clock: SimulatedClock
+  readonly disk: MemoryDisk
+  readonly index: MemoryIndex
+  readonly node: StorageNode
+}
+
+interface Options extends Partial<StorageNodeOptions> {
+  readonly disk?: MemoryDisk
+  readonly index?: MemoryIndex
+  readonly log?: Log
+}
+
+async function setUp({
+  disk = new MemoryDisk(),
+  index = new MemoryIndex(),
+  log = silentLog,
+  ...more
+}: Options = {}) {
+  const clock = new SimulatedClock()
+  const options = { nodeId: 'n1', zone: 'a', segmentBytes: SEGMENT_BYTES, checkpointBytes: 40_000, ...more }
+  const node = await StorageNode.open(options, { disk, index, clock, random: systemRandom, log })
+  return { clock, disk, index, node }
+}
+
+/** Puts two shards a blob, in turn, so that every segment has some of each. */
+async function fill({ node }: Setup, blobs: readonly number[], bytes = 2000): Promise<void> {
+  for (const blob of blobs) {
+    for (const shard of [0, 1]) {
+      await node.put(putOf(addressOf(1, blobOf(blob), 0, shard), bytesOf(bytes, blob)))
+    }
+  }
+}
+
+async function diskBytes(disk: MemoryDisk): Promise<number> {
+  const names = await disk.list('segments')
+  return names.reduce((sum, name) => sum + disk.contents(`segments/${name}`).byteLength, 0)
+}
+
+/** Checks that exactly these blobs are there, whole, here, after a start, and after one without an index. */
+async function holds(setup: Setup, blobs: readonly number[], bytes = 2000): Promise<void> {
+  const { disk, index } = setup
+  async function check(node: StorageNode, what: string): Promise<void> {
+    const { shards } = await node.list({ group: 1, limit: 1000 })
+    const expected = blobs.toSorted((a, b) => a - b).flatMap((blob) => [blobOf(blob), blobOf(blob)])
+    assert.deepEqual(
+      shards.map(({ address }) => address.blob),
+      expected,
+      what,
+    )
+    for (const blob of blobs) {
+      for (const shard of [0, 1]) {
+        const { data } = await node.get({ address: addressOf(1, blobOf(blob), 0, shard), epoch: 1 })
+        assert.ok(Buffer.from(bytesOf(bytes, blob)).equals(data), `${what}: blob ${blob}`)
+      }
+    }
+    const { shards: count, damagedShards } = await node.status()
+    assert.deepEqual({ count, damagedShards }, { count: expected.length, damagedShards: 0 }, what)
+  }
+  await check(setup.node, 'running')
+  await setup.node.close()
+  for (const [what, again] of [
+    ['restarted', index.afterCrash(1)],
+    ['from the last checkpoint', index.afterCrash(0)],
+    ['rebuilt', new MemoryIndex()],
+  ] as const) {
+    const { node } = await setUp({ disk: disk.restart(), index: again })
+    await check(node, what)
+    await node.close()
+  }
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
+
+test('what is deleted comes back as space, and what is not stays', async () => {
+  const setup = await setUp()
+  const { clock, disk, node } = setup
+  await fill(setup, range(0, 100))
+  const before = await diskBytes(disk)
+  const kept = range(0, 100).filter((blob) => blob % 10 === 3)
+  for (const blob of range(0, 100)) if (!kept.includes(blob)) await node.deleteBlob(1, blobOf(blob))
+  await clock.pass(20 * COMPACTION_LOOK_MS)
+  const { usedBytes, liveBytes } = await node.status()
+  const after = await diskBytes(disk)
+  assert.equal(liveBytes, kept.length * 2 * 2000)
+  assert.ok(after < before / 5, `${before} bytes, then ${after}`)
+  assert.ok(usedBytes <= after)
+  assert.ok(node.compaction().copiedBytes < 1.5 * liveBytes)
+  await holds(setup, kept)
+})
