@@ -11,13 +11,12 @@ import {
   dataOffset,
   decodeChecksums,
   decodeRecordHeader,
-  decodeSegmentHeader,
-  MARKER_BYTES,
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
 } from '../segment/format.ts'
 import type { Draft } from '../segment/batch.ts'
 import type { SegmentLog } from '../segment/log.ts'
+import { readMarker } from '../segment/read.ts'
 import { scanSegment } from '../segment/scan.ts'
 import type { BlobGate } from './blob-gate.ts'
 
@@ -134,7 +133,7 @@ async function eachPage(
   use: (file: DiskFile, page: readonly LogRecord[]) => Promise<void>,
 ): Promise<void> {
   await files.use(segment, async (file) => {
-    const marker = await markerOf(file)
+    const { marker } = await readMarker(file)
     let page: LogRecord[] = []
     for await (const scanned of scanSegment(file, {
       segment,
@@ -151,13 +150,6 @@ async function eachPage(
     }
     if (page.length > 0) await use(file, page)
   })
-}
-
-async function markerOf(file: DiskFile): Promise<Uint8Array> {
-  const head = Buffer.alloc(SEGMENT_HEADER_BYTES + MARKER_BYTES)
-  await file.read(head, 0)
-  // The first record starts with it too.
-  return decodeSegmentHeader(head)?.marker ?? head.subarray(SEGMENT_HEADER_BYTES)
 }
 
 function* chunks(records: readonly LogRecord[]): Generator<readonly LogRecord[], void, undefined> {
