@@ -11,7 +11,7 @@ export const ERASURE_SHARDS_MAX = 32
 /** The largest shard: big enough to amortise a disk seek and a request, small enough that a few stripes fit in memory. */
 export const SHARD_BYTES_MAX = 1024 * 1024
 
-/** Reed–Solomon shards are a multiple of this: the page of memory, of most file systems and of most disks. */
+/** Shards other than copies are a multiple of this: the page of memory, of most file systems and of most disks. */
 export const SHARD_ALIGN = 4096
 
 /** Loss patterns whose decoding tables a kernel keeps: every pattern of up to m losses of the usual codes, under 1 MiB. */

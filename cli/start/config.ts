@@ -31,7 +31,11 @@ export const startConfig = z
     port: field.port.default(9000).describe('Port of the gateway; 0 for any free one'),
     zones: count(ZONES_MAX).optional().describe(`Zones of a new cluster (${zones})`),
     nodesPerZone: count(LOCAL_NODES_MAX).optional().describe(`Storage nodes in each zone (${nodesPerZone})`),
-    code: field.code.optional().describe(`Erasure code, rs-<data>-<parity> or replica-<copies> (${code})`),
+    code: field.code
+      .optional()
+      .describe(
+        `Erasure code, rs-<data>-<parity>, lrc-<data>-<groups>-<global parities> or replica-<copies> (${code})`,
+      ),
     separate: z
       .boolean('expected true or false')
       .default(false)

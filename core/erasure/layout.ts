@@ -2,8 +2,8 @@
  * Where the bytes of a blob lie: blob → stripes → shards. Pure arithmetic, shared by the write path, the read path,
  * repair and the storage node's checks, so that all of them cut at the same places.
  *
- * Reed–Solomon codes: a full stripe holds `k` × 1 MiB of data in shards of 1 MiB. The last stripe (the only one of a
- * small blob) holds the rest in shards of `ceil(rest / k)` rounded up to 4 KiB. Data shard `i` of a stripe holds bytes
+ * Reed–Solomon and locally repairable codes: a full stripe holds `k` × 1 MiB of data in shards of 1 MiB. The last
+ * stripe (the only one of a small blob) holds the rest in shards of `ceil(rest / k)` rounded up to 4 KiB. Data shard `i` of a stripe holds bytes
  * `[i × shardBytes, (i + 1) × shardBytes)` of the stripe's data, padded with zeros at the end; so the last shards of a
  * tail stripe may be padding in part or wholly.
  *

@@ -39,7 +39,16 @@ for (const [name, compute, small] of [
 ] as const) {
   test(`a stripe is padded, encoded, summed and hashed ${name}`, async () => {
     const shapes = fc.record({
-      code: fc.constantFrom('rs-4-2', 'rs-6-3', 'rs-2-1', 'rs-3-0', 'replica-3', 'replica-1'),
+      code: fc.constantFrom(
+        'rs-4-2',
+        'rs-6-3',
+        'rs-2-1',
+        'rs-3-0',
+        'lrc-6-3-3',
+        'lrc-4-2-2',
+        'replica-3',
+        'replica-1',
+      ),
       bytes: fc.integer({ min: 1, max: 300_000 }),
       seed: fc.nat(255),
     })

@@ -4,7 +4,7 @@
  *     at            + stride                 …              sumsAt
  *     | shard 0     | shard 1     | …        | shard n-1    | CRC32C of shard 0's blocks, of shard 1's, … |
  *
- * `n` is k + m for Reed–Solomon; for replicas it is 1, since every copy is the same bytes. The stride is the kernel's
+ * `n` is all shards of a stripe; for replicas it is 1, since every copy is the same bytes. The stride is the kernel's
  * own (see core/erasure/memory.ts). A checksum covers SHARD_BLOCK_BYTES of its shard, the last one what is left.
  */
 

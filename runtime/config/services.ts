@@ -86,7 +86,9 @@ export const metadataConfig = z.strictObject({
     .describe('Storage nodes of a new cluster by zone, as JSON: {"zone-a": ["zone-a-1"]}'),
   code: code
     .default('rs-4-2')
-    .describe('Erasure code of a new cluster: rs-<data>-<parity> or replica-<copies>'),
+    .describe(
+      'Erasure code of a new cluster: rs-<data>-<parity>, lrc-<data>-<groups>-<global parities> or replica-<copies>',
+    ),
   nodeGraceSeconds,
   ...admin,
   pidFile,

@@ -1,11 +1,22 @@
-/** The first `count` of many fetches. */
+/** Enough of many fetches. */
 
 import type { Environment } from '../environment.ts'
 
 export interface GatherRequest {
-  readonly count: number
   /** Shards to fetch from, in order of preference. */
   readonly candidates: readonly number[]
+  /**
+   * Those that it takes, of what there is; `undefined` when all together are too few.
+   *
+   * @param got shards that have come
+   * @param coming shards on their way, which cost nothing more
+   * @param others shards that could be asked for
+   */
+  choose(
+    got: readonly number[],
+    coming: readonly number[],
+    others: readonly number[],
+  ): readonly number[] | undefined
   /** Starts, or shares, the fetch of a shard. */
   fetch(shard: number): Promise<Uint8Array>
 }
@@ -16,37 +27,47 @@ class TooFew extends Error {
 }
 
 /**
- * Fetches the first `count` candidates and goes on to the next for each that fails, and for one that is late when the
- * hedge delay passes without enough. Resolves to the first `count` that came, by shard.
+ * Fetches what is chosen of the candidates, and chooses again without those that fail; and without one that is late, each time
+ * the hedge delay passes. Resolves, by shard, to what has come when that suffices.
  *
  * @throws {TooFew} with the last failure as its cause
  */
 export function gather(environment: Environment, request: GatherRequest): Promise<Map<number, Uint8Array>> {
   const { clock, hedging } = environment
-  const { count, candidates } = request
+  const { candidates } = request
   return new Promise((resolve, reject) => {
     const got = new Map<number, Uint8Array>()
-    let next = 0
-    let pending = 0
+    /** In the order in which they were asked for. */
+    const pending = new Set<number>()
+    const failed = new Set<number>()
+    /** Of the pending, those that are no longer counted on. */
+    const late = new Set<number>()
     let done = false
     let cancelTimer = (): void => undefined
-    const launch = (): void => {
-      const shard = candidates[next]
-      if (shard === undefined) return
-      next++
-      pending++
+    /** Asks for what lacks; false when there is no use. */
+    const launch = (countedOn: readonly number[]): boolean => {
+      const others = candidates.filter(
+        (shard) => !got.has(shard) && !pending.has(shard) && !failed.has(shard),
+      )
+      const chosen = request.choose([...got.keys()], countedOn, others)
+      for (const shard of chosen ?? []) if (others.includes(shard)) start(shard)
+      return chosen !== undefined
+    }
+    const inTime = (): number[] => [...pending].filter((shard) => !late.has(shard))
+    const start = (shard: number): void => {
+      pending.add(shard)
       request.fetch(shard).then(
         (bytes) => {
-          pending--
+          pending.delete(shard)
           if (done) return
           got.set(shard, bytes)
-          if (got.size === count) finish()
+          if (request.choose([...got.keys()], [], []) !== undefined) finish()
         },
         (error: unknown) => {
-          pending--
+          pending.delete(shard)
+          failed.add(shard)
           if (done) return
-          launch()
-          if (got.size + pending < count) fail(error)
+          if (!launch(inTime()) && !launch([...pending])) fail(error)
         },
       )
     }
@@ -58,19 +79,19 @@ export function gather(environment: Environment, request: GatherRequest): Promis
     const fail = (cause: unknown): void => {
       done = true
       cancelTimer()
-      reject(new TooFew(`${got.size} of the ${count} shards needed could be had`, { cause }))
+      reject(new TooFew(`only ${got.size} shards could be had`, { cause }))
     }
     const watch = (): void => {
       cancelTimer = clock.after(hedging.delayMs, () => {
-        if (hedging.spend()) launch()
+        if (hedging.spend()) {
+          const [slowest] = inTime()
+          if (slowest !== undefined) late.add(slowest)
+          launch(inTime())
+        }
         watch()
       })
     }
-    if (candidates.length < count) {
-      fail(undefined)
-      return
-    }
     watch()
-    for (let i = 0; i < count; i++) launch()
+    if (!launch([])) fail(undefined)
   })
 }

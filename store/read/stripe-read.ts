@@ -8,6 +8,7 @@ import type { ClusterSnapshot } from '../cluster/snapshot.ts'
 import type { Environment } from '../environment.ts'
 import type { Scope } from '../scope.ts'
 import { locations, type Blob } from './blob-location.ts'
+import { chooseShards, type Likelihood } from './choose-shards.ts'
 import { gather } from './gather.ts'
 import { aligned, ShardFetch, type Window } from './shard-fetch.ts'
 
@@ -120,18 +121,27 @@ export class StripeRead {
   }
 
   /**
-   * The runs, from any k shards: their own come last, for what is thought lost may yet be there.
+   * The runs, from as few shards as there can be.
    * @param without shards that failed or are being asked already
    */
   async #recover(runs: readonly ShardRange[], without: readonly number[] = []): Promise<Recovered> {
     const { code } = this.blob
     const window = code.kind === 'replica' ? windowOf(first(runs)) : this.#union(runs)
     const wanted = code.kind === 'replica' ? [] : runs.map((run) => run.shard)
+    const likely = Array.from({ length: code.total }, (_, shard) => this.#likelihood(shard, window))
+    const likelihood = (shard: number): Likelihood => likely[shard] ?? 'lost'
     let got
     try {
       got = await gather(this.#environment, {
-        count: code.k,
-        candidates: this.#candidates(window, wanted, without),
+        candidates: likely.map((_, shard) => shard).filter((shard) => !without.includes(shard)),
+        choose: (have, coming, others) =>
+          chooseShards({
+            code,
+            wanted,
+            got: have,
+            others: [...coming, ...others],
+            likelihood: (shard) => (coming.includes(shard) ? 'coming' : likelihood(shard)),
+          }),
         fetch: async (shard) => {
           const fetch = this.#fetch(shard, window)
           const from = window.start - fetch.window.start
@@ -164,7 +174,7 @@ export class StripeRead {
       for (const [shard, bytes] of got) view(shard).set(bytes)
       const wanted = runs.map((run) => run.shard).filter((shard) => !got.has(shard))
       const job = { code: code.name, slot, available: [...got.keys()], wanted }
-      await compute.reconstruct(job, length <= INLINE_WINDOW_BYTES_MAX)
+      if (wanted.length > 0) await compute.reconstruct(job, length <= INLINE_WINDOW_BYTES_MAX)
       return new Map(
         runs.map((run) => {
           const from = run.shardStart - window.start
@@ -176,20 +186,12 @@ export class StripeRead {
     }
   }
 
-  /** Shards to reconstruct from: those on their way first, then by how likely they are to come. */
-  #candidates(window: Window, wanted: readonly number[], without: readonly number[]): number[] {
-    const { suspicion } = this.#environment
-    const rank = (shard: number): number => {
-      if (wanted.includes(shard)) return 4
-      if (this.#fetches.some((known) => known.shard === shard && known.fetch.covers(window))) return 0
-      const [node] = locations(this.#snapshot, this.blob, this.#stripe.index, shard)
-      if (node === undefined) return 3
-      return this.#snapshot.nodes.get(node)?.up === true && !suspicion.suspects(node, 'read') ? 1 : 2
-    }
-    return Array.from({ length: this.blob.code.total }, (_, shard) => ({ shard, rank: rank(shard) }))
-      .filter(({ shard }) => !without.includes(shard))
-      .sort((a, b) => a.rank - b.rank || a.shard - b.shard)
-      .map(({ shard }) => shard)
+  #likelihood(shard: number, window: Window): Likelihood {
+    if (this.#fetches.some((known) => known.shard === shard && known.fetch.covers(window))) return 'coming'
+    const [node] = locations(this.#snapshot, this.blob, this.#stripe.index, shard)
+    if (node === undefined) return 'lost'
+    const isUp = this.#snapshot.nodes.get(node)?.up === true
+    return isUp && !this.#environment.suspicion.suspects(node, 'read') ? 'likely' : 'unlikely'
   }
 
   /** Whether the shard is likely to come from the first place it would be looked for. */

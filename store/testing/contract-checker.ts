@@ -1,7 +1,9 @@
 /** The acknowledgement contract, checked from outside: what is durable at the moment a commit arrives. */
 
-import { parseCode } from '../../core/erasure/code.ts'
+import { parseCode, type Code } from '../../core/erasure/code.ts'
 import { stripeCount } from '../../core/erasure/layout.ts'
+import { TooFewShardsError } from '../../core/erasure/matrix.ts'
+import { encode, reconstruct } from '../../core/erasure/reference.ts'
 import { relocatedTo } from '../../core/placement/relocation.ts'
 import type { BlobRecord, RepairTask } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { FakeMetadata } from './fake-metadata.ts'
@@ -24,6 +26,7 @@ export function contractBreach(
   const stripes = stripeCount(code, Number(blob.size))
   for (let stripe = 0; stripe < stripes; stripe++) {
     const holders: string[] = []
+    const held: { readonly node: string; readonly shard: number }[] = []
     let away = false
     for (const [shard, slot] of group.slots.entries()) {
       const relocated = relocatedTo(blob.relocations, shard, stripe)
@@ -32,13 +35,25 @@ export function contractBreach(
       // A write that began by the map before has its shards on the source of a slot that moves, where readers look too.
       const nodes = relocated === undefined ? [slot.node, slot.source] : [relocated]
       const holder = nodes.find((node) => node !== '' && shards.node(node).has(address))
-      if (holder !== undefined) holders.push(holder)
-      else if (relocated !== '') {
+      if (holder !== undefined) {
+        holders.push(holder)
+        held.push({ node: holder, shard })
+      } else if (relocated !== '') {
         return `shard ${shard} of stripe ${stripe} is not on ${nodes.join(' or ')}, where the record says`
       }
     }
     if (!away) continue
     if (!repairs.some((task) => task.blob?.id === blob.id)) return 'a degraded blob without a repair task'
+    if (code.local !== undefined) {
+      const fatal = holders.find(
+        (lost) =>
+          !restores(
+            code,
+            held.filter(({ node }) => node !== lost).map(({ shard }) => shard),
+          ),
+      )
+      if (fatal !== undefined) return `stripe ${stripe}: the loss of ${fatal} makes it unreadable`
+    }
     if (holders.length < code.k + 1) return `stripe ${stripe} has ${holders.length} shards, k is ${code.k}`
     for (const lost of holders) {
       const left = holders.filter((node) => node !== lost).length
@@ -46,4 +61,20 @@ export function contractBreach(
     }
   }
   return undefined
+}
+
+/** Whether these shards give back all data: tried out on a byte each. */
+function restores(code: Code, shards: readonly number[]): boolean {
+  const data = Array.from({ length: code.k }, (_, i) => Uint8Array.of(i + 1))
+  const whole = [...data, ...encode(code, data)]
+  try {
+    reconstruct(
+      code,
+      whole.map((bytes, shard) => (shards.includes(shard) ? bytes : undefined)),
+    )
+    return true
+  } catch (error) {
+    if (error instanceof TooFewShardsError) return false
+    throw error
+  }
 }
