@@ -255,6 +255,23 @@ export const blobCases: readonly Case[] = [
     },
   ],
   [
+    'blobs of groups that the map does not have are committed nowhere',
+    async (api) => {
+      await createBucket(api)
+      const { version, blob } = await put(api, 'k')
+      const stray = { id: newId(), size: 5n, code: 'rs-4-2', group: 65_536 * 9 }
+      const object = { ...objectInit('k'), blob: stray } as ReturnType<typeof objectInit>
+      await failsWith(api.call('commitObject', { object }), FailureCode.STALE_BLOB)
+      const replaced = api.call('replaceBlob', {
+        place: placeOf('k', version, blob),
+        ...(blob === undefined ? {} : { expected: blob }),
+        replacement: stray,
+      })
+      await failsWith(replaced, FailureCode.STALE_BLOB)
+      assert.equal((await get(api, 'k'))?.version, version)
+    },
+  ],
+  [
     'what was called an orphan is refused for good',
     async (api) => {
       await createBucket(api)
