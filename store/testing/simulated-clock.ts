@@ -70,7 +70,7 @@ export class SimulatedClock implements Clock {
 
   /** Lets `ms` pass. */
   pass(ms: number): Promise<void> {
-    return this.drive(this.sleep(ms))
+    return this.drive(this.sleep(ms), ms + 1)
   }
 
   /** Runs the next timer; false when there is none. */
