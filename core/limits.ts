@@ -3,6 +3,8 @@
  * says otherwise.
  */
 
+export * from './limits/garbage.ts'
+
 // Erasure coding
 
 /** Shards a stripe, data and parity: a placement group this wide is already hard to place over failure domains. */
@@ -429,28 +431,8 @@ export const OUTBOX_PAGE_BYTES_MAX = 4 * 1024 * 1024
 /** Outbox records read from the engine at once: the largest, 256 blobs full of relocations, are half a MiB. */
 export const OUTBOX_SCAN_RECORDS = 32
 
-/** Time for which the blobs of what was deleted stay, for reads that began before. */
-export const GARBAGE_GRACE_MS = 15 * 60 * 1000
-
-/** Garbage tasks taken up together: their deletes share the nodes' syncs, and their acknowledgement is one batch or some. */
-export const GARBAGE_PAGE_TASKS = 256
-
-/** Deletes of blobs on their way at once: a dozen a node, which is a good batch, and does not stand in the way of puts. */
-export const GARBAGE_DELETES_IN_FLIGHT_MAX = 64
-
-/** Deletes of blobs a second, each on one node: faster than garbage is made by the fastest writers, slower than nodes can. */
-export const GARBAGE_DELETES_PER_S_MAX = 5000
-
-/** Time between two looks for garbage that is due, longer the more is left that could not be done, up to the second figure. */
-export const GARBAGE_POLL_MS_MIN = 5000
-export const GARBAGE_POLL_MS_MAX = 60_000
-
-/** Garbage tasks that are known to be done in part, a hundred bytes each; others are begun anew. */
-export const GARBAGE_TASKS_LEFT_MAX = 10_000
-
-/** Wait before such a task is tried again: doubled from the first to the second, so that one that always fails keeps none up. */
-export const GARBAGE_RETRY_MS_MIN = 1000
-export const GARBAGE_RETRY_MS_MAX = 10 * 60 * 1000
+/** The same; sweeps leave what was deleted alone for so long, however the workers are configured. */
+export const GARBAGE_GRACE_MS = GARBAGE_GRACE_SECONDS_DEFAULT * 1000
 
 /** Bits of the filter that remembers blobs which became garbage within that time, two of 1 MiB: a million are told apart from others 49 times of 50. */
 export const RECENT_GARBAGE_BITS = 8 * 1024 * 1024

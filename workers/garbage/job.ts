@@ -15,6 +15,7 @@ import type { ShardTransport } from '../../proto/shard-transport.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { Suspicion } from '../../store/cluster/suspicion.ts'
+import { askMetadata } from '../blob/context.ts'
 import { Budget } from '../budget.ts'
 import type { Job, Rounds, Session } from '../runner/job.ts'
 import { LeftTasks } from './left.ts'
@@ -68,10 +69,10 @@ class GarbageRounds implements Rounds {
   }
 
   async round(): Promise<number> {
-    const { metadata, watch, graceMs } = this.#context
+    const { watch, graceMs } = this.#context
     const { signal, progress } = this.#session
     const page = { after: this.#cursor, limit: GARBAGE_PAGE_TASKS, kind: OutboxKind.GARBAGE }
-    const { records, nowMs } = await metadata.call('readOutbox', page, signal)
+    const { records, nowMs } = await askMetadata(this.#context, signal, 'readOutbox', page)
     const due = dueOf(records, Number(nowMs), graceMs)
     const last = due.records.at(-1)
     if (last !== undefined) {
@@ -90,7 +91,7 @@ class GarbageRounds implements Rounds {
 
   /** Resolves to how many of the tasks are done and acknowledged. */
   async #collect(records: readonly OutboxRecord[], view: GarbageView): Promise<number> {
-    const { clock, metadata } = this.#context
+    const { clock } = this.#context
     const { signal } = this.#session
     const now = clock.monotonicMs()
     const taken = records
@@ -103,7 +104,7 @@ class GarbageRounds implements Rounds {
     }
     if (done.length === 0) return 0
     const sequences = done.map(({ record }) => record.sequence)
-    await metadata.call('acknowledgeOutbox', { sequences }, signal)
+    await askMetadata(this.#context, signal, 'acknowledgeOutbox', { sequences })
     for (const { record } of done) {
       this.#left.done(record.sequence)
       if (record.task.case !== 'garbage') continue

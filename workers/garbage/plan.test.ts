@@ -76,8 +76,9 @@ test('a task that fails again and again rests longer each time; one that was put
 
 test('no more tasks are remembered than there may be', () => {
   const left = new LeftTasks()
-  for (let count = 0; count <= GARBAGE_TASKS_LEFT_MAX; count++)
+  for (let count = 0; count <= GARBAGE_TASKS_LEFT_MAX; count++) {
     left.keep(BigInt(count), new Set(['a']), true, 0)
+  }
   assert.equal(left.size, GARBAGE_TASKS_LEFT_MAX)
   assert.ok(!left.rests(BigInt(GARBAGE_TASKS_LEFT_MAX), 0))
   left.keep(0n, new Set(['b']), true, 0)
