@@ -183,7 +183,10 @@ test('a long backlog is gone through in its order, a page and a bounded number o
   const began = clock.monotonicMs()
   while (metadata.blobs.outbox.length > 0) await clock.pass(1000)
   assert.ok(most > GARBAGE_DELETES_IN_FLIGHT_MAX / 2 && most <= GARBAGE_DELETES_IN_FLIGHT_MAX, `${most}`)
-  assert.deepEqual(order, order.toSorted((a, b) => (a < b ? -1 : 1)))
+  assert.deepEqual(
+    order,
+    order.toSorted((a, b) => (a < b ? -1 : 1)),
+  )
   assert.equal(order.length, count)
   assert.ok(clock.monotonicMs() - began >= ((count * 6) / GARBAGE_DELETES_PER_S_MAX) * 1000 - 1000)
 })
