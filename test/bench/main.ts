@@ -28,6 +28,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./store.ts'),
   },
   {
+    name: 'repair',
+    what: 'repair: GB/s of lost shards made again, CPU seconds per GB, bytes read for each byte, by code',
+    load: () => import('./repair.ts'),
+  },
+  {
     name: 'checksum',
     what: 'checksums of S3 and of shard blocks: GB/s, and as a multiple of MD5',
     load: () => import('./checksum.ts'),

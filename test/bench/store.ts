@@ -13,21 +13,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { create } from '@bufbuild/protobuf'
-import { ClusterMapSchema } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import type { ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
-import {
-  ShardError,
-  type PutShard,
-  type ShardService,
-  type ShardTransport,
-} from '../../proto/shard-transport.ts'
 import type { Content } from '../../store/api.ts'
 import { createStore, type ClosableStore } from '../../store/store.ts'
-import { clusterMap } from '../../store/testing/cluster-map.ts'
-import { FakeMetadata } from '../../store/testing/fake-metadata.ts'
 import { acceptAny, bytesOf, putRequest } from '../../store/testing/harness.ts'
-import { startCluster, world, type RealCluster } from '../store/cluster.ts'
+import { startCluster, world } from '../store/cluster.ts'
+import { memoryCluster, type BenchCluster } from './memory-cluster.ts'
 import { positiveInteger } from './options.ts'
 import { markdownTable } from './table.ts'
 
@@ -40,11 +31,6 @@ interface Settings {
   readonly bytes: number
   readonly objects: number
   readonly rounds: number
-}
-
-type Cluster = Pick<RealCluster, 'metadata' | 'shards' | 'setDown' | 'close'> & {
-  /** Between two rounds of writes. */
-  clear?(): void
 }
 
 export async function run(args: readonly string[]): Promise<void> {
@@ -67,7 +53,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const rows: string[][] = []
   for (const threads of values.threads.split(',')) {
     const computeWorkers = threads === '0' ? 0 : positiveInteger('--threads', threads)
-    rows.push(await measure(`memory, ${threads}`, await memoryCluster(), computeWorkers, settings))
+    rows.push(await measure(`memory, ${threads}`, memoryCluster(), computeWorkers, settings))
     const real = await startCluster({ disk: 'files', network: true })
     rows.push(await measure(`nodes, ${threads}`, real, computeWorkers, settings))
   }
@@ -89,7 +75,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 async function measure(
   name: string,
-  cluster: Cluster,
+  cluster: BenchCluster,
   computeWorkers: number,
   { bytes, objects, rounds }: Settings,
 ): Promise<string[]> {
@@ -208,70 +194,4 @@ function zoneOfFirstShard(store: ClosableStore, record: ObjectRecord): string[] 
   const group = map?.pools.flatMap((pool) => pool.groups).find(({ id }) => id === record.blob?.group)
   const zone = nodes.find(({ id }) => id === group?.slots[0]?.node)?.zone
   return nodes.filter((node) => node.zone === zone).map(({ id }) => id)
-}
-
-/** The cheapest nodes there can be: a map of copies. */
-async function memoryCluster(): Promise<Cluster> {
-  const metadata = new FakeMetadata(clusterMap())
-  metadata.map = create(ClusterMapSchema, clusterMap())
-  const shards = new MemoryTransport()
-  return {
-    metadata,
-    shards,
-    async setDown(nodes) {
-      shards.down = new Set(nodes)
-    },
-    clear: () => {
-      shards.clear()
-    },
-    async close() {
-      shards.clear()
-    },
-  }
-}
-
-class MemoryTransport implements ShardTransport {
-  down: ReadonlySet<string> = new Set()
-  readonly #spare = new Map<number, Uint8Array[]>()
-  readonly kept = new Map<string, { readonly data: Uint8Array; readonly checksums: Uint32Array }>()
-
-  /** Forgets everything but the memory it lay in: fresh pages would cost more than the store. */
-  clear(): void {
-    for (const { data } of this.kept.values()) {
-      const same = this.#spare.get(data.length) ?? []
-      this.#spare.set(data.length, same)
-      same.push(data)
-    }
-    this.kept.clear()
-  }
-
-  node(id: string): ShardService {
-    const refuse = (): Promise<never> => Promise.reject(new ShardError('unavailable', `${id} is down`))
-    const nothing = {
-      put: refuse,
-      get: refuse,
-      deleteBlob: refuse,
-      deleteShards: refuse,
-      list: refuse,
-      describe: refuse,
-      damaged: refuse,
-      status: refuse,
-    }
-    if (this.down.has(id)) return nothing
-    const keyOf = ({ blob, stripe, shard }: PutShard['address']): string => `${id}/${blob}/${stripe}/${shard}`
-    return {
-      ...nothing,
-      put: async ({ address, data, checksums }) => {
-        const copy = this.#spare.get(data.length)?.pop() ?? new Uint8Array(data.length)
-        copy.set(data)
-        this.kept.set(keyOf(address), { data: copy, checksums: checksums.slice() })
-      },
-      get: async ({ address }) => {
-        const found = this.kept.get(keyOf(address))
-        if (found === undefined) throw new ShardError('not-found', 'no such shard')
-        return { offset: 0, ...found, shardBytes: found.data.length }
-      },
-      deleteBlob: async () => 0,
-    }
-  }
 }
