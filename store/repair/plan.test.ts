@@ -65,7 +65,7 @@ test('a plan reads what can be read, makes all that can be made, and is done whe
 })
 
 test('every shard computed is proven by giving back one of the shards it came from', () => {
-  for (const name of ['rs-4-2', 'rs-8-4', 'rs-2-3', 'rs-1-1']) {
+  for (const name of ['rs-4-2', 'rs-8-4', 'rs-2-3', 'rs-1-1', 'lrc-6-3-3']) {
     const chosen = parseCode(name)
     const all = Array.from({ length: chosen.total }, (_, shard) => shard)
     for (let first = 0; first < chosen.total; first++) {

@@ -1,6 +1,7 @@
 /** Which shards to read so that the wanted ones can be made, and how to prove what was made. Pure. */
 
 import type { Code } from '../../core/erasure/code.ts'
+import { planRecovery } from '../../core/erasure/matrix.ts'
 import { sourcesFor } from '../../core/erasure/repair.ts'
 
 export interface ReadPlan {
@@ -70,8 +71,17 @@ export function proofsFor(code: Code, computed: readonly number[], sources: read
     for (const source of sources) {
       const others = sources.filter((other) => other !== source)
       const from = sourcesFor(code, [source], [shard, ...others])
-      if (from?.includes(shard) === true) return [{ shard: source, from }]
+      if (from !== undefined && counts(code, shard, from, source)) return [{ shard: source, from }]
     }
     return []
   })
+}
+
+/** Whether `shard` has a part in what the shards `from` make of `wanted`. */
+function counts(code: Code, shard: number, from: readonly number[], wanted: number): boolean {
+  if (!from.includes(shard)) return false
+  // Of a Reed–Solomon code, each of any k shards has a part in every other.
+  if (code.local === undefined) return true
+  const { sources, rows } = planRecovery(code, from, [wanted])
+  return (rows[0]?.[sources.indexOf(shard)] ?? 0) !== 0
 }

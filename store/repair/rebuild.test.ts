@@ -4,15 +4,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import fc from 'fast-check'
-import { parseCode } from '../../core/erasure/code.ts'
+import { parseCode, type Code } from '../../core/erasure/code.ts'
 import { stripeCount } from '../../core/erasure/layout.ts'
+import { isReadable, localGroup } from '../../core/erasure/repair.ts'
 import { SHARD_GET_TIMEOUT_MS } from '../../core/limits.ts'
 import { ClusterMapSchema } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { crc32cBlocks } from '../../runtime/crypto/crc32c.ts'
 import { createRepairScene, keyOf, type RepairScene } from '../testing/repair-scene.ts'
 
 const MIB = 1024 * 1024
-const CODES = ['rs-4-2', 'rs-8-4', 'rs-2-2', 'replica-3'] as const
+const CODES = ['rs-4-2', 'rs-8-4', 'rs-2-2', 'replica-3', 'lrc-6-3-3'] as const
 
 const losses = fc.record({
   code: fc.constantFrom(...CODES),
@@ -24,6 +25,50 @@ const losses = fc.record({
   copies: fc.nat(4),
   stripe: fc.nat(20),
 })
+
+/** The fewest shards there can be to read. */
+function readsFor(
+  code: Code,
+  wanted: readonly number[],
+  copies: readonly number[],
+  lost: readonly number[],
+): number {
+  if (code.kind === 'replica') return 1
+  const rest = wanted.filter((shard) => !copies.includes(shard))
+  if (rest.length === 0) return copies.length
+  if (code.kind === 'rs') return Math.max(code.k, copies.length)
+  // By trying: all sets of so many besides the copies, the smallest first.
+  const others = Array.from({ length: code.total }, (_, shard) => shard).filter(
+    (shard) => !lost.includes(shard),
+  )
+  for (let count = 0; count <= others.length; count++) {
+    for (const set of subsetsOf(others, count)) {
+      if (makes(code, rest, [...copies, ...set])) return copies.length + count
+    }
+  }
+  return assert.fail('lost for good')
+}
+
+/** By the rest of the groups of what is wanted, or by as much as makes the whole stripe. */
+function makes(code: Code, wanted: readonly number[], there: readonly number[]): boolean {
+  const away = Array.from({ length: code.total }, (_, shard) => shard).filter(
+    (shard) => !there.includes(shard),
+  )
+  const byGroup = wanted.every((shard) =>
+    localGroup(code, shard)?.every((member) => member === shard || there.includes(member)),
+  )
+  return byGroup || isReadable(code, away)
+}
+
+function* subsetsOf(items: readonly number[], count: number): Generator<number[]> {
+  if (count === 0) {
+    yield []
+    return
+  }
+  for (const [i, item] of items.entries()) {
+    for (const rest of subsetsOf(items.slice(i + 1), count - 1)) yield [item, ...rest]
+  }
+}
 
 test('any loss within the bounds is made again byte for byte, with the fewest reads, and nothing else is written', async () => {
   const scenes = new Map<string, RepairScene>()
@@ -50,8 +95,7 @@ test('any loss within the bounds is made again byte for byte, with the fewest re
       assert.deepEqual([...repair.failed], [])
       assert.deepEqual(new Set(repair.stored), new Set(wanted))
       for (const shard of wanted) scene.assertIntact(stripe, shard)
-      const computes = wanted.length > copies.length
-      const reads = code.kind === 'replica' ? 1 : computes ? Math.max(code.k, copies.length) : copies.length
+      const reads = readsFor(code, wanted, copies, lost)
       assert.equal(repair.bytesRead, reads * shardBytes)
       assert.equal(repair.bytesReadBack, wanted.length * shardBytes)
       assert.equal(after.bytesRead - before.bytesRead, repair.bytesRead + repair.bytesReadBack)
@@ -78,6 +122,26 @@ test('one lost shard of rs-4-2 costs four reads, a copy one, and those of its zo
   const copied = await scene.rebuild(0, [1])
   assert.equal(copied.bytesRead, MIB)
   assert.ok(scene.harness.shards.node(neighbour).has(scene.address(0, 1)), 'the copy is left where it was')
+  await scene.end()
+})
+
+test('one lost shard of a locally repairable code is made of its group, out of one zone', async () => {
+  const scene = await createRepairScene('lrc-6-3-3', 6 * MIB)
+  for (const shard of [0, 4, 7, 11]) {
+    scene.lose(0, shard)
+    const { stored, bytesRead, bytesReadAcrossZones } = await scene.rebuild(0, [shard])
+    assert.deepEqual([...stored], [shard])
+    assert.deepEqual([bytesRead, bytesReadAcrossZones], [3 * MIB, 0])
+    scene.assertIntact(0, shard)
+  }
+  // One of the group fails on the way: what was read of it serves on.
+  scene.lose(0, 0)
+  const [, member = 0] = localGroup(parseCode('lrc-6-3-3'), 0) ?? []
+  scene.harness.shards.node(scene.nodeOf(member)).damage(scene.address(0, member))
+  const around = await scene.rebuild(0, [0])
+  assert.deepEqual([...around.stored], [0])
+  assert.equal(around.bytesRead, 6 * MIB)
+  scene.assertIntact(0, 0)
   await scene.end()
 })
 

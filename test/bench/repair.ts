@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- repair [--bytes 268435456] [--codes rs-4-2,rs-8-4] [--threads 1] [--parallel 4] [--rounds 3]`
+ * `npm run bench -- repair [--bytes 268435456] [--codes rs-4-2,rs-8-4,lrc-6-3-3] [--threads 1] [--parallel 4] [--rounds 3]`
  *
  * One lost shard of each stripe of a large blob, made again, proven, put, and read back from its node: MB/s of shards made,
  * processor seconds for a GB (10⁹ bytes) of them, all threads counted, the nodes' included, and bytes read for each byte made
@@ -48,7 +48,7 @@ export async function run(args: readonly string[]): Promise<void> {
     args: [...args],
     options: {
       bytes: { type: 'string', default: String(256 * 1024 * 1024) },
-      codes: { type: 'string', default: 'rs-4-2,rs-8-4' },
+      codes: { type: 'string', default: 'rs-4-2,rs-8-4,lrc-6-3-3' },
       threads: { type: 'string', default: '1' },
       parallel: { type: 'string', default: '4' },
       rounds: { type: 'string', default: '3' },
