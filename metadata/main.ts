@@ -13,6 +13,7 @@ import type { ClusterPlan } from './cluster/bootstrap.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { Controller } from './cluster/controller.ts'
 import { openFormat } from './cluster/format.ts'
+import { RiskLedger } from './cluster/risk-ledger.ts'
 import type { Engine } from './engine/engine.ts'
 import { LevelEngine } from './engine/level.ts'
 import { MemoryEngine } from './engine/memory.ts'
@@ -101,7 +102,8 @@ export async function startOn(
   const purger = new Purger(partition)
   const room = disk === undefined ? undefined : new Room(disk, clock)
   const leases = new WorkLeases(clock)
-  const service = new MetadataService({ partition, purger, cluster, leases, room, random, log })
+  const ledger = new RiskLedger(cluster, leases, clock)
+  const service = new MetadataService({ partition, purger, cluster, leases, ledger, room, random, log })
   const { secret, host, port } = config
   const server = config.listen
     ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })

@@ -6,6 +6,7 @@ import { MetadataError } from '../proto/metadata-api.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import type { Cluster } from './cluster/cluster.ts'
+import type { RiskLedger } from './cluster/risk-ledger.ts'
 import { BatchTooLargeError } from './engine/engine.ts'
 import { invalidRequest } from './failure.ts'
 import type { WorkLeases } from './leases/leases.ts'
@@ -42,6 +43,7 @@ export interface MetadataServiceParts {
   readonly purger: Purger
   readonly cluster: Cluster
   readonly leases: WorkLeases
+  readonly ledger: RiskLedger
   /** Undefined where there is no disk to fill. */
   readonly room: Room | undefined
   readonly random: Random
@@ -89,7 +91,7 @@ export class MetadataService {
   }
 
   async #answer(operation: Request['operation']): Promise<Result> {
-    const { partition, purger, cluster, leases, room, random } = this.#parts
+    const { partition, purger, cluster, leases, ledger, room, random } = this.#parts
     switch (operation.case) {
       case 'createBucket':
         return { case: 'createBucket', value: await createBucket(partition, random, operation.value) }
@@ -162,6 +164,7 @@ export class MetadataService {
       case 'changeCluster':
         return { case: 'changeCluster', value: await cluster.changeCluster(operation.value) }
       case 'getRisk':
+        return { case: 'getRisk', value: ledger.getRisk() }
       case undefined:
         throw invalidRequest('this service does not know the operation')
     }

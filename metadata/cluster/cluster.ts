@@ -6,6 +6,7 @@ import {
   type NodeFacts,
   type TopologyChange,
   type TopologyContext,
+  type TopologyMap,
   TopologyRefused,
 } from '../../core/placement/topology/model.ts'
 import { type ClusterMap, MemberState, NodeCondition } from '../../proto/gen/ashlar/v1/cluster_pb.js'
@@ -52,6 +53,7 @@ export class Cluster {
   readonly #store: MapStore
   readonly #backlog: () => Readonly<Backlog>
   #groups: { map: ClusterMap; ids: ReadonlySet<number> } | undefined
+  #topology: { of: ClusterMap; map: TopologyMap } | undefined
   #changing: Promise<unknown> = Promise.resolve()
 
   private constructor(store: MapStore, clock: Clock, backlog: () => Readonly<Backlog>) {
@@ -85,6 +87,13 @@ export class Cluster {
   /** Frozen; another one after each change. */
   get map(): ClusterMap {
     return this.#store.map
+  }
+
+  /** The map as planning sees it. */
+  get topology(): TopologyMap {
+    const { map } = this
+    if (this.#topology?.of !== map) this.#topology = { of: map, map: toTopology(map) }
+    return this.#topology.map
   }
 
   /** Whether some pool still has this placement group: blobs of others cannot be committed any more. */
@@ -157,7 +166,7 @@ export class Cluster {
       const message = `the cluster map is at epoch ${before.epoch} by now, not ${expectedEpoch}`
       throw new MetadataError(FailureCode.STALE_EPOCH, message)
     }
-    const from = toTopology(before)
+    const from = this.topology
     const { map, moves, warnings } = planned(() => applyChange(from, change, this.#context(force)))
     const next = map === from ? before : fromTopology(before, map)
     if (!dryRun && next !== before) {

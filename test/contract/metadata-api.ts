@@ -10,6 +10,7 @@ import { listingCases } from './metadata-api-listing.ts'
 import { objectCases } from './metadata-api-objects.ts'
 import { outboxCases } from './metadata-api-outbox.ts'
 import { replaceBlobCases } from './metadata-api-replace-blob.ts'
+import { riskCases } from './metadata-api-risk.ts'
 import { settingCases } from './metadata-api-settings.ts'
 import { topologyCases } from './metadata-api-topology.ts'
 import { uploadCases } from './metadata-api-uploads.ts'
@@ -43,6 +44,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...leaseCases,
       ...clusterCases,
       ...topologyCases,
+      ...riskCases,
     ]) {
       it(what, async () => {
         const { api, dispose } = await open()
