@@ -96,7 +96,7 @@ export const riskCases: readonly Case[] = [
     async (api) => {
       await report(api, ALL.slice(1))
       const value = { id: 'a1', state: MemberState.LOST }
-      await api.call('changeCluster', { change: { case: 'changeNode', value } })
+      await api.call('changeCluster', { force: true, change: { case: 'changeNode', value } })
       const { silent } = await api.call('getRisk', {})
       assert.deepEqual(silent, [])
       const pool = await poolOf(api)

@@ -71,6 +71,38 @@ test('a node of another weight gets its share by weight', () => {
   assert.ok(loadOf(heavy, 'a-new') >= 127)
 })
 
+/** Of so many slots, by weight; a node has at most one of each of 64 groups, and what is beyond goes to the others. */
+function shareOf(weight: number, others: readonly number[], slots: number): number {
+  const all = others.reduce((sum, own) => sum + own, weight)
+  const heaviest = Math.max(weight, ...others)
+  if ((heaviest * slots) / all <= 64) return (weight * slots) / all
+  if (heaviest === weight) return 64
+  return shareOf(weight, others.toSpliced(others.indexOf(heaviest), 1), slots - 64)
+}
+
+test('whatever the weights: its share moves to a new node, no more, and nothing else', () => {
+  const weights = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 2, maxLength: 8 })
+  fc.assert(
+    fc.property(weights, fc.integer({ min: 1, max: 9 }), (list, weight) => {
+      const nodes = ['a', 'b', 'c'].flatMap((zone) =>
+        list.map((own, index) => ({ id: `${zone}${index + 1}`, zone, weight: own })),
+      )
+      const map = mapOf(nodes, ['rs-4-2', 'replica-3'], 64)
+      const { map: after, moves } = change(map, { kind: 'add-node', id: 'a-new', zone: 'a', weight })
+      assert.ok(moves.every(({ from, to }) => from.startsWith('a') && to === 'a-new'))
+      assert.deepEqual(spread(after), spread(map))
+      for (const [pool, slots] of [
+        [1, 128],
+        [2, 64],
+      ] as const) {
+        const share = shareOf(weight, list, slots)
+        const got = loadOf(after, 'a-new', pool)
+        assert.ok(Math.abs(got - share) < 2, `${got} slots, where ${share} are its share`)
+      }
+    }),
+  )
+})
+
 test('a node in a new zone takes what the rule asks for there, one shard a group while it is alone', () => {
   const map = mapOf(evenNodes(2, 3), ['rs-4-2'], 32)
   const one = change(map, { kind: 'add-node', id: 'c1', zone: 'c', weight: 1 })
@@ -199,6 +231,9 @@ test('lost: the slots are filled from nothing, sources that are lost are forgott
   const up = new Map([['a1', { liveness: 'up' as const, writable: true, shards: 3 }]])
   assert.throws(() => change(map, lost, { facts: up, force: true }), /is up/)
   assert.throws(() => change(after, { kind: 'change-node', id: 'a1', state: 'draining' }), /is lost/)
+  const unknown = new Map([['a1', { liveness: 'unknown' as const, writable: true, shards: 3 }]])
+  assert.throws(() => change(map, lost, { facts: unknown }), /may be up/)
+  assert.deepEqual(change(map, lost, { facts: unknown, force: true }).map, after)
 })
 
 test('a zone that is lost whole is waited for, and rebuilt on new nodes', () => {

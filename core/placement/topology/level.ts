@@ -17,8 +17,10 @@ export function improve(plan: PoolPlan, into: TopologyNode, groups?: ReadonlySet
 }
 
 function bestGain(plan: PoolPlan, group: number, into: TopologyNode): Place | undefined {
-  const here = plan.shardsOn(group, into.id)
   const zoneHere = plan.shardsIn(group, into.zone)
+  const { nodeMost, zoneMost } = plan.spread(group)
+  if (nodeMost < 2 && zoneMost - zoneHere < 2) return undefined
+  const here = plan.shardsOn(group, into.id)
   let best: Place | undefined
   let bestValue = 0
   for (const [shard, node] of plan.nodesOf(group).entries()) {
@@ -133,9 +135,12 @@ function moveOne(
 class Queues {
   readonly #plan: PoolPlan
   readonly #queues = new Map<string, Place[]>()
+  /** By node, as they were at first: none that was given away in this change is moved again. */
+  readonly #slots: ReadonlyMap<string, readonly Place[]>
 
   constructor(plan: PoolPlan) {
     this.#plan = plan
+    this.#slots = Map.groupBy(plan.places(), (place) => plan.nodeAt(place))
   }
 
   next(giver: TopologyNode, receiver: TopologyNode): Place | undefined {
@@ -143,8 +148,7 @@ class Queues {
     const name = `${giver.id}\n${receiver.id}`
     let queue = this.#queues.get(name)
     if (queue === undefined) {
-      queue = [...plan.places()]
-        .filter((place) => plan.nodeAt(place) === giver.id)
+      queue = (this.#slots.get(giver.id) ?? [])
         .map((place) => ({ place, score: plan.score(place.group, receiver) }))
         .sort((a, b) => b.score - a.score)
         .map(({ place }) => place)

@@ -154,6 +154,12 @@ function giveUp(map: TopologyMap, ids: ReadonlySet<string>, context: TopologyCon
       `storage node ${up} is up: what it holds can be kept, so drain it; or stop it, if its disk is lost`,
     )
   }
+  const unheard = [...ids].find((id) => context.facts.get(id)?.liveness === 'unknown')
+  if (unheard !== undefined && !context.force) {
+    throw new TopologyRefused(
+      `storage node ${unheard} may be up: metadata has not listened for long enough to say. Ask again in a moment, or force the change`,
+    )
+  }
   const marked = mapSlots(withNodes(map, ids, { state: 'lost' }), (slot) =>
     ids.has(slot.source) ? { ...slot, source: '' } : slot,
   )

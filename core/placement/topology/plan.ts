@@ -37,6 +37,14 @@ export interface Place {
   readonly shard: number
 }
 
+/** How the shards of a group lie. */
+export interface GroupSpread {
+  /** Shards on the fullest node, and in the fullest zone. */
+  readonly nodeMost: number
+  readonly zoneMost: number
+  readonly zones: ReadonlyMap<string | undefined, number>
+}
+
 /**
  * One pool while a change is planned: nodes are given to slots one after another, and counted; only at the end do slots
  * become what {@link moveSlot} makes of the first and the last node.
@@ -51,6 +59,8 @@ export class PoolPlan {
   /** Node ids by shard, by index of the group. */
   readonly placed: string[][]
   readonly #loads = new Map<string, number>()
+  /** By index of the group; what was looked at since it changed. */
+  readonly #spreads = new Map<number, GroupSpread>()
 
   constructor(pool: TopologyPool, members: Members) {
     this.pool = pool
@@ -90,9 +100,22 @@ export class PoolPlan {
 
   /** Shards of the group that the zone has. */
   shardsIn(group: number, zone: string | undefined): number {
-    let count = 0
-    for (const node of this.nodesOf(group)) if (this.zoneOf(node) === zone) count++
-    return count
+    return this.spread(group).zones.get(zone) ?? 0
+  }
+
+  spread(group: number): GroupSpread {
+    const known = this.#spreads.get(group)
+    if (known !== undefined) return known
+    const nodes = new Map<string, number>()
+    const zones = new Map<string | undefined, number>()
+    for (const node of this.nodesOf(group)) {
+      nodes.set(node, (nodes.get(node) ?? 0) + 1)
+      const zone = this.zoneOf(node)
+      zones.set(zone, (zones.get(zone) ?? 0) + 1)
+    }
+    const spread = { nodeMost: Math.max(...nodes.values()), zoneMost: Math.max(...zones.values()), zones }
+    this.#spreads.set(group, spread)
+    return spread
   }
 
   groupId(group: number): number {
@@ -105,6 +128,7 @@ export class PoolPlan {
 
   move({ group, shard }: Place, to: string): void {
     const nodes = found(this.placed[group])
+    this.#spreads.delete(group)
     this.#count(found(nodes[shard]), -1)
     nodes[shard] = to
     this.#count(to, 1)
