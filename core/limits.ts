@@ -780,8 +780,8 @@ export const RECODE_WINDOW_BLOBS = 64
 /** Time between two looks at retiring pools whose blobs have all been re-encoded, but not removed yet. */
 export const RECODE_POLL_MS = 15_000
 
-/** Time after which blobs are looked at again that no record names, and that were too young to be removed. */
-export const GROUP_AGEING_MS = 60 * 60 * 1000
+/** Time after which blobs are looked at again that no record names, and that were left: as long as what was just deleted is. */
+export const GROUP_AGEING_MS = 20 * 60 * 1000
 
 /** Such blobs that are kept in mind of one group; the next deep pass finds the others. */
 export const GROUP_SUSPECTS_MAX = 1000

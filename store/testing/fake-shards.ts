@@ -1,6 +1,6 @@
 /** Storage nodes in memory, with faults to order. They keep the contract of proto/shard-transport.ts and check the caller's side. */
 
-import { SHARD_BLOCK_BYTES } from '../../core/limits.ts'
+import { ERASURE_SHARDS_MAX, SHARD_BLOCK_BYTES } from '../../core/limits.ts'
 import {
   compareAddresses,
   ShardError,
@@ -133,6 +133,9 @@ export class FakeNode implements ShardService {
 
   async list({ group, after, limit, epoch }: ListShards, signal?: AbortSignal): Promise<ShardList> {
     await this.#suffer(this.#begin('list', { blob: '' }, epoch ?? Number.POSITIVE_INFINITY), signal)
+    if (after !== undefined && after.shard >= ERASURE_SHARDS_MAX) {
+      throw new ShardError('invalid', `no shard ${after.shard}`)
+    }
     const shards = [...this.shards]
       .map(([key, { bytes }]) => ({ address: addressOf(key), bytes, damaged: this.#damaged.has(key) }))
       .filter(({ address }) => address.group === group)

@@ -1,12 +1,12 @@
 /** Which shards of one blob a node has. */
 
-import { SHARD_LIST_MAX } from '../../core/limits.ts'
+import { ERASURE_SHARDS_MAX, SHARD_LIST_MAX } from '../../core/limits.ts'
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { inTime, type WorkContext } from './context.ts'
 import type { HeldShard } from './plan.ts'
 
 const STRIPE_LAST = 2 ** 32 - 1
-const SHARD_LAST = 2 ** 16 - 1
+const SHARD_LAST = ERASURE_SHARDS_MAX - 1
 
 /** @throws {ShardError}, or the signal's reason */
 export async function listBlob(

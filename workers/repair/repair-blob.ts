@@ -95,6 +95,7 @@ class Lists {
           this.listed.add(node)
         } catch (error) {
           signal.throwIfAborted()
+          if (error instanceof ShardError && error.code === 'invalid') throw error
           stale ||= error instanceof ShardError && error.code === 'stale-map'
           this.#context.log.debug('a node does not list its shards', { node, blob, error })
         }
