@@ -266,8 +266,9 @@ export class WholeCluster {
       if (blob === undefined) continue
       if (blob.relocations.length > 0) found.push(`${key} names relocations`)
       const slots = groups.find(({ id }) => id === blob.group)?.slots
-      for (const address of addressesOf(blob))
+      for (const address of addressesOf(blob)) {
         expected.set(nameOf(address), slots?.[address.shard]?.node ?? '?')
+      }
     }
     const there = new Map<string, string[]>()
     for (const id of this.nodes.keys()) {

@@ -1,7 +1,7 @@
 /** What is to be done for a blob, from where its shards are and where they belong. Pure. */
 
 import type { Code } from '../../core/erasure/code.ts'
-import { shardsToSpare } from '../../core/erasure/repair.ts'
+import { shardsToSpare, sourcesFor } from '../../core/erasure/repair.ts'
 import type { WorkSlot } from '../cluster/view.ts'
 
 /** A shard of the blob, as a node lists it. */
@@ -64,13 +64,14 @@ export function planBlob(situation: Situation): BlobPlan {
     const sources = sound[stripe] ?? new Map<number, string[]>()
     const lost = slots.flatMap((_, shard) => (sources.has(shard) ? [] : [shard]))
     spare = Math.min(spare, shardsToSpare(code, lost))
+    const available = [...sources.keys()]
     const wanted = new Map<number, string>()
     for (const [shard, { node }] of slots.entries()) {
       if (sources.get(shard)?.includes(node) === true) continue
       missing.add(shard)
       const takes = listed.has(node) && writable(node)
       actionable ||= takes
-      const makable = sources.has(shard) || sources.size >= code.k
+      const makable = sources.has(shard) || sourcesFor(code, [shard], available) !== undefined
       if (takes && makable) wanted.set(shard, node)
       else waiting++
     }

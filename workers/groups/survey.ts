@@ -1,5 +1,7 @@
 /** How much a group lacks, from the lists of its nodes alone. */
 
+import type { Code } from '../../core/erasure/code.ts'
+import { sourcesFor } from '../../core/erasure/repair.ts'
 import type { ShardTransport } from '../../proto/shard-transport.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { planBlob, stripesSeen, type BlobPlan, type HeldShard } from '../blob/plan.ts'
@@ -37,20 +39,20 @@ export async function surveyGroup(
     })
     if (plan.rebuild.length === 0) continue
     blobs++
-    bytes += bytesToMove(group.pool.code.k, plan, held)
+    bytes += bytesToMove(group.pool.code, plan, held)
     spare = Math.min(spare, plan.spare)
   }
   return { blobs, bytes, spare }
 }
 
-/** A shard that another node has is read and written; to make others, k are read. */
-function bytesToMove(k: number, { rebuild }: BlobPlan, held: readonly HeldShard[]): number {
+/** A shard that another node has is read and written; the others are made of as few as the code allows. */
+function bytesToMove(code: Code, { rebuild }: BlobPlan, held: readonly HeldShard[]): number {
   const shardBytes = new Map(held.map(({ stripe, bytes }) => [stripe, bytes]))
   let bytes = 0
   for (const { stripe, sources, wanted } of rebuild) {
-    const copies = [...wanted.keys()].filter((shard) => sources.has(shard)).length
-    const made = wanted.size - copies
-    bytes += (shardBytes.get(stripe) ?? 0) * (2 * copies + made + (made > 0 ? k : 0))
+    const made = [...wanted.keys()].filter((shard) => !sources.has(shard))
+    const read = sourcesFor(code, made, [...sources.keys()])?.length ?? 0
+    bytes += (shardBytes.get(stripe) ?? 0) * (2 * (wanted.size - made.length) + made.length + read)
   }
   return bytes
 }
