@@ -57,10 +57,20 @@ async function scan(ports: ScrubPorts, tally: Tally, reader: Reader): Promise<nu
   const { files, log } = ports
   const path = segmentPath(tally.segment)
   let found = 0
+  // While one batch is looked up, the next is read.
+  let checking = Promise.resolve()
+  const checked = async (batch: readonly Met[]): Promise<void> => {
+    found += await check(ports, tally, batch)
+  }
   try {
     await files.look(tally.segment)
     await files.use(tally.segment, async (file) => {
-      for await (const batch of batches(ports, file, tally, reader)) found += await check(ports, tally, batch)
+      for await (const batch of batches(ports, file, tally, reader)) {
+        await checking
+        checking = checked(batch)
+        // What it throws is thrown where it is waited for.
+        checking.catch(() => undefined)
+      }
     })
   } catch (error) {
     const code = errnoOf(error)
@@ -68,6 +78,7 @@ async function scan(ports: ScrubPorts, tally: Tally, reader: Reader): Promise<nu
     // What was not met is read shard by shard.
     log.error('a segment cannot be read through', { file: path, error: code })
   }
+  await checking
   return found
 }
 

@@ -101,6 +101,8 @@ class Window {
   readonly #bytes: number
   #start = 0
   #held = Buffer.alloc(0)
+  /** Used again and again: fresh pages for every stretch cost more than their checksums. */
+  #room = Buffer.alloc(0)
 
   constructor(file: DiskFile, size: number, bytes: number) {
     this.#file = file
@@ -113,7 +115,10 @@ class Window {
     const end = Math.min(position + bytes, this.size)
     if (position < this.#start || end > this.#start + this.#held.byteLength) {
       const wanted = Math.min(Math.max(bytes, this.#bytes), this.size - position)
-      const into = Buffer.allocUnsafe(Math.max(0, wanted))
+      if (this.#room.byteLength < wanted) this.#room = Buffer.allocUnsafe(wanted)
+      // While it is read into, nothing of it is held.
+      this.#held = this.#room.subarray(0, 0)
+      const into = this.#room.subarray(0, Math.max(0, wanted))
       const read = await this.#file.read(into, position)
       this.#start = position
       this.#held = into.subarray(0, read)

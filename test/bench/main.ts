@@ -43,6 +43,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./shards.ts'),
   },
   {
+    name: 'scrub',
+    what: 'the scrub of a storage node: GB/s of a cycle and CPU seconds per GB, beside reading the same files',
+    load: () => import('./scrub.ts'),
+  },
+  {
     name: 'metadata',
     what: 'the metadata service: commits, gets and listings, in process and over gRPC, beside the fsync of the disk',
     load: () => import('./metadata.ts'),
