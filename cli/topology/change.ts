@@ -75,14 +75,15 @@ export function refusal(error: unknown, hints: readonly string[]): unknown {
 /**
  * The result as text.
  * @param done a sentence: `zone-b-3 is in the cluster`
+ * @param movable the change is of the kind that moves slots, so that it is worth saying when none does
  */
-export function renderChange(done: string, result: ChangeResult): string {
+export function renderChange(done: string, result: ChangeResult, movable: boolean): string {
   const { dryRun, slots, bytes, arrivals, warnings } = result
   const lines = [dryRun ? `Nothing was changed. Without --dry-run: ${done}.` : `${capital(done)}.`]
   if (slots > 0) {
     const verb = dryRun ? 'would move' : slots === 1 ? 'moves' : 'move'
     lines.push(`${plural(slots, 'slot')} ${verb}, about ${formatBytes(bytes)}:`, ...moveTable(arrivals))
-  } else {
+  } else if (movable) {
     lines.push(dryRun ? 'No slot would move.' : 'No slot moves.')
   }
   lines.push(...warnings.map((warning) => `Warning: ${warning}`))

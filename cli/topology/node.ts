@@ -25,7 +25,8 @@ export async function addNode(name: string, config: NodeAddConfig, world: World)
     const there = before.zones.find(({ nodes }) => nodes.some(({ node }) => node === name))
     const unfinished =
       there?.zone === config.zone && local !== undefined && local.cluster.ports.nodes[name] === undefined
-    if (local !== undefined && !unfinished) await refuseLocalNode(local.paths, local.cluster, name)
+    // Of a node that is there already, metadata says so.
+    if (local !== undefined && there === undefined) await refuseLocalNode(local.paths, local.cluster, name)
     if (!unfinished) {
       const value = { id: name, zone: config.zone, weight: config.weight }
       await makeChange(session, { case: 'addNode', value }, config, `${name} is a node of ${config.zone}`)

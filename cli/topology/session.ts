@@ -59,8 +59,24 @@ export async function makeChange(
 ): Promise<ChangeResult> {
   const { api, world } = session
   const result = await changeCluster(api, change, options, nodesOf(await session.status()), hints)
-  world.out(options.json ? `${JSON.stringify(result, null, 2)}\n` : renderChange(done, result))
+  world.out(
+    options.json ? `${JSON.stringify(result, null, 2)}\n` : renderChange(done, result, movesSlots(change)),
+  )
   return result
+}
+
+function movesSlots(change: ClusterChange): boolean {
+  switch (change.case) {
+    case 'addNode':
+    case 'rebalance':
+      return true
+    case 'changeNode':
+      return change.value.remove !== true
+    case 'changeZone':
+      return change.value.state !== undefined
+    default:
+      return false
+  }
 }
 
 /** Follows what a change began, if that was asked for. Resolves to the exit code: 1 if it goes on unwatched. */

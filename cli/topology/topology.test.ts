@@ -167,7 +167,7 @@ test('a change says what moves, and a dry run says it of what would', async () =
   assert.deepEqual(api.asked, [['changeCluster', { change, dryRun: false, force: true }]])
   assert.deepEqual([done.epoch, done.slots, done.bytes], [4, 1, 8000])
   assert.equal(
-    renderChange('a-2 is a node of a', done),
+    renderChange('a-2 is a node of a', done, true),
     `a-2 is a node of a.
 1 slot moves, about 7.81 KiB:
   TO   SLOTS  BYTES     FROM
@@ -175,14 +175,10 @@ test('a change says what moves, and a dry run says it of what would', async () =
 Warning: it is tight
 `,
   )
-  const planned = renderChange('a-2 is a node of a', {
-    ...done,
-    dryRun: true,
-    slots: 0,
-    arrivals: [],
-    warnings: [],
-  })
+  const none = { ...done, slots: 0, arrivals: [], warnings: [] }
+  const planned = renderChange('a-2 is a node of a', { ...none, dryRun: true }, true)
   assert.equal(planned, 'Nothing was changed. Without --dry-run: a-2 is a node of a.\nNo slot would move.\n')
+  assert.equal(renderChange('a is a zone of the cluster', none, false), 'a is a zone of the cluster.\n')
 })
 
 test('a refusal is told with its reason and what to do', async () => {
