@@ -4,12 +4,22 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import { readCredentials, type Credentials } from '../../cli/folder/credentials.ts'
+import { readClusterFile } from '../../cli/folder/cluster-file.ts'
 import { readPid } from '../../cli/folder/data-folder.ts'
 import { dataPaths, type DataPaths } from '../../cli/folder/paths.ts'
 import { findFreePorts, isFree } from '../../cli/folder/ports.ts'
 import type { ClusterStatus } from '../../cli/status/assess.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
-import { ashlar, isAlive, killAtExit, killNow, runAshlar, type Ended, type Running } from './processes.ts'
+import {
+  ashlar,
+  isAlive,
+  killAtExit,
+  killNow,
+  runAshlar,
+  type Ended,
+  type Finished,
+  type Running,
+} from './processes.ts'
 
 /** A real cluster in a folder of its own, run by the real command. */
 export interface Cluster {
@@ -17,6 +27,8 @@ export interface Cluster {
   /** Base URLs of the gateways. */
   readonly endpoints: readonly string[]
   readonly credentials: Credentials
+  /** URL of metrics and the admin interface: of the worker, where services are processes. */
+  readonly admin: string
   /** The process of `ashlar start`. */
   readonly main: () => Running
   /** A client of the n-th gateway. `attempts`: 1 for no retries. */
@@ -32,6 +44,10 @@ export interface Cluster {
   /** Starts again on the same folder, after everything has ended. */
   startAgain(): Promise<void>
   status(): Promise<ClusterStatus>
+  /** Waits until the status is so. */
+  statusIs(condition: (status: ClusterStatus) => boolean): Promise<ClusterStatus>
+  /** Runs a command on this cluster, such as `node add`; resolves to how it ended. */
+  command(...args: readonly string[]): Promise<Finished>
   /** Waits until exactly these nodes are down. */
   nodesDown(names: readonly string[]): Promise<void>
 }
@@ -128,6 +144,7 @@ export async function startCluster(t: Lifetime, options: ClusterOptions = {}): P
     paths,
     endpoints,
     credentials,
+    admin: `http://127.0.0.1:${(await readClusterFile(paths.cluster))?.ports.admin ?? 0}`,
     main: () => main,
     client(gateway = 0, attempts = 3) {
       const endpoint = endpoints[gateway]
@@ -150,7 +167,7 @@ export async function startCluster(t: Lifetime, options: ClusterOptions = {}): P
       await until(() => !pids.some(isAlive))
     },
     async restart(name) {
-      const kind = /^(gateway|metadata|storage-node)/.exec(name)?.[0] ?? ''
+      const kind = /^(gateway|metadata|storage-node|worker)/.exec(name)?.[0] ?? ''
       const running = ashlar([kind, '--config', paths.config(name)])
       byHand.set(name, running)
       await running.said(/ ready on /)
@@ -166,6 +183,16 @@ export async function startCluster(t: Lifetime, options: ClusterOptions = {}): P
       await ready()
     },
     status,
+    async statusIs(condition) {
+      for (;;) {
+        const now = await status()
+        if (condition(now)) return now
+        await delay(POLL_MS)
+      }
+    },
+    async command(...args) {
+      return await runAshlar([...args, '--data', folder])
+    },
     async nodesDown(names) {
       const wanted = names.toSorted().join()
       await until(async () => {
