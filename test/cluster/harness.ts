@@ -47,7 +47,7 @@ export interface Cluster {
   /** Waits until the status is so. */
   statusIs(condition: (status: ClusterStatus) => boolean): Promise<ClusterStatus>
   /** Runs a command on this cluster, such as `node add`; resolves to how it ended. */
-  command(...args: readonly string[]): Promise<Finished>
+  command(...line: readonly string[]): Promise<Finished>
   /** Waits until exactly these nodes are down. */
   nodesDown(names: readonly string[]): Promise<void>
 }
@@ -190,8 +190,8 @@ export async function startCluster(t: Lifetime, options: ClusterOptions = {}): P
         await delay(POLL_MS)
       }
     },
-    async command(...args) {
-      return await runAshlar([...args, '--data', folder])
+    async command(...words) {
+      return await runAshlar([...words, '--data', folder])
     },
     async nodesDown(names) {
       const wanted = names.toSorted().join()
