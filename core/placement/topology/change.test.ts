@@ -384,3 +384,27 @@ test('a pool with another code takes the place of the old one, which retires and
     [3, 4],
   )
 })
+
+test('local groups that lie in one zone stay there: nodes are added and drained inside, and a further zone gets none of them', () => {
+  const map = mapOf(evenNodes(3, 5), ['lrc-6-3-3'])
+  const zones = (of: TopologyMap) => {
+    const byId = new Map(of.nodes.map(({ id, zone }) => [id, zone]))
+    return of.pools[0]?.groups.map(({ slots }) => slots.map(({ node }) => byId.get(node)))
+  }
+  const more = change(map, { kind: 'add-node', id: 'a6', zone: 'a', weight: 1 })
+  assert.ok(Math.abs(more.moves.length - (16 * 4) / 6) <= 1)
+  const drained = change(finish(more.map), { kind: 'change-node', id: 'b1', state: 'draining' })
+  assert.equal(loadOf(drained.map, 'b1'), 0)
+  const further = change(finish(drained.map), { kind: 'add-node', id: 'd1', zone: 'd', weight: 1 })
+  assert.deepEqual(further.moves, [])
+  const balanced = change(further.map, { kind: 'rebalance' })
+  for (const { map: after } of [more, drained, further, balanced]) assert.deepEqual(zones(after), zones(map))
+  // A zone with no more nodes than a group has shards in it cannot do without one, though others have room.
+  const full = change(mapOf(evenNodes(3, 4), ['lrc-6-3-3']), {
+    kind: 'add-node',
+    id: 'd1',
+    zone: 'd',
+    weight: 1,
+  }).map
+  assert.throws(() => change(full, { kind: 'change-node', id: 'a1', state: 'draining' }), /no other node/)
+})

@@ -30,6 +30,7 @@ function bestGain(plan: PoolPlan, group: number, into: TopologyNode): Place | un
     const zone = plan.zoneOf(node)
     const zoneGain = zone === into.zone ? 0 : plan.shardsIn(group, zone) - zoneHere - 1
     if (nodeGain < 0 || zoneGain < 0) continue
+    if (zone !== into.zone && plan.isLocal(place)) continue
     const weight = plan.members.nodes.get(node)?.weight ?? 1
     const gain = zoneGain * 64 + nodeGain
     // Of equal gains that of the fullest node.

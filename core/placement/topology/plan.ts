@@ -1,4 +1,5 @@
 import { type Code, parseCode } from '../../erasure/code.ts'
+import { localGroup } from '../../erasure/repair.ts'
 import { rendezvousScore } from '../rendezvous.ts'
 import type { TopologyGroup, TopologyMap, TopologyNode, TopologyPool, TopologySlot } from './model.ts'
 import { moveSlot } from './slot.ts'
@@ -50,7 +51,8 @@ export interface GroupSpread {
  * become what {@link moveSlot} makes of the first and the last node.
  *
  * A move from node X in zone A to node Y in zone B makes no group's spread worse when Y holds fewer shards of it than X
- * does, and, if A and B differ, B fewer than A: all that is planned beyond necessity is held to that.
+ * does, and, if A and B differ, B fewer than A: all that is planned beyond necessity is held to that. Shards of a local group
+ * that lies in one zone do not leave it by choice: a zone more than there are local groups gets none of them.
  */
 export class PoolPlan {
   readonly pool: TopologyPool
@@ -116,6 +118,14 @@ export class PoolPlan {
     const spread = { nodeMost: Math.max(...nodes.values()), zoneMost: Math.max(...zones.values()), zones }
     this.#spreads.set(group, spread)
     return spread
+  }
+
+  /** Whether the shard's local group, if the code has such, lies in one zone: then its repair stays there, and so should it. */
+  isLocal({ group, shard }: Place): boolean {
+    const members = localGroup(this.code, shard)
+    if (members === undefined) return false
+    const nodes = this.nodesOf(group)
+    return new Set(members.map((member) => this.zoneOf(found(nodes[member])))).size === 1
   }
 
   groupId(group: number): number {

@@ -1,5 +1,5 @@
 import { type Code, parseCode } from '../../erasure/code.ts'
-import { shardsToSpare } from '../../erasure/repair.ts'
+import { isReadable } from '../../erasure/repair.ts'
 import type { TopologyMap, TopologyPool } from './model.ts'
 
 /** What a change would take from a pool: a sentence each, without the pool's name. */
@@ -105,7 +105,7 @@ class PoolView {
       for (const unit of new Set(units)) {
         if (unit === undefined || fatal.has(unit)) continue
         const lost = [...units.keys()].filter((shard) => units[shard] === unit || units[shard] === undefined)
-        if (shardsToSpare(this.#code, lost) < 0) fatal.add(unit)
+        if (!isReadable(this.#code, lost)) fatal.add(unit)
       }
     }
     return fatal

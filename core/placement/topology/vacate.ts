@@ -56,7 +56,7 @@ function choose(
   const { group } = place
   const from = plan.nodeAt(place)
   const zone = plan.zoneOf(from)
-  const zones = zonesFor(plan, group, zone, options)
+  const zones = zonesFor(plan, place, zone, options)
   const limit = shardsMax(plan, group, from, options)
   let best: string | undefined
   let bestRank: readonly number[] | undefined
@@ -78,10 +78,11 @@ function choose(
 /** Zones to which a shard of the group may go from `zone`. */
 function zonesFor(
   plan: PoolPlan,
-  group: number,
+  place: Place,
   zone: string | undefined,
   { manner, force = false }: VacateOptions,
 ): Set<string> {
+  const { group } = place
   const { openZones, takers } = plan.members
   const open = new Set(takers.map((taker) => taker.zone))
   const waitedFor = zone !== undefined && openZones.has(zone)
@@ -95,6 +96,7 @@ function zonesFor(
     return force || manner === 'lost' ? open : new Set()
   }
   if (!open.has(zone)) return force && manner === 'drain' ? open : new Set()
+  if (plan.isLocal(place)) return new Set([zone])
   const here = plan.shardsIn(group, zone)
   return new Set([...open].filter((other) => other === zone || plan.shardsIn(group, other) < here))
 }
