@@ -131,3 +131,17 @@ test('after a restart of the service the time down counts anew', async () => {
   assert.equal((await mapOf(third)).epoch, before.epoch + 1n)
   await third.close()
 })
+
+test('a service that stood still does not count that time against nodes that it could not hear', async () => {
+  const clock = new ManualClock()
+  const running = await start(clock)
+  await pass(running, clock, 2 * NODE_LEASE_MS)
+  const before = await mapOf(running)
+  await pass(running, clock, GRACE_MS - 3000, ['a1'])
+  clock.advance(GRACE_MS)
+  await pass(running, clock, GRACE_MS, ['a1'])
+  assert.equal((await mapOf(running)).epoch, before.epoch)
+  await pass(running, clock, NODE_LEASE_MS + 3000, ['a1'])
+  assert.equal((await mapOf(running)).epoch, before.epoch + 1n)
+  await running.close()
+})

@@ -236,6 +236,14 @@ test('lost: the slots are filled from nothing, sources that are lost are forgott
   assert.deepEqual(change(map, lost, { facts: unknown, force: true }).map, after)
 })
 
+test('a second copy of a replica on one node adds nothing, and is not made', () => {
+  const map = mapOf(evenNodes(1, 3), ['replica-3'])
+  const { map: after, moves, warnings } = change(map, { kind: 'change-node', id: 'a1', state: 'lost' })
+  assert.deepEqual(moves, [])
+  assert.equal(loadOf(after, 'a1'), 16)
+  assert.ok(warnings.some((line) => line.includes('no node for 16 slots')))
+})
+
 test('a zone that is lost whole is waited for, and rebuilt on new nodes', () => {
   let map = mapOf(SIX, ['rs-4-2', 'replica-3'])
   map = change(map, { kind: 'change-zone', id: 'c', state: 'lost' }).map
