@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { SCRUB_RATE_MIN } from '../../core/limits.ts'
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { diskError, MemoryDisk } from '../../runtime/disk/memory-disk.ts'
@@ -289,22 +290,26 @@ test('a cycle that is interrupted goes on where it was after a restart, at its p
   assert.ok(done >= 2 && done < segments, `${done} of ${segments}`)
 
   const read = readsOf(disk)
-  const again = await clock.drive(open(disk, index, { scrubDays: 14 }, clock))
+  const again = await clock.drive(open(disk, index, { scrubDays: 0.01 }, clock))
+  const startMs = clock.monotonicMs()
+  const { bytesDone, bytesTotal } = (await again.status()).scrub
   for (let i = 0; i < 100 && (await again.status()).scrub.lastCompletedMs === 0; i++) await clock.pass(1000)
   const { scrub } = await again.status()
   assert.equal(scrub.cycle, cycle)
   assert.ok(scrub.lastCompletedMs > 0)
   assert.equal(scrub.bytesDone, scrub.bytesTotal)
+  // Looked at once a second.
+  const tookMs = clock.monotonicMs() - startMs
+  const leastMs = (1000 * (bytesTotal - bytesDone)) / SCRUB_RATE_MIN
+  assert.ok(tookMs >= leastMs && tookMs <= leastMs + 2000, `${tookMs} ms instead of ${leastMs}`)
   const names = new Set(read)
   for (let segment = 1; segment < segments; segment++) {
     assert.equal(names.has(segmentPath(segment)), segment > done, `segment ${segment}`)
   }
-  // The next cycle begins when the days are over, and not before.
-  const pass = (hours: number): Promise<void> =>
-    clock.drive(clock.sleep(hours * 60 * 60 * 1000), 1 + hours * 60 * 60 * 1000)
-  await pass(13 * 24)
+  // The next cycle begins when the days are over (a quarter of an hour here), and not before.
+  await clock.pass(9 * 60_000)
   assert.equal((await again.status()).scrub.cycle, cycle)
-  await pass(25)
+  await clock.pass(7 * 60_000)
   assert.equal((await again.status()).scrub.cycle, cycle + 1)
   await clock.drive(again.close())
 })
