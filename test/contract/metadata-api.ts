@@ -2,6 +2,7 @@ import { describe, it } from 'node:test'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { annotationEndCases } from './metadata-api-annotations-end.ts'
 import { annotationCases } from './metadata-api-annotations.ts'
+import { blobModelCases } from './metadata-api-blobs-model.ts'
 import { blobCases } from './metadata-api-blobs.ts'
 import { bucketCases } from './metadata-api-buckets.ts'
 import { clusterCases } from './metadata-api-cluster.ts'
@@ -39,6 +40,7 @@ export function metadataContract(name: string, open: MetadataFactory): void {
       ...versionReadCases,
       ...versionModelCases,
       ...blobCases,
+      ...blobModelCases,
       ...replaceBlobCases,
       ...outboxCases,
       ...leaseCases,
