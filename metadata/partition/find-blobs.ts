@@ -34,6 +34,7 @@ import {
   versionOf,
 } from '../records.ts'
 import type { FoundVersion } from './find-version.ts'
+import { guessVersion } from './guess-version.ts'
 import type { Partition } from './partition.ts'
 
 /** A blob that a record names. */
@@ -192,17 +193,34 @@ class Search {
     await this.#partition.settled()
     const { gte, lt } = versionsOfKey(this.#bucket, this.#key)
     let cursor = gte
-    for (;;) {
+    for (let guessed = false; ;) {
       const entries = await this.#partition.scan({ gte: cursor, lt, limit: ENGINE_SCAN_ENTRIES_MAX })
       for (const entry of entries) {
         const version = versionOf(entry.value)
-        if (!wanted.delete(version)) continue
-        this.#versions.set(version, { at: entry.key, object: decodeRecord(objectKind, entry.value) })
+        if (wanted.delete(version)) this.#found(version, entry)
       }
       const last = entries.at(-1)
       if (wanted.size === 0 || last === undefined || entries.length < ENGINE_SCAN_ENTRIES_MAX) return
       cursor = next(last.key)
+      if (!guessed) await this.#guess(wanted, last)
+      guessed = true
+      if (wanted.size === 0) return
     }
+  }
+
+  /** Spares a walk over all of very many versions, as a rule. @param last of those that were looked at, newer than all to come */
+  async #guess(wanted: Set<string>, last: EngineEntry): Promise<void> {
+    const { order } = decodeRecord(objectKind, last.value)
+    for (const version of wanted) {
+      const entry = await guessVersion(this.#partition, this.#bucket, this.#key, version, order)
+      if (entry === undefined) continue
+      wanted.delete(version)
+      this.#found(version, entry)
+    }
+  }
+
+  #found(version: string, { key, value }: EngineEntry): void {
+    this.#versions.set(version, { at: key, object: decodeRecord(objectKind, value) })
   }
 }
 
