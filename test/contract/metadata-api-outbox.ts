@@ -109,7 +109,11 @@ export const outboxCases: readonly Case[] = [
       const task = taskOf('k', version, blob)
       const ask = async (...tasks: ReturnType<typeof taskOf>[]) =>
         (await api.call('requestRepair', { tasks })).queued
-      assert.equal(await ask(task, task), 1)
+      const first = await Promise.all([1, 2, 3].map(() => ask(task, task)))
+      assert.equal(
+        first.reduce((sum, queued) => sum + queued, 0),
+        1,
+      )
       assert.equal(await ask(task), 0)
       const counts = await Promise.all([1, 2, 3].map(() => ask(task)))
       assert.deepEqual(counts, [0, 0, 0])
