@@ -131,7 +131,7 @@ class History {
         const blob = { id: newId(), size: 7n, code: 'replica-3', group: 131_072 }
         const annotation = { name, size: 7n, blob }
         await api.call('putAnnotation', { bucket, key, versionId, version, annotation })
-        const place = placeOf(key, version, blob as BlobRecord, { bucket, annotation: name })
+        const place = placeOf(key, version, blob, { bucket, annotation: name })
         this.#note(place, create(BlobRecordSchema, blob))
         return
       }
