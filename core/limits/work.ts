@@ -47,6 +47,9 @@ export const GROUP_SHARES = 8
 /** Blobs in want of something that are looked up together and brought in order, the least redundant first. */
 export const GROUP_WINDOW_BLOBS = 512
 
+/** Shards of the blobs of such a window: those of large blobs are thousands. */
+export const GROUP_WINDOW_SHARDS = 65_536
+
 /** Shards of all nodes' lists that one pass over a group holds: some MiB. */
 export const GROUP_LIST_SHARDS_MAX = 32_768
 

@@ -132,7 +132,8 @@ export class FakeNode implements ShardService {
   }
 
   async list({ group, after, limit, epoch }: ListShards, signal?: AbortSignal): Promise<ShardList> {
-    await this.#suffer(this.#begin('list', { blob: '' }, epoch ?? Number.POSITIVE_INFINITY), signal)
+    await this.#suffer(this.#begin('list', { blob: '' }, Number.POSITIVE_INFINITY), signal)
+    this.epoch = Math.max(this.epoch, epoch ?? 0)
     if (after !== undefined && after.shard >= ERASURE_SHARDS_MAX) {
       throw new ShardError('invalid', `no shard ${after.shard}`)
     }

@@ -44,7 +44,7 @@ export class WholeCluster {
   readonly disks = new Map<string, MemoryDisk>()
   readonly nodes = new Map<string, StorageNode>()
   readonly down = new Set<string>()
-  /** How far metadata's clock is ahead, milliseconds: blobs grow old by it. */
+  /** How far metadata's clocks are ahead, milliseconds: blobs grow old by it. */
   aheadMs = 0
   metadata!: MetadataApi
   shards!: ShardTransport
@@ -75,7 +75,7 @@ export class WholeCluster {
     )
     const ahead = {
       nowMs: () => clock.nowMs() + this.aheadMs,
-      monotonicMs: () => clock.monotonicMs(),
+      monotonicMs: () => clock.monotonicMs() + this.aheadMs,
       after: (ms: number, run: () => void) => clock.after(ms, run),
       sleep: (ms: number, signal?: AbortSignal) => clock.sleep(ms, signal),
     }

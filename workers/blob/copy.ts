@@ -2,8 +2,9 @@
 
 import type { ShardOwner } from '../../proto/shard-transport.ts'
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
-import type { WorkGroup, WorkView } from '../cluster/view.ts'
+import type { WorkGroup } from '../cluster/view.ts'
 import { inTime, type WorkContext } from './context.ts'
+import { byNewestMap } from './epoch.ts'
 import type { ListedBlob } from './identify.ts'
 import type { HeldShard } from './plan.ts'
 
@@ -15,7 +16,6 @@ import type { HeldShard } from './plan.ts'
  */
 export async function copyFromSources(
   context: WorkContext,
-  view: WorkView,
   group: WorkGroup,
   { blob, held }: ListedBlob,
   owner: ShardOwner,
@@ -30,7 +30,7 @@ export async function copyFromSources(
     if (!wanted || there.has(`${slot.node}/${one.stripe}/${one.shard}`)) continue
     shards.add(one.shard)
     try {
-      await copyShard(context, view, { group: group.id, blob, to: slot.node, owner, one, signal })
+      await copyShard(context, { group, blob, to: slot.node, owner, one, signal })
       bytes += 2 * one.bytes
     } catch (error) {
       signal.throwIfAborted()
@@ -41,7 +41,7 @@ export async function copyFromSources(
 }
 
 interface Copy {
-  readonly group: number
+  readonly group: WorkGroup
   readonly blob: string
   readonly to: string
   readonly owner: ShardOwner
@@ -49,19 +49,18 @@ interface Copy {
   readonly signal: AbortSignal
 }
 
-async function copyShard(
-  { shards, clock, budget }: WorkContext,
-  { epoch }: WorkView,
-  { group, blob, to, owner, one, signal }: Copy,
-): Promise<void> {
+async function copyShard(context: WorkContext, { group, blob, to, owner, one, signal }: Copy): Promise<void> {
+  const { shards, clock, budget } = context
   const { node, stripe, shard } = one
-  const address = { group, blob, stripe, shard }
+  const address = { group: group.id, blob, stripe, shard }
   await budget.take(2 * one.bytes, signal)
-  const { data, checksums, shardBytes } = await inTime(clock, signal, (ending) =>
-    shards.node(node).get({ address, epoch }, ending),
+  const { data, checksums, shardBytes } = await byNewestMap(context, group, signal, (epoch) =>
+    inTime(clock, signal, (ending) => shards.node(node).get({ address, epoch }, ending)),
   )
   const whole = data.byteLength === shardBytes && firstBadBlock(data, checksums) < 0
   if (!whole) throw new Error('the shard came damaged')
-  const request = { address, owner, epoch, data, checksums }
-  await inTime(clock, signal, (ending) => shards.node(to).put(request, ending))
+  await byNewestMap(context, group, signal, (epoch) => {
+    const request = { address, owner, epoch, data, checksums }
+    return inTime(clock, signal, (ending) => shards.node(to).put(request, ending))
+  })
 }

@@ -1,14 +1,15 @@
 /** Removal of shards that are where they do not belong. */
 
 import { SHARD_LIST_MAX } from '../../core/limits.ts'
-import type { BlobRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
-import { ShardError } from '../../proto/shard-transport.ts'
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
-import type { WorkGroup, WorkView } from '../cluster/view.ts'
+import type { WorkGroup } from '../cluster/view.ts'
 import { inTime, type WorkContext } from './context.ts'
+import { byNewestMap, SlotsChanged } from './epoch.ts'
 import type { HeldShard } from './plan.ts'
 
 export interface Removal {
+  readonly group: WorkGroup
+  readonly blob: string
   readonly extras: readonly HeldShard[]
   /** What is known of the one on its slot's node; the blob has no such shard, where it is needless. */
   readonly onSlot: (shard: HeldShard) => 'needless' | 'verified' | 'listed' | 'missing'
@@ -16,29 +17,21 @@ export interface Removal {
 }
 
 /**
- * Removes them, each once the one on its slot's node has been read whole from there. Those of which it has not are left.
+ * Removes them, each once the one on its slot's node has been read whole from there; those of which it has not are left.
+ * Resolves to how many were.
  *
- * - `removed`: all of them
- * - `left`: not all
- * - `changed`: a node knows a newer map
+ * @throws {SlotsChanged} they may belong elsewhere by now; or the signal's reason
  */
-export async function removeExtras(
-  context: WorkContext,
-  view: WorkView,
-  group: WorkGroup,
-  { id, code, size }: Pick<BlobRecord, 'id' | 'code' | 'size'>,
-  { extras, onSlot, signal }: Removal,
-): Promise<'removed' | 'left' | 'changed'> {
+export async function removeExtras(context: WorkContext, removal: Removal): Promise<number> {
+  const { group, blob, extras, onSlot, signal } = removal
   const doomed = new Map<string, HeldShard[]>()
   let left = 0
-  let stale = false
   for (const extra of extras) {
     const known = onSlot(extra)
-    const node = group.slots[extra.shard]?.node ?? ''
     const dispensable =
       known === 'needless' ||
       known === 'verified' ||
-      (known === 'listed' && (await isSound(context, view, node, group.id, id, extra, signal)))
+      (known === 'listed' && (await isSound(context, removal, extra)))
     if (!dispensable) {
       left++
       continue
@@ -49,58 +42,51 @@ export async function removeExtras(
   }
   for (const [node, all] of doomed) {
     try {
-      await remove(context, view, node, group.id, id, all, signal)
+      await removeFrom(context, removal, node, all)
     } catch (error) {
       signal.throwIfAborted()
+      if (error instanceof SlotsChanged) throw error
       left += all.length
-      if (error instanceof ShardError && error.code === 'stale-map') stale = true
-      context.log.debug('shards that do not belong there stay', {
-        node,
-        blob: id,
-        code,
-        size: Number(size),
-        error,
-      })
+      context.log.debug('shards that do not belong there stay', { node, group: group.id, blob, error })
     }
   }
-  if (stale) return 'changed'
-  return left === 0 ? 'removed' : 'left'
+  return left
 }
 
-async function remove(
-  { shards, clock }: WorkContext,
-  { epoch }: WorkView,
+async function removeFrom(
+  context: WorkContext,
+  { group, blob, signal }: Removal,
   node: string,
-  group: number,
-  blob: string,
   doomed: readonly HeldShard[],
-  signal: AbortSignal,
 ): Promise<void> {
+  const { shards, clock } = context
   for (let at = 0; at < doomed.length; at += SHARD_LIST_MAX) {
     const some = doomed.slice(at, at + SHARD_LIST_MAX).map(({ stripe, shard }) => ({ stripe, shard }))
-    const request = { group, blob, shards: some, epoch }
-    await inTime(clock, signal, (ending) => shards.node(node).deleteShards(request, ending))
+    await byNewestMap(context, group, signal, (epoch) => {
+      const request = { group: group.id, blob, shards: some, epoch }
+      return inTime(clock, signal, (ending) => shards.node(node).deleteShards(request, ending))
+    })
   }
 }
 
-/** The shard can be read from that node, all of it, at this moment. */
+/** The shard can be read from its slot's node, all of it, at this moment. */
 async function isSound(
-  { shards, clock, budget, log }: WorkContext,
-  { epoch }: WorkView,
-  node: string,
-  group: number,
-  blob: string,
+  context: WorkContext,
+  { group, blob, signal }: Removal,
   { stripe, shard, bytes }: HeldShard,
-  signal: AbortSignal,
 ): Promise<boolean> {
+  const { shards, clock, budget, log } = context
+  const node = group.slots[shard]?.node ?? ''
+  const address = { group: group.id, blob, stripe, shard }
   await budget.take(bytes, signal)
-  const address = { group, blob, stripe, shard }
   try {
-    const request = { address, epoch }
-    const read = await inTime(clock, signal, (ending) => shards.node(node).get(request, ending))
+    const read = await byNewestMap(context, group, signal, (epoch) =>
+      inTime(clock, signal, (ending) => shards.node(node).get({ address, epoch }, ending)),
+    )
     return read.data.byteLength === read.shardBytes && firstBadBlock(read.data, read.checksums) < 0
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof SlotsChanged) throw error
     log.debug('a shard cannot be read where it belongs', { node, ...address, error })
     return false
   }

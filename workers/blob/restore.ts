@@ -5,6 +5,7 @@ import { stripeCount } from '../../core/erasure/layout.ts'
 import { BLOB_STRIPES_IN_FLIGHT_MAX } from '../../core/limits.ts'
 import { relocatedTo } from '../../core/placement/relocation.ts'
 import type { BlobRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import type { StripeRepair } from '../../store/repair/api.ts'
 import type { WorkGroup, WorkView } from '../cluster/view.ts'
 import { askMetadata, eachOf, type WorkContext } from './context.ts'
 import type { Place } from './identify.ts'
@@ -24,7 +25,7 @@ export interface Restored {
    * - `whole`: every shard is on its slot's node, the record says nothing else, and no copy is left elsewhere but on sources
    *   of slots that move.
    * - `waiting`: as much as could be done now was done; the rest needs nodes that are away, full or failing.
-   * - `changed`: the map or the record changed meanwhile: look again at once.
+   * - `changed`: the record changed meanwhile: look again.
    */
   readonly outcome: 'whole' | 'waiting' | 'changed'
   /** Shard numbers of which some stripe's is not on its slot's node now. */
@@ -50,7 +51,7 @@ export function planFor(view: WorkView, group: WorkGroup, live: Omit<LiveBlob, '
   })
 }
 
-/** @throws {MetadataError}, or the signal's reason */
+/** @throws {MetadataError}, {SlotsChanged}, or the signal's reason */
 export async function restoreBlob(
   context: WorkContext,
   view: WorkView,
@@ -75,7 +76,9 @@ export async function restoreBlob(
     ({ node, stripe, shard }) => relocatedTo(relocations, shard, stripe) !== node,
   )
   const stripes = stripeCount(parseCode(live.record.code), Number(live.record.size))
-  const removal = await removeExtras(context, view, group, live.record, {
+  const left = await removeExtras(context, {
+    group,
+    blob: live.record.id,
     extras,
     onSlot({ stripe, shard }) {
       if (stripe >= stripes || shard >= group.slots.length) return 'needless'
@@ -83,8 +86,7 @@ export async function restoreBlob(
     },
     signal,
   })
-  if (removal === 'changed') return { outcome: 'changed', ...counts }
-  const whole = missing.size === 0 && removal === 'removed'
+  const whole = missing.size === 0 && left === 0
   return { outcome: whole ? 'whole' : 'waiting', ...counts }
 }
 
@@ -122,7 +124,15 @@ async function rebuild(
   let bytes = 0
   const one = async ({ stripe, sources, wanted }: StripePlan): Promise<void> => {
     const request = { blob: record, owner, stripe, sources, wanted, epoch, budget }
-    const repair = await gate.run(plan.spare, signal, () => store.rebuildStripe(request, signal))
+    let repair: StripeRepair
+    try {
+      repair = await gate.run(plan.spare, signal, () => store.rebuildStripe(request, signal))
+    } catch (error) {
+      signal.throwIfAborted()
+      log.warn('a stripe could not be repaired', { blob: record.id, stripe, error })
+      failed += wanted.size
+      return
+    }
     for (const shard of repair.stored) shards.add(keyOf(stripe, shard))
     for (const [shard, error] of repair.failed) {
       log.debug('a shard could not be brought to its slot', { blob: record.id, stripe, shard, error })

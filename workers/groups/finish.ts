@@ -2,7 +2,7 @@
 
 import { SLOT_FINISH_INTERVAL_MS } from '../../core/limits.ts'
 import type { WorkGroup, WorkView } from '../cluster/view.ts'
-import { askMetadata, type WorkContext } from '../blob/context.ts'
+import { inTime, type WorkContext } from '../blob/context.ts'
 
 /** A slot that has all of its shards, as `FinishSlots` has it. */
 export interface FinishedSlot {
@@ -43,8 +43,8 @@ export function finishedSlots(
 /** Gathers what passes over groups have finished, and changes the map for all of it together, seldom. */
 export class SlotFinisher {
   readonly #context: WorkContext
-  #waiting: FinishedSlot[] = []
-  #flush: Promise<void> | undefined
+  /** The next change, while it waits for its time. */
+  #next: { readonly slots: FinishedSlot[]; readonly made: Promise<void> } | undefined
   #lastMs = Number.NEGATIVE_INFINITY
 
   constructor(context: WorkContext) {
@@ -53,22 +53,26 @@ export class SlotFinisher {
 
   /** Resolves when the map says so. @throws {MetadataError}, or the signal's reason */
   async finish(slots: readonly FinishedSlot[], signal: AbortSignal): Promise<void> {
-    this.#waiting.push(...slots)
-    this.#flush ??= this.#later(signal).finally(() => {
-      this.#flush = undefined
-    })
-    await this.#flush
+    if (this.#next === undefined) {
+      const gathered: FinishedSlot[] = []
+      const made = this.#change(gathered)
+      // All who wait for it may be gone by then.
+      made.catch(() => undefined)
+      this.#next = { slots: gathered, made }
+    }
+    this.#next.slots.push(...slots)
+    const { made } = this.#next
+    // Whoever began it may have to go before the others.
+    await inTime(this.#context.clock, signal, () => made)
   }
 
-  async #later(signal: AbortSignal): Promise<void> {
-    const { clock, watch, log } = this.#context
-    const waitMs = Math.max(0, this.#lastMs + SLOT_FINISH_INTERVAL_MS - clock.monotonicMs())
-    await clock.sleep(waitMs, signal)
-    const slots = this.#waiting
-    this.#waiting = []
+  async #change(slots: FinishedSlot[]): Promise<void> {
+    const { metadata, clock, watch, log } = this.#context
+    await clock.sleep(Math.max(0, this.#lastMs + SLOT_FINISH_INTERVAL_MS - clock.monotonicMs()))
+    this.#next = undefined
     this.#lastMs = clock.monotonicMs()
     const change = { case: 'finishSlots' as const, value: { slots } }
-    await askMetadata(this.#context, signal, 'changeCluster', { change })
+    await metadata.call('changeCluster', { change })
     log.info('slots have all of their shards', { slots: slots.length })
     await watch.refresh()
   }

@@ -3,16 +3,19 @@
 import {
   GROUP_SUSPECTS_MAX,
   GROUP_WINDOW_BLOBS,
+  GROUP_WINDOW_SHARDS,
   SLOT_SETTLE_MS,
   WORK_BLOBS_IN_FLIGHT_MAX,
 } from '../../core/limits.ts'
-import { ShardError } from '../../proto/shard-transport.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
 import { eachOf, type WorkContext } from '../blob/context.ts'
 import { copyFromSources } from '../blob/copy.ts'
+import { SlotsChanged } from '../blob/epoch.ts'
 import type { ListedBlob } from '../blob/identify.ts'
 import { judgeBlobs, removeOrphan, type JudgedBlob } from '../blob/judge.ts'
 import { isWhole, planBlob, stripesSeen, type BlobPlan } from '../blob/plan.ts'
-import { planFor, restoreBlob, type LiveBlob } from '../blob/restore.ts'
+import { planFor, restoreBlob, type LiveBlob, type Restored } from '../blob/restore.ts'
 import { sameSlots, type WorkGroup, type WorkView } from '../cluster/view.ts'
 import { finishedSlots, type SlotFinisher } from './finish.ts'
 import { ListFailure, mergeLists } from './merge.ts'
@@ -44,7 +47,7 @@ export async function passGroup(
   finisher: SlotFinisher,
   request: PassRequest,
 ): Promise<Passed> {
-  const { view, group, firstLookMs, signal, suspects } = request
+  const { group, firstLookMs, suspects } = request
   const beganMs = context.clock.monotonicMs()
   const silent = new Set<string>()
   for (;;) {
@@ -52,11 +55,8 @@ export async function passGroup(
     try {
       await pass.run()
     } catch (error) {
+      if (error instanceof SlotsChanged) return { result: 'now', suspects }
       if (!(error instanceof ListFailure)) throw error
-      if (error.cause instanceof ShardError && error.cause.code === 'stale-map') {
-        await context.watch.newerThan(view.epoch, signal)
-        return { result: 'now', suspects }
-      }
       context.log.debug('a pass goes on without a node', { group: group.id, node: error.node, error })
       silent.add(error.node)
       continue
@@ -122,12 +122,15 @@ class Pass {
     const { view, group, deep, suspects, signal } = this.#request
     const lists = { nodes: [...this.listed], group: group.id, epoch: view.epoch, signal }
     let window: ListedBlob[] = []
+    let shards = 0
     for await (const blob of mergeLists(this.#context, lists)) {
       if (!deep && !suspects.has(blob.blob) && !this.#wants(blob)) continue
       window.push(blob)
-      if (window.length < GROUP_WINDOW_BLOBS) continue
+      shards += blob.held.length
+      if (window.length < GROUP_WINDOW_BLOBS && shards < GROUP_WINDOW_SHARDS) continue
       await this.#treat(window)
       window = []
+      shards = 0
     }
     await this.#treat(window)
   }
@@ -175,11 +178,13 @@ class Pass {
   }
 
   async #restore(live: LiveBlob, plan: BlobPlan): Promise<void> {
-    const { view, group, signal, onBlob } = this.#request
+    const { group, onBlob } = this.#request
     const lost = plan.spare < 0 && this.#all && plan.rebuild.length === 0
     if (!lost) this.#note(plan)
     else this.#context.log.error('a blob is lost', { group: group.id, place: live.place })
-    const { outcome, made, bytes } = await restoreBlob(this.#context, view, group, live, signal)
+    const restored = await this.#tryTo(live)
+    if (restored === undefined) return
+    const { outcome, made, bytes } = restored
     if (outcome === 'changed') this.changed = true
     if (outcome === 'waiting' && !lost) this.undone++
     if (made > 0) this.worked = true
@@ -187,19 +192,29 @@ class Pass {
     if (needed) onBlob(outcome === 'whole' ? 1 : 0, bytes)
   }
 
+  /** One blob that metadata has its trouble with does not keep the others from their repair. */
+  async #tryTo(live: LiveBlob): Promise<Restored | undefined> {
+    const { group, signal } = this.#request
+    const view = await this.#context.watch.view(signal)
+    try {
+      return await restoreBlob(this.#context, view, group, live, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      const ofOne = error instanceof MetadataError && error.code !== FailureCode.UNAVAILABLE
+      if (!ofOne) throw error
+      this.#context.log.warn('a blob could not be brought to its place', { blob: live.record.id, error })
+      this.undone++
+      return undefined
+    }
+  }
+
   /** What may become alive yet, and what cannot be judged: only copied from where a slot's shards were. */
   async #keep({ blob, held, verdict }: JudgedBlob): Promise<void> {
-    const { view, group, signal } = this.#request
+    const { group, signal } = this.#request
     if (verdict.kind === 'young') {
       if (this.suspects.size < GROUP_SUSPECTS_MAX) this.suspects.add(blob)
-      const { shards } = await copyFromSources(
-        this.#context,
-        view,
-        group,
-        { blob, held },
-        verdict.owner,
-        signal,
-      )
+      const listed = { blob, held }
+      const { shards } = await copyFromSources(this.#context, group, listed, verdict.owner, signal)
       if (shards.size > 0) this.worked = true
       this.#note({ missing: shards })
     }

@@ -4,11 +4,12 @@ import { BlobState } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { BlobRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { ShardError } from '../../proto/shard-transport.ts'
 import type { WorkContext } from '../blob/context.ts'
+import { SlotsChanged } from '../blob/epoch.ts'
 import { resolvePlaces, type ListedBlob, type Place } from '../blob/identify.ts'
 import { belongs, judgeBlobs, removeOrphan } from '../blob/judge.ts'
 import { listBlob } from '../blob/list.ts'
 import type { HeldShard } from '../blob/plan.ts'
-import { restoreBlob } from '../blob/restore.ts'
+import { restoreBlob, type Restored } from '../blob/restore.ts'
 import type { WorkGroup, WorkView } from '../cluster/view.ts'
 import type { RepairItem } from './queue.ts'
 
@@ -39,14 +40,20 @@ export async function repairBlob(
   lists.askFor(group.slots.flatMap(({ node, source }) => [node, source]))
   lists.askFor(item.relocations.map(({ node }) => node))
   lists.askFor([...item.damaged.keys()])
-  if (!(await lists.complete(signal))) return AGAIN
+  await lists.complete(signal)
   const found = await identify(context, group, item, lists, signal)
   if (found.kind !== 'live') return found.kind === 'gone' ? DONE : LATER
   const { place, record } = found
   lists.askFor(record.relocations.map(({ node }) => node))
-  if (!(await lists.complete(signal))) return AGAIN
+  await lists.complete(signal)
   const live = { place, record, held: lists.held, listed: lists.listed }
-  const restored = await restoreBlob(context, view, group, live, signal)
+  let restored: Restored
+  try {
+    restored = await restoreBlob(context, view, group, live, signal)
+  } catch (error) {
+    if (error instanceof SlotsChanged) return AGAIN
+    throw error
+  }
   const outcome = { whole: 'done', waiting: 'later', changed: 'again' } as const
   return { outcome: outcome[restored.outcome], bytes: restored.bytes }
 }
@@ -82,9 +89,8 @@ class Lists {
     for (const node of nodes) if (this.#view.isUp(node) && !this.#asked.has(node)) this.#wanted.add(node)
   }
 
-  /** Asks those. False: one of them knows a newer map. */
-  async complete(signal: AbortSignal): Promise<boolean> {
-    let stale = false
+  /** Asks those. */
+  async complete(signal: AbortSignal): Promise<void> {
     await Promise.all(
       [...this.#wanted].map(async (node) => {
         this.#asked.add(node)
@@ -96,14 +102,11 @@ class Lists {
         } catch (error) {
           signal.throwIfAborted()
           if (error instanceof ShardError && error.code === 'invalid') throw error
-          stale ||= error instanceof ShardError && error.code === 'stale-map'
           this.#context.log.debug('a node does not list its shards', { node, blob, error })
         }
       }),
     )
     this.#wanted.clear()
-    if (stale) await this.#context.watch.newerThan(this.#view.epoch, signal)
-    return !stale
   }
 }
 
