@@ -3,7 +3,16 @@
 import { parseCode } from '../../erasure/code.ts'
 import { groupId } from '../group.ts'
 import { chooseSlots, type PlacementNode } from '../rendezvous.ts'
-import type { NodeFacts, TopologyContext, TopologyGroup, TopologyMap, TopologyPool } from './model.ts'
+import { applyChange } from './change.ts'
+import type {
+  NodeFacts,
+  TopologyChange,
+  TopologyContext,
+  TopologyGroup,
+  TopologyMap,
+  TopologyPool,
+  TopologyResult,
+} from './model.ts'
 
 /** The first map of a cluster of these nodes, with one pool a code. */
 export function mapOf(nodes: readonly PlacementNode[], codes: readonly string[], groups = 16): TopologyMap {
@@ -65,5 +74,38 @@ export function finishedLines(map: TopologyMap) {
         filling ? [{ group: group.id, shard, node, source }] : [],
       ),
     ),
+  )
+}
+
+/** The change, with nothing known of any node unless said. */
+export function change(
+  map: TopologyMap,
+  what: TopologyChange,
+  more: Parameters<typeof contextOf>[0] = {},
+): TopologyResult {
+  return applyChange(map, what, contextOf(more))
+}
+
+/** All moves at their end. */
+export function finish(map: TopologyMap): TopologyMap {
+  return change(map, { kind: 'finish-slots', slots: finishedLines(map) }).map
+}
+
+/** Distinct nodes of each group. */
+export function spread(map: TopologyMap): number[] {
+  return map.pools.flatMap(({ groups }) =>
+    groups.map(({ slots }) => new Set(slots.map(({ node }) => node)).size),
+  )
+}
+
+/** Shards of each group by zone. */
+export function zoneShares(map: TopologyMap): Record<string, number>[] {
+  const zones = new Map(map.nodes.map(({ id, zone }) => [id, zone]))
+  return map.pools.flatMap(({ groups }) =>
+    groups.map(({ slots }) => {
+      const shares: Record<string, number> = {}
+      for (const { node } of slots) shares[zones.get(node) ?? ''] = (shares[zones.get(node) ?? ''] ?? 0) + 1
+      return shares
+    }),
   )
 }
