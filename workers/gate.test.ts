@@ -11,7 +11,11 @@ test('so many at once, the most urgent of those that wait first, then in order o
   const begin = (name: string, urgency: number): Promise<void> =>
     gate.run(urgency, signal, async () => {
       order.push(name)
-      await new Promise<void>((resolve) => ends.push(resolve))
+      const { promise, resolve } = Promise.withResolvers<undefined>()
+      ends.push(() => {
+        resolve(undefined)
+      })
+      await promise
     })
   const all = [begin('a', 5), begin('b', 5), begin('c', 2), begin('d', 0), begin('e', 2)]
   await Promise.resolve()

@@ -28,7 +28,8 @@ function viewOf({ down = [], edit = () => undefined }: Look = {}): WorkView {
 }
 
 const all = (): boolean => true
-const ids = (passes: readonly DuePass[]): number[] => passes.map(({ group }) => group.id).sort()
+const ids = (passes: readonly DuePass[]): number[] =>
+  passes.map(({ group }) => group.id).sort((a, b) => a - b)
 
 /** A schedule of two groups that have had their first pass. */
 function settled(): GroupSchedule {

@@ -85,7 +85,7 @@ export function createWorkScene(shape: MapShape & { readonly seed?: number } = {
       const store = { computeWorkers: 0, ...memory }
       const random = seededRandom(100 + workers.length)
       const worker = await startWorker(
-        { name, repairBytesPerS: bytesPerS, deepPassMs, store },
+        { name, repairBytesPerS: bytesPerS, garbageGraceMs: 10_000, deepPassMs, store },
         { metadata, shards, clock, random, log },
       )
       workers.push(worker)
@@ -97,7 +97,7 @@ export function createWorkScene(shape: MapShape & { readonly seed?: number } = {
         if (clock.monotonicMs() > endMs) {
           assert.fail(`still not so after ${limitMs} ms: ${what}; ${scene.flaws().slice(0, 5).join('; ')}`)
         }
-        await clock.pass(500)
+        await clock.pass(Math.max(500, limitMs / 1200))
       }
     },
     moving: () =>
