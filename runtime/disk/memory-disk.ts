@@ -43,11 +43,12 @@ export class MemoryDisk implements Disk {
   #operations = 0
   #powered = true
   #crashAt = Infinity
-  readonly #torn: {
+  /** The writes that have begun and not ended: a power cut may tear them. */
+  readonly #writing = new Set<{
     readonly file: MemoryFile
     readonly buffers: readonly Uint8Array[]
     readonly position: number
-  }[] = []
+  }>()
 
   constructor(options: MemoryDiskOptions = {}) {
     this.capacityBytes = options.capacityBytes ?? Infinity
@@ -80,7 +81,17 @@ export class MemoryDisk implements Disk {
    */
   restart(survives: Survival = () => false): MemoryDisk {
     this.#powered = false
-    for (const { file, buffers, position } of this.#torn) file.write(buffers, position)
+    return this.afterPowerCut(survives)
+  }
+
+  /** The disk as it would be found if the power were cut now, in the middle of what it is about to do; this one goes on. */
+  afterPowerCut(survives: Survival = () => false): MemoryDisk {
+    const torn = new Map<MemoryFile, MemoryFile>()
+    for (const { file, buffers, position } of this.#writing) {
+      const copy = torn.get(file) ?? file.copy()
+      copy.write(buffers, position)
+      torn.set(file, copy)
+    }
     const next = new MemoryDisk({ capacityBytes: this.capacityBytes })
     for (const folder of this.#folders) next.#folders.add(folder)
     const survivors = new Map<MemoryFile, MemoryFile>()
@@ -90,7 +101,7 @@ export class MemoryDisk implements Disk {
       const durable = this.#durableNames.get(path)
       const file = now === durable || !survives() ? durable : now
       if (file === undefined) continue
-      const copy = survivors.get(file) ?? file.afterPowerCut(survives)
+      const copy = survivors.get(file) ?? (torn.get(file) ?? file).afterPowerCut(survives)
       survivors.set(file, copy)
       next.#files.set(path, copy)
       next.#durableNames.set(path, copy)
@@ -178,9 +189,19 @@ export class MemoryDisk implements Disk {
       },
       write: async (buffers, position) => {
         const bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0)
-        await this.#begin('write', path, bytes, () => {
-          this.#torn.push({ file, buffers: buffers.map((buffer) => buffer.slice()), position })
-        })
+        this.#requirePower()
+        const writing = { file, buffers, position }
+        this.#writing.add(writing)
+        try {
+          await this.#begin('write', path, bytes)
+        } catch (error) {
+          // The caller's buffers are its own again.
+          if (!this.#powered)
+            this.#writing.add({ file, position, buffers: buffers.map((each) => each.slice()) })
+          throw error
+        } finally {
+          this.#writing.delete(writing)
+        }
         const room = this.capacityBytes - this.#usedBytes() + file.size
         if (position + bytes > Math.max(room, file.size)) {
           const whole = Buffer.concat(buffers)
@@ -206,19 +227,11 @@ export class MemoryDisk implements Disk {
     }
   }
 
-  async #begin(
-    kind: DiskOperation['kind'],
-    path: string,
-    bytes = 0,
-    onPowerCut: () => void = () => {},
-  ): Promise<void> {
+  async #begin(kind: DiskOperation['kind'], path: string, bytes = 0): Promise<void> {
     this.#requirePower()
     const index = this.#operations
     if (kind !== 'read') this.#operations++
-    if (index >= this.#crashAt && kind !== 'read') {
-      onPowerCut()
-      this.#powered = false
-    }
+    if (index >= this.#crashAt && kind !== 'read') this.#powered = false
     this.#requirePower()
     await this.before?.({ index, kind, path, bytes })
     this.#requirePower()

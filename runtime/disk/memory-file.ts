@@ -3,7 +3,7 @@ export type Survival = () => boolean
 
 /** What a disk writes or loses as one: the smallest unit in the field. */
 const SECTOR_BYTES = 512
-const FIRST_BYTES = 64 * 1024
+const FIRST_BYTES = 4 * 1024
 
 /** Bytes of one file: what a reader sees, and what of it is on the medium. See memory-disk.ts. */
 export class MemoryFile {
@@ -58,6 +58,16 @@ export class MemoryFile {
   corrupt(position: number, mask: number): void {
     this.#now.flip(position, mask)
     this.#durable.flip(position, mask)
+  }
+
+  /** The same file, to be changed apart. */
+  copy(): MemoryFile {
+    const file = new MemoryFile()
+    file.#now = this.#now.copy()
+    file.#durable = this.#durable.copy()
+    for (const sector of this.#unsynced) file.#unsynced.add(sector)
+    file.#sizeUnsynced = this.#sizeUnsynced
+    return file
   }
 
   /** A file of what is on the medium once the power is back. */

@@ -45,6 +45,9 @@ export class MemoryIndex implements ShardIndex {
   /** The state at the last checkpoint, then one for each write since. */
   #history: Content[]
 
+  /** False once the power of its disk is cut: it takes nothing then. */
+  powered: () => boolean = () => true
+
   constructor(content: Content = EMPTY) {
     this.#entries = new Map(content.entries)
     this.#uses = new Map(content.uses)
@@ -117,6 +120,7 @@ export class MemoryIndex implements ShardIndex {
   }
 
   async write(changes: IndexChanges): Promise<void> {
+    this.#requirePower()
     const { damage = [], mend = [], inventory = [] } = changes
     for (const entry of changes.put) this.#entries.set(keyOf(entry.address), entry)
     for (const address of changes.remove) this.#entries.delete(keyOf(address))
@@ -133,16 +137,19 @@ export class MemoryIndex implements ShardIndex {
   }
 
   async checkpoint(checkpoint: Checkpoint): Promise<void> {
+    this.#requirePower()
     this.#checkpoint = checkpoint
     this.#history = [this.#content()]
   }
 
   async forgetSegment(segment: number): Promise<void> {
+    this.#requirePower()
     this.#uses.delete(segment)
     this.#history.push(this.#content())
   }
 
   async condemn(): Promise<void> {
+    this.#requirePower()
     this.#checkpoint = undefined
     this.#history = [this.#content()]
   }
@@ -157,6 +164,10 @@ export class MemoryIndex implements ShardIndex {
   }
 
   async close(): Promise<void> {}
+
+  #requirePower(): void {
+    if (!this.powered()) throw new Error('the power is cut')
+  }
 
   #content(): Content {
     return {

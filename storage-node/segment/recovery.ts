@@ -18,7 +18,13 @@ import {
 import { IndexWriter } from '../index/writer.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { type SegmentFiles, segmentPath } from './files.ts'
-import { recordBytes, SEGMENT_FORMAT, SEGMENT_HEADER_BYTES, SegmentFormatError } from './format.ts'
+import {
+  RECORD_HEADER_BYTES,
+  recordBytes,
+  SEGMENT_FORMAT,
+  SEGMENT_HEADER_BYTES,
+  SegmentFormatError,
+} from './format.ts'
 import type { LogEnd } from './log.ts'
 import { readHeader, readMarker } from './read.ts'
 import { scanSegment } from './scan.ts'
@@ -40,6 +46,9 @@ interface Ports {
   /** Where the version of the inventory begins. */
   readonly inventoryVersion: number
 }
+
+/** Makes a header none. */
+const NO_HEADER = new Uint8Array(RECORD_HEADER_BYTES)
 
 /** Records that go into the index together while it is built. */
 const RECORDS_PER_WRITE = 4096
@@ -203,9 +212,11 @@ async function replay(
       // Only the last segment can have a torn end: each is synced whole before the next begins. A sealed one is read in
       // full when it follows the checkpoint, as a failing disk may have ended it.
       const verify = segment === last || state !== undefined
+      const torn: number[] = []
       for await (const scanned of scanSegment(file, { segment, marker, from: start, verify })) {
         if ('gap' in scanned) {
           ports.log.warn('bytes that are no whole record', { file: segmentPath(segment), ...scanned.gap })
+          torn.push(...scanned.torn)
           continue
         }
         const { record } = scanned
@@ -215,7 +226,13 @@ async function replay(
         end = record.end
         if (pending.length === RECORDS_PER_WRITE) await flush()
       }
-      if (segment !== last) return
+      // A rebuild reads the headers alone of sealed segments: it must never take one for a record whose data was lost, as it
+      // might be a newer one of a shard that is whole before it.
+      if (verify) for (const at of torn) await file.write([NO_HEADER], at)
+      if (segment !== last) {
+        if (torn.length > 0) await file.sync()
+        return
+      }
       if (end < (await file.size())) await file.truncate(end)
       // What was found may lie in the system's cache only, if the process died and not the machine.
       await file.sync()

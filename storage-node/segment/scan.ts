@@ -16,8 +16,8 @@ import {
 /** What a scan meets, in order of offset. */
 export type Scanned =
   | { readonly record: LogRecord; readonly damaged?: boolean }
-  /** Bytes between two records, or after the last, that are no whole record. */
-  | { readonly gap: { readonly start: number; readonly end: number } }
+  /** Bytes between two records, or after the last, that are no whole record; and where in them a record's header is whole. */
+  | { readonly gap: { readonly start: number; readonly end: number }; readonly torn: readonly number[] }
 
 export interface ScanOptions {
   readonly segment: number
@@ -45,6 +45,7 @@ export async function* scanSegment(
   const window = new Window(file, await file.size(), verify ? 2 * RECORD_BYTES_MAX : 64 * 1024)
   let at = options.from
   let gapStart: number | undefined
+  let torn: number[] = []
   while (at < window.size) {
     const header = decodeRecordHeader(await window.view(at, RECORD_HEADER_BYTES), marker)
     const end = header === undefined ? at : at + recordBytes(header.ownerBytes, header.dataBytes)
@@ -52,11 +53,13 @@ export async function* scanSegment(
     const damaged = fits && verify && !(await isWhole(window, at, end, header))
     if (!fits || (damaged && !tellDamaged)) {
       gapStart ??= at
+      if (header !== undefined) torn.push(at)
       at = await nextMarker(window, marker, at + RECORD_ALIGN)
       continue
     }
-    if (gapStart !== undefined) yield { gap: { start: gapStart, end: at } }
+    if (gapStart !== undefined) yield { gap: { start: gapStart, end: at }, torn }
     gapStart = undefined
+    torn = []
     const { kind, address, sequence, ownerBytes, dataBytes } = header
     const origin = header.origin === 0 ? segment : header.origin
     yield {
@@ -71,7 +74,7 @@ export async function* scanSegment(
     }
     at = end
   }
-  if (gapStart !== undefined) yield { gap: { start: gapStart, end: window.size } }
+  if (gapStart !== undefined) yield { gap: { start: gapStart, end: window.size }, torn }
 }
 
 async function isWhole(window: Window, at: number, end: number, header: RecordHeader): Promise<boolean> {
