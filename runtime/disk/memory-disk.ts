@@ -196,8 +196,8 @@ export class MemoryDisk implements Disk {
           await this.#begin('write', path, bytes)
         } catch (error) {
           // The caller's buffers are its own again.
-          if (!this.#powered)
-            this.#writing.add({ file, position, buffers: buffers.map((each) => each.slice()) })
+          const copies = buffers.map((each) => each.slice())
+          if (!this.#powered) this.#writing.add({ file, position, buffers: copies })
           throw error
         } finally {
           this.#writing.delete(writing)

@@ -48,6 +48,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./scrub.ts'),
   },
   {
+    name: 'reclaim',
+    what: 'a storage node: bytes that come back after deletes, what is written anew for it, seconds and CPU',
+    load: () => import('./reclaim.ts'),
+  },
+  {
     name: 'metadata',
     what: 'the metadata service: commits, gets and listings, in process and over gRPC, beside the fsync of the disk',
     load: () => import('./metadata.ts'),

@@ -103,3 +103,99 @@ test('what is deleted comes back as space, and what is not stays', async () => {
   assert.ok(node.compaction().copiedBytes < 1.5 * liveBytes)
   await holds(setup, kept)
 })
+
+test('segments of nothing but tombstones do not pile up behind one that is cold, and undo nothing', async () => {
+  const setup = await setUp()
+  const { clock, disk, node } = setup
+  await fill(setup, [0])
+  const rounds = 10
+  for (let round = 0; round < rounds; round++) {
+    const blobs = range(1 + round * 30, 31 + round * 30)
+    await fill(setup, blobs)
+    for (const blob of blobs) await node.deleteBlob(1, blobOf(blob))
+    await clock.pass(10 * COMPACTION_LOOK_MS)
+  }
+  // A tombstone is 64 bytes, and the segment that is appended to may be full of the dead.
+  const tombstones = rounds * 30 * 64
+  const bytes = await diskBytes(disk)
+  assert.ok(bytes < 2 * SEGMENT_BYTES + 2 * tombstones, `${bytes} bytes`)
+  await holds(setup, [0])
+})
+
+test('a live shard that is damaged stays with its segment, is listed, and holds up nothing once it is gone', async () => {
+  const setup = await setUp()
+  const { clock, disk, node } = setup
+  await fill(setup, range(0, 20))
+  for (const blob of range(1, 20)) await node.deleteBlob(1, blobOf(blob))
+  disk.corrupt('segments/0000000001.seg', 512 + 500)
+  await clock.pass(5 * COMPACTION_LOOK_MS)
+  assert.ok((await disk.list('segments')).includes('0000000001.seg'))
+  const { shards } = await node.damaged({ limit: 10 })
+  assert.deepEqual(
+    shards.map(({ address }) => address),
+    [addressOf(1, blobOf(0), 0, 0)],
+  )
+  await node.put(putOf(addressOf(1, blobOf(0), 0, 0), bytesOf(2000, 0)))
+  await clock.pass(5 * COMPACTION_LOOK_MS)
+  assert.ok(!(await disk.list('segments')).includes('0000000001.seg'))
+  await holds(setup, [0])
+})
+
+test('a full disk takes puts again by itself once enough was deleted', async () => {
+  const disk = new MemoryDisk({ capacityBytes: 400_000 })
+  const setup = await setUp({ disk, reserveBytes: 60_000 })
+  const { clock, node } = setup
+  let filled = 0
+  await assert.rejects(
+    async () => {
+      for (; filled < 200; filled++) await fill(setup, [filled])
+    },
+    { code: 'read-only', message: 'the disk is full' },
+  )
+  const kept = range(0, filled - 1).filter((blob) => blob % 3 === 0)
+  for (const blob of range(0, filled + 1)) if (!kept.includes(blob)) await node.deleteBlob(1, blobOf(blob))
+  await clock.pass(20 * COMPACTION_LOOK_MS)
+  const { writable, freeBytes } = await node.status()
+  assert.ok(writable && freeBytes > 2 * 60_000, String(freeBytes))
+  await fill(setup, [1000])
+  await holds(setup, [...kept, 1000])
+})
+
+test('copies that do not fit are not begun', async () => {
+  const disk = new MemoryDisk()
+  const setup = await setUp({ disk, reserveBytes: 20_000 })
+  const { clock, node } = setup
+  await fill(setup, range(0, 60))
+  const kept = range(0, 60).filter((blob) => blob % 3 === 0)
+  for (const blob of range(0, 60)) if (!kept.includes(blob)) await node.deleteBlob(1, blobOf(blob))
+  disk.capacityBytes = (await diskBytes(disk)) + 6000
+  await clock.pass(10 * COMPACTION_LOOK_MS)
+  assert.deepEqual(node.compaction(), { segments: 0, records: 0, copiedBytes: 0 })
+  disk.capacityBytes += 100_000
+  await clock.pass(10 * COMPACTION_LOOK_MS)
+  assert.ok(node.compaction().segments > 0)
+  await holds(setup, kept)
+})
+
+test('reads find every shard while segments are written anew', async () => {
+  const setup = await setUp()
+  const { clock, node } = setup
+  await fill(setup, range(0, 60))
+  const kept = range(0, 60).filter((blob) => blob % 4 === 0)
+  for (const blob of range(0, 60)) if (!kept.includes(blob)) await node.deleteBlob(1, blobOf(blob))
+  // Just before compaction looks.
+  await clock.pass(COMPACTION_LOOK_MS - 1)
+  let reads = 0
+  async function read(): Promise<void> {
+    while (node.compaction().segments < 5) {
+      for (const blob of kept) {
+        await node.get({ address: addressOf(1, blobOf(blob), 0, 1), epoch: 1 })
+        reads++
+      }
+      await clock.sleep(0.05)
+    }
+  }
+  await clock.drive(read())
+  assert.ok(reads > kept.length)
+  await holds(setup, kept)
+})
