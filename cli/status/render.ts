@@ -123,9 +123,14 @@ function repairLines({ repair, work }: RiskStatus): string[] {
     const left = secondsLeft === null ? 'time left unknown' : `about ${formatSpan(secondsLeft)} left`
     lines.push(`Repair: ${formatBytes(bytesWaiting)} waiting, ${formatBytes(bytesPerSecond)}/s, ${left}`)
   }
-  for (const { kind, itemsWaiting, now } of work) {
-    if (itemsWaiting === 0 && now === '') continue
-    lines.push(`Work: ${kind}, ${formatCount(itemsWaiting)} waiting${now === '' ? '' : `; ${now}`}`)
+  for (const [kind, reports] of Map.groupBy(work, (report) => report.kind)) {
+    const busy = reports.filter(({ itemsWaiting, now }) => itemsWaiting > 0 || now !== '')
+    const first = busy[0]
+    if (first === undefined) continue
+    const waiting = busy.reduce((sum, { itemsWaiting }) => sum + itemsWaiting, 0)
+    const more = busy.length === 1 ? '' : `, and ${busy.length - 1} more`
+    const now = first.now === '' ? '' : `; ${first.now}${more}`
+    lines.push(`Work: ${kind}, ${formatCount(waiting)} waiting${now}`)
   }
   return lines
 }

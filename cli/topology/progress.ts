@@ -73,9 +73,9 @@ export function progressOf(
 function timeLeft(now: Earlier, first: Earlier | undefined): number | undefined {
   if (first === undefined || now.atMs <= first.atMs) return undefined
   const seconds = (now.atMs - first.atMs) / 1000
-  // Slots end together where there are few: shards tell more finely.
+  // Where a slot has many shards, they tell more finely.
   const [before, left] =
-    first.shardsLeft > 0 ? [first.shardsLeft, now.shardsLeft] : [first.slotsLeft, now.slotsLeft]
+    first.shardsLeft > first.slotsLeft ? [first.shardsLeft, now.shardsLeft] : [first.slotsLeft, now.slotsLeft]
   return before > left && left > 0 ? (left * seconds) / (before - left) : undefined
 }
 
@@ -90,7 +90,9 @@ export function renderProgress({
   if (done) return 'done'
   return [
     `${plural(slotsLeft, 'slot')} left`,
-    ...(shardsLeft > 0 ? [`${formatCount(shardsLeft)} shards there`] : []),
+    ...(shardsLeft > 0
+      ? [shardsLeft === 1 ? '1 shard there' : `${formatCount(shardsLeft)} shards there`]
+      : []),
     ...(bytesPerSecond > 0 ? [`${formatBytes(bytesPerSecond)}/s`] : []),
     ...(secondsLeft === undefined ? [] : [`about ${formatSpan(secondsLeft)} left`]),
   ].join(', ')

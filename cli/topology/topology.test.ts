@@ -255,7 +255,7 @@ test('following says each step once, and ends with the last', async () => {
   const api = metadata([moving, moving, half, { slots: [['a-2'], ['a-2']] }])
   const done = follow(api, { kind: 'leaving', nodes: ['a-1'] }, world, new AbortController().signal)
   assert.equal(await clock.drive(done), true)
-  assert.equal(said(), '2 slots left, 2 shards there\n1 slot left, 1 shards there, about 4 s left\ndone\n')
+  assert.equal(said(), '2 slots left, 2 shards there\n1 slot left, 1 shard there, about 4 s left\ndone\n')
 })
 
 test('following ends when it is told to, and when nothing can go on', async () => {
