@@ -20,17 +20,17 @@ test('a node is added, drained and removed under load, and every object is read 
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
   const ledger = new Ledger()
   const load = startLoad([client], BUCKET, ledger, { writers: 1, readers: 1 })
-  await load.progress(20)
+  await load.progress(12)
 
-  // Its weight lets a few dozen slots move.
-  const line = ['zone-b-3', '--zone', 'zone-b', '--weight', '0.15', '--start', '--wait']
+  // Its weight lets about ten slots move.
+  const line = ['zone-b-3', '--zone', 'zone-b', '--weight', '0.05', '--start', '--wait']
   const added = await cluster.command('node', 'add', ...line)
   assert.equal(added.code, 0, added.stderr)
   assert.match(added.stdout, /^zone-b-3 is a node of zone-b\.\n\d+ slots move, about /)
   const full = nodeOf(await cluster.status(), 'zone-b-3')
   assert.equal(full?.slotsFilling, 0)
   assert.ok(full.slots > 0 && full.shards > 0, 'it has slots, and what belongs to them')
-  await load.progress(10)
+  await load.progress(4)
 
   const draining = await cluster.command('node', 'drain', 'zone-b-3')
   assert.equal(draining.code, 0, draining.stderr)
@@ -46,7 +46,7 @@ test('a node is added, drained and removed under load, and every object is read 
   const file = await readClusterFile(cluster.paths.cluster)
   assert.deepEqual(file?.zones['zone-b'], ['zone-b-1', 'zone-b-2'])
   assert.ok((await stat(cluster.paths.node('zone-b-3'))).isDirectory(), 'its folder is left')
-  await load.progress(10)
+  await load.progress(4)
   assert.deepEqual(await load.stop(), [])
   await verifyEverything(client, BUCKET, ledger)
 })
