@@ -1,0 +1,20 @@
+/**
+ * Every way to hurt a cluster, once each, against real processes and real files. The long form, with another seed each
+ * time: `npm run chaos -- --minutes 30`.
+ */
+import { test } from 'node:test'
+import { cases } from './cases.ts'
+import { seeded } from './seeded.ts'
+
+const seed = Number(process.env['ASHLAR_CHAOS_SEED'] ?? 1)
+
+for (const { name, what, unable, run } of cases) {
+  test(`${name}: ${what}`, async (t) => {
+    const reason = await unable?.()
+    if (reason !== undefined) {
+      t.skip(reason)
+      return
+    }
+    t.diagnostic(await run(t, { chance: seeded(seed), rounds: 1 }))
+  })
+}
