@@ -27,43 +27,42 @@ export async function noLoopDisks(): Promise<string | undefined> {
 }
 
 export interface LoopDisk {
-  /** The medium below takes no more writes: the next that reach it fail with EIO. */
+  /** All but the start of the medium is gone: what reads or writes there fails with EIO. */
   fail(): Promise<void>
-  /** The medium is well again, the file system checked and mounted anew. Nobody may use it meanwhile. */
+  /** The medium is as it was, the file system checked and mounted anew. Nobody may use it meanwhile. */
   heal(): Promise<void>
 }
 
-/**
- * Puts a folder that nobody uses onto a disk of its own, with what it holds. The disk's medium is a file on a second small
- * file system: when that is full, it fails.
- */
+/** Puts a folder that nobody uses onto a disk of its own, with what it holds. */
 export async function onLoopDisk(t: Lifetime, folder: string, mebibytes: number): Promise<LoopDisk> {
   const place = await mkdtemp(join(tmpdir(), 'ashlar-loop-'))
-  const medium = join(place, 'medium')
-  const ballast = join(medium, 'ballast')
-  await mkdir(medium)
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes + 8}m`, 'none', medium])
-  const image = await imageIn(medium, mebibytes)
+  const image = await imageIn(place, mebibytes)
   const before = `${folder}.before`
   await rename(folder, before)
   await mkdir(folder)
   const mount = (): Promise<unknown> => run('mount', ['-o', 'loop', image, folder])
   await mount()
   t.after(async () => {
-    for (const path of [folder, medium]) await run('umount', ['-l', path]).catch(() => undefined)
+    await run('umount', ['-l', folder]).catch(() => undefined)
     await rm(place, { recursive: true, force: true })
   })
   await cp(before, folder, { recursive: true })
   await rm(before, { recursive: true })
+  const gone = join(place, 'gone')
   return {
     async fail() {
-      // All that is left of the medium goes to a file beside the image, so that its holes can never be filled.
       await run('sync', ['-f', folder])
-      await writeFile(ballast, Buffer.alloc((mebibytes + 8) * 2 ** 20)).catch(() => undefined)
+      await run('dd', [`if=${image}`, `of=${gone}`, 'bs=1M', `skip=${SOUND_MEBIBYTES}`, 'conv=sparse'])
+      await truncate(image, SOUND_MEBIBYTES * MEBIBYTE)
+      const { stdout } = await run('findmnt', ['-no', 'SOURCE', folder])
+      // The device takes on the size of its file; the file system goes on believing in the one it was made with.
+      await run('losetup', ['-c', stdout.trim()])
     },
     async heal() {
-      await truncate(ballast, 0)
       await run('umount', [folder])
+      const back = [`seek=${SOUND_MEBIBYTES}`, 'conv=sparse,notrunc']
+      await run('dd', [`if=${gone}`, `of=${image}`, 'bs=1M', ...back])
+      await truncate(image, mebibytes * MEBIBYTE)
       // Exit code 1: errors were corrected, which is what it is for.
       await run('e2fsck', ['-fy', image]).catch((error: unknown) => {
         if (!(error instanceof Error && 'code' in error && error.code === 1)) throw error
@@ -73,10 +72,15 @@ export async function onLoopDisk(t: Lifetime, folder: string, mebibytes: number)
   }
 }
 
+const MEBIBYTE = 2 ** 20
+
+/** Little enough that a few writes reach what is gone. */
+const SOUND_MEBIBYTES = 24
+
 async function imageIn(folder: string, mebibytes: number): Promise<string> {
   const image = join(folder, 'image')
   await writeFile(image, '')
-  await truncate(image, mebibytes * 2 ** 20)
+  await truncate(image, mebibytes * MEBIBYTE)
   await run('mkfs.ext4', ['-q', '-m', '0', image])
   return image
 }
