@@ -63,6 +63,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./listing.ts'),
   },
   {
+    name: 'space',
+    what: 'bytes on disk for each byte of an object, by size, beside what the code asks for',
+    load: () => import('./space.ts'),
+  },
+  {
     name: 'cluster',
     what: 'whole clusters over HTTP: MB/s, ops/s, CPU and memory, beside the least a server of objects can do',
     load: () => import('./cluster.ts'),

@@ -4,7 +4,7 @@
  * that fails can be run again alone. Ends with 0 when all acknowledged data was read back each time.
  */
 import { parseArgs } from 'node:util'
-import type { Lifetime } from '../cluster/harness.ts'
+import { Run } from '../bench/cluster/run.ts'
 import { cases } from './cases.ts'
 import type { ChaosCase } from './chaos-case.ts'
 import { seeded, type Chance } from './seeded.ts'
@@ -67,18 +67,11 @@ async function runCase(one: ChaosCase, seed: number, rounds: number): Promise<bo
     return true
   }
   say(`${one.name}: begins, --seed ${seed} --rounds ${rounds}`)
-  const ends: (() => Promise<void>)[] = []
-  const lifetime: Lifetime & { passed: boolean } = {
-    passed: false,
-    after: (end: () => Promise<void>) => void ends.unshift(end),
-    diagnostic: (message: string) => {
-      console.error(message)
-    },
-  }
+  const whole = new Run()
   const began = performance.now()
   try {
-    const done = await one.run(lifetime, { chance: seeded(seed), rounds })
-    lifetime.passed = true
+    const done = await one.run(whole, { chance: seeded(seed), rounds })
+    whole.passed = true
     say(`${one.name}: ok in ${Math.round((performance.now() - began) / 1000)} s: ${done}`)
   } catch (error) {
     console.error(error)
@@ -86,8 +79,8 @@ async function runCase(one: ChaosCase, seed: number, rounds: number): Promise<bo
       `${one.name}: FAILED; again with: npm run chaos -- --minutes 0 --case ${one.name} --seed ${seed} --rounds ${rounds}`,
     )
   }
-  for (const end of ends) await end()
-  return lifetime.passed
+  await whole.end()
+  return whole.passed
 }
 
 function say(text: string): void {
