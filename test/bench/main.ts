@@ -63,6 +63,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./listing.ts'),
   },
   {
+    name: 'moves',
+    what: 'nodes added, drained and lost: bytes moved beside the fewest possible, CPU, and what clients feel',
+    load: () => import('./moves.ts'),
+  },
+  {
     name: 'space',
     what: 'bytes on disk for each byte of an object, by size, beside what the code asks for',
     load: () => import('./space.ts'),
