@@ -99,12 +99,28 @@ export async function inspect(t: Lifetime, paths: DataPaths): Promise<Inspector>
         if (left.length === 0) return
         if (performance.now() > deadline) {
           const told = left.slice(0, FAULTS_TOLD_MAX).join('\n  ')
-          throw new Error(`not whole after ${seconds} s, ${left.length} faults:\n  ${told}`)
+          const work = await workOf(metadata).catch(String)
+          throw new Error(`not whole after ${seconds} s, ${left.length} faults:\n  ${told}\n${work}`)
         }
         await delay(500)
       }
     },
   }
+}
+
+/** What the workers say they are at, and what waits for them, for people. */
+async function workOf(metadata: MetadataApi): Promise<string> {
+  const { work } = await metadata.call('getRisk', {})
+  const reports = work.map(
+    ({ kind, itemsWaiting, itemsDone, now }) => `${kind}: ${itemsWaiting} waiting, ${itemsDone} done; ${now}`,
+  )
+  const { records } = await metadata.call('readOutbox', { limit: FAULTS_TOLD_MAX })
+  const tasks = records.map(({ sequence, createdMs, task }) => {
+    const { blob } = task.case === 'repair' ? task.value : { blob: undefined }
+    const moved = blob?.relocations.map(({ shard, node }) => `${shard}@${node}`).join() ?? ''
+    return `${task.case ?? 'nothing'} ${sequence} of ${new Date(Number(createdMs)).toISOString()}: ${blob?.id ?? ''} ${moved}`
+  })
+  return [...reports, ...tasks].join('\n')
 }
 
 async function blobsOf(
