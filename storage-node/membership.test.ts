@@ -72,6 +72,8 @@ function memberOf(learned: number[], rechecked: string[] = [], changing: Changin
 
 const options = { address: '10.0.0.1:9000', clusterId: 'c1', log: silentLog }
 
+const STARTED_MS = 1_800_000_000_000n
+
 test('a heartbeat says who and how the node is, and brings the epoch', async () => {
   const calls: unknown[] = []
   const learned: number[] = []
@@ -83,7 +85,13 @@ test('a heartbeat says who and how the node is, and brings the epoch', async () 
     },
   } as unknown as MetadataApi
   const { clock, asleep, wake } = handClock()
-  const membership = startMembership({ ...options, member: memberOf(learned, rechecked), metadata, clock })
+  const times = [Number(STARTED_MS)]
+  const membership = startMembership({
+    ...options,
+    member: memberOf(learned, rechecked),
+    metadata,
+    clock: { ...clock, nowMs: () => times.pop() ?? assert.fail('it began once') },
+  })
   assert.equal(await asleep(), NODE_HEARTBEAT_MS)
   wake()
   await asleep()
@@ -109,6 +117,7 @@ test('a heartbeat says who and how the node is, and brings the epoch', async () 
       lastCompletedMs: 6n,
       found: 7n,
     },
+    startedMs: STARTED_MS,
   }
   const inventory = { version: 7n, lines: [{ group: 65_536, shard: 2, blobs: 5n }] }
   assert.deepEqual(calls[0], ['heartbeat', { zone: 'a', node, inventory }])

@@ -53,7 +53,7 @@ export function startMembership(options: MembershipOptions): Membership {
 
 async function beat(options: MembershipOptions, ending: AbortSignal): Promise<void> {
   const { clock, log } = options
-  const reported: Reported = { version: 0n, atMs: -Infinity }
+  const reported: Reported = { startedMs: BigInt(clock.nowMs()), version: 0n, atMs: -Infinity }
   let away = false
   while (!ending.aborted) {
     try {
@@ -70,8 +70,10 @@ async function beat(options: MembershipOptions, ending: AbortSignal): Promise<vo
   }
 }
 
-/** The inventory that metadata has. */
+/** What heartbeats say again and again, and what they need not. */
 interface Reported {
+  readonly startedMs: bigint
+  /** Of the inventory that metadata has. */
   version: bigint
   /** When one was sent last, monotonic. */
   atMs: number
@@ -91,7 +93,7 @@ async function heartbeat(options: MembershipOptions, reported: Reported, ending:
       'heartbeat',
       {
         zone: status.zone,
-        node: livenessOf(status, options.address),
+        node: { ...livenessOf(status, options.address), startedMs: reported.startedMs },
         ...(inventory === undefined ? {} : { inventory }),
       },
       AbortSignal.any([ending, late.signal]),

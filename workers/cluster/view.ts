@@ -19,6 +19,8 @@ export interface WorkNode {
   /** It will not come back. */
   readonly lost: boolean
   readonly damagedShards: number
+  /** When its process began, Unix milliseconds by its own clock. */
+  readonly startedMs: number
 }
 
 export interface WorkSlot {
@@ -99,7 +101,8 @@ function viewNodes(
       const up = !lost && (known?.up ?? (lease !== undefined && (lease.up || lease.unsure)))
       const writable = up && lease?.condition !== NodeCondition.READ_ONLY
       const damagedShards = Number(lease?.damagedShards ?? 0n)
-      return [id, { id, zone, up, writable, lost, damagedShards }]
+      const startedMs = Number(lease?.startedMs ?? 0n)
+      return [id, { id, zone, up, writable, lost, damagedShards, startedMs }]
     }),
   )
 }

@@ -13,16 +13,23 @@ const NOW = 1_800_000_000_000
 
 interface Look {
   readonly down?: readonly string[]
+  /** When the processes of all nodes began. */
+  readonly startedMs?: bigint
   readonly edit?: (map: ReturnType<typeof mapOf>) => void
 }
 
 const mapOf = () => create(ClusterMapSchema, clusterMap({ groups: 2, small: '' }))
 
-function viewOf({ down = [], edit = () => undefined }: Look = {}): WorkView {
+function viewOf({ down = [], startedMs = 1n, edit = () => undefined }: Look = {}): WorkView {
   const map = mapOf()
   edit(map)
   const liveness = map.nodes.map(({ id }) =>
-    create(NodeLivenessSchema, { node: id, up: !down.includes(id), condition: NodeCondition.WRITABLE }),
+    create(NodeLivenessSchema, {
+      node: id,
+      up: !down.includes(id),
+      condition: NodeCondition.WRITABLE,
+      startedMs,
+    }),
   )
   return new WorkView(map, liveness)
 }
@@ -49,6 +56,12 @@ test('every group once at the start, then none while nothing changes; all when a
   schedule.look(viewOf(), 2000, NOW)
   assert.equal(schedule.due(2000, all).length, 2)
   assert.equal(schedule.due(2000, ({ id }) => id % 2 === 0).length, 1)
+})
+
+test('all are due when a node was started again, though its lease never ended', () => {
+  const schedule = settled()
+  schedule.look(viewOf({ startedMs: 2n }), 1000, NOW)
+  assert.equal(schedule.due(1000, all).length, 2)
 })
 
 test('a group whose slots are others is due; the one with the least to spare comes first', () => {

@@ -58,7 +58,8 @@ export interface DuePass {
 export class GroupSchedule {
   readonly #deepPassMs: number
   readonly #groups = new Map<number, GroupState>()
-  #upBefore: ReadonlySet<string> = new Set()
+  /** When each node that was up had been started. */
+  #upBefore: ReadonlyMap<string, number> = new Map()
   #view: WorkView | undefined
 
   /** @param deepPassMs time in which a deep pass is made of every group */
@@ -66,10 +67,15 @@ export class GroupSchedule {
     this.#deepPassMs = deepPassMs
   }
 
-  /** A look at the cluster. New groups, groups whose slots are others, and all groups when a node came back, are due. */
+  /**
+   * A look at the cluster. Due are new groups, groups whose slots are others, and all groups when a node came back or was
+   * started again: it may have lost what it was not there to see the loss of, and be back before its lease ended.
+   */
   look(view: WorkView, nowMs: number, unixMs: number): void {
-    const up = new Set([...view.nodes.values()].filter((node) => node.up).map(({ id }) => id))
-    const cameBack = this.#view !== undefined && [...up].some((id) => !this.#upBefore.has(id))
+    const live = [...view.nodes.values()].filter((node) => node.up)
+    const up = new Map(live.map(({ id, startedMs }) => [id, startedMs]))
+    const cameBack =
+      this.#view !== undefined && [...up].some(([id, started]) => this.#upBefore.get(id) !== started)
     this.#upBefore = up
     this.#view = view
     for (const id of this.#groups.keys()) if (!view.groups.has(id)) this.#groups.delete(id)

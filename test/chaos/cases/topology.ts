@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runAshlar } from '../../cluster/processes.ts'
-import { serviceOf, startVictim, type ChaosCase, type Victim } from '../chaos-case.ts'
+import { startVictim, type ChaosCase, type Victim } from '../chaos-case.ts'
 
 /** A node is added, another drained and removed, under load. */
 export const topology: ChaosCase = {
@@ -28,7 +28,6 @@ export const topology: ChaosCase = {
       await victim.ashlar('node', 'remove', leaving)
       await load.progress(5)
       assert.deepEqual(await load.stop(), [], 'every write was acknowledged')
-      await victim.cluster.kill([serviceOf(leaving)], 'SIGKILL')
       nodes.splice(nodes.indexOf(leaving), 1, added)
       await victim.inspector.whole(120)
       await victim.verify()

@@ -313,6 +313,13 @@ export declare type NodeLiveness = Message<"ashlar.v1.NodeLiveness"> & {
    * @generated from field: ashlar.v1.ScrubProgress scrub = 14;
    */
   scrub?: ScrubProgress | undefined;
+
+  /**
+   * when its process began, by its own clock: another than before, and it was started again
+   *
+   * @generated from field: uint64 started_ms = 15;
+   */
+  startedMs: bigint;
 };
 
 /**
