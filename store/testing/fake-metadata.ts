@@ -24,7 +24,7 @@ import {
   RequestRepairRequestSchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import type { WorkReport } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { ChangeClusterRequest, WorkReport } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type {
   AnnotationRecord,
   BlobRecord,
@@ -98,6 +98,8 @@ export class FakeMetadata implements MetadataApi {
   readonly silent = new Set<MetadataOperation>()
   /** Called with every blob at the moment its commit arrives. */
   onCommit: (blob: BlobRecord | undefined, repairs: readonly RepairTask[]) => void = () => undefined
+  /** Called with every change of the map that is asked for, before it is made. */
+  onChange: (request: ChangeClusterRequest) => void = () => undefined
   readonly asked: string[] = []
   /** By name. */
   readonly leases = new Map<string, KeptLease>()
@@ -186,7 +188,9 @@ export class FakeMetadata implements MetadataApi {
     },
     keepLease: (request) => this.#keepLease(request),
     changeCluster: (request) => {
-      this.map = changedMap(this.map, create(ChangeClusterRequestSchema, request))
+      const asked = create(ChangeClusterRequestSchema, request)
+      this.onChange(asked)
+      this.map = changedMap(this.map, asked)
       return create(ChangeClusterReplySchema, { map: this.map })
     },
   }

@@ -5,7 +5,9 @@ import { clone } from '@bufbuild/protobuf'
 import { parseCode } from '../../core/erasure/code.ts'
 import { stripeCount } from '../../core/erasure/layout.ts'
 import { GROUP_DEEP_PASS_MS } from '../../core/limits.ts'
+import { relocatedTo } from '../../core/placement/relocation.ts'
 import { ClusterMapSchema, type ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import type { FinishedSlot } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import type { Log } from '../../runtime/ports/log.ts'
@@ -47,6 +49,10 @@ export function createWorkScene(shape: MapShape & { readonly seed?: number } = {
   const contents = new Map<string, { readonly record: ObjectRecord; readonly bytes: Uint8Array }>()
   const workers: RunningWorker[] = []
   let seed = 0
+  metadata.onChange = ({ change }) => {
+    if (change.case !== 'finishSlots') return
+    for (const slot of change.value.slots) harness.breaches.push(...prematurely(harness, slot))
+  }
   const scene: WorkScene = {
     ...harness,
     async fill(prefix, count, sizes = [1, 40_000, 300_000, 1_000_000]) {
@@ -122,6 +128,18 @@ export function createWorkScene(shape: MapShape & { readonly seed?: number } = {
     },
   }
   return scene
+}
+
+/** What a move that is said to be at its end has not brought to its node, in words. */
+function prematurely({ metadata, shards }: Harness, { group, shard, node }: FinishedSlot): string[] {
+  return [...metadata.objects.values()].flatMap(({ blob }) => {
+    if (blob?.group !== group) return []
+    const stripes = stripeCount(parseCode(blob.code), Number(blob.size))
+    return Array.from({ length: stripes }, (_, stripe) => ({ group, blob: blob.id, stripe, shard }))
+      .filter((address) => relocatedTo(blob.relocations, shard, address.stripe) === undefined)
+      .filter((address) => !shards.node(node).has(address))
+      .map(({ stripe }) => `a move ended though ${node} lacks ${group}/${blob.id}/${stripe}/${shard}`)
+  })
 }
 
 function flaws({ metadata, shards }: Harness): string[] {
