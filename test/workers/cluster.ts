@@ -191,6 +191,62 @@ export class WholeCluster {
     for (let i = 0; i < count; i++) await this.put(`${prefix}${i}`, sizes[i % sizes.length] ?? 1)
   }
 
+  /** A multipart object, and an annotation of it, while whatever befalls the nodes befalls them. */
+  async putParts(key: string, sizes: readonly number[]): Promise<void> {
+    const uploadId = (++this.#seed).toString(16).padStart(32, '0')
+    const upload = { format: 1, bucket: 'bucket', key, uploadId, owner: 'owner', storageClass: 'STANDARD' }
+    await this.clock.drive(this.metadata.call('createUpload', { upload }))
+    const contents = sizes.map((size) => bytesOf(size, ++this.#seed))
+    const parts = []
+    for (const [i, bytes] of contents.entries()) {
+      const content = contentOf(bytes)
+      const request = {
+        bucket: 'bucket',
+        key,
+        uploadId,
+        partNumber: i + 1,
+        storageClass: 'STANDARD',
+        content,
+      }
+      const { partNumber, etag } = await this.clock.drive(this.store.putPart(request))
+      parts.push({ partNumber, etag })
+    }
+    const completion = { bucket: 'bucket', key, uploadId, parts, etag: 'etag-2' }
+    await this.clock.drive(this.metadata.call('completeUpload', completion))
+    const object = await this.record(key)
+    const content = contentOf(bytesOf(50_000, ++this.#seed))
+    await this.clock.drive(this.store.putAnnotation({ object, name: 'note', content }))
+    this.#contents.set(key, Buffer.concat(contents))
+  }
+
+  /** Every blob that the records name. */
+  async blobs(): Promise<{ readonly key: string; readonly blob: BlobRecord }[]> {
+    const found: { readonly key: string; readonly blob: BlobRecord }[] = []
+    for (const key of this.#contents.keys()) {
+      const { blob, manifest, version, annotationCount } = await this.record(key)
+      if (blob !== undefined) found.push({ key, blob })
+      if (manifest !== undefined) {
+        const wanted = {
+          bucket: 'bucket',
+          key,
+          version,
+          firstPage: 0,
+          pageCount: manifest.pageOffsets.length,
+        }
+        const { pages } = await this.clock.drive(this.metadata.call('getManifest', wanted))
+        for (const part of pages.flatMap(({ parts }) => parts)) {
+          if (part.blob !== undefined) found.push({ key, blob: part.blob })
+        }
+      }
+      if (annotationCount === 0) continue
+      const { annotations } = await this.clock.drive(
+        this.metadata.call('listAnnotations', { bucket: 'bucket', key, limit: 1000 }),
+      )
+      for (const one of annotations) if (one.blob !== undefined) found.push({ key, blob: one.blob })
+    }
+    return found
+  }
+
   async delete(key: string): Promise<void> {
     await this.clock.drive(this.metadata.call('deleteObject', { bucket: 'bucket', key }))
     this.#contents.delete(key)
@@ -261,9 +317,7 @@ export class WholeCluster {
     const { pools } = await this.map()
     const groups = pools.flatMap((pool) => pool.groups)
     const expected = new Map<string, string>()
-    for (const key of this.#contents.keys()) {
-      const { blob } = await this.record(key)
-      if (blob === undefined) continue
+    for (const { key, blob } of await this.blobs()) {
       if (blob.relocations.length > 0) found.push(`${key} names relocations`)
       const slots = groups.find(({ id }) => id === blob.group)?.slots
       for (const address of addressesOf(blob)) {

@@ -79,6 +79,27 @@ test('degraded writes of a whole zone are repaired when it is back', async () =>
   await cluster.close()
 })
 
+test('parts of uploads and annotations are repaired, moved and written by another code as objects are', async () => {
+  const cluster = await WholeCluster.start({ seed: 7, graceMs: 3_600_000 })
+  await cluster.startWorker('one')
+  await cluster.clock.pass(2000)
+  cluster.down.add('b1')
+  await cluster.clock.pass(8000)
+  await cluster.putParts('first', [300_000, 5000])
+  await cluster.putParts('second', [5_000_000])
+  assert.ok((await cluster.blobs()).some(({ blob }) => blob.relocations.length > 0))
+  cluster.down.delete('b1')
+  await cluster.untilWhole()
+  await cluster.change({ case: 'changeNode', value: { id: 'b2', state: MemberState.DRAINING } })
+  await cluster.untilWhole()
+  await cluster.change({ case: 'changePool', value: { name: 'standard', code: 'rs-2-1', groups: 8 } })
+  await cluster.until('the old pool is gone', async () => (await cluster.map()).pools.length === 2)
+  await cluster.untilWhole()
+  assert.ok((await cluster.blobs()).every(({ blob }) => blob.code !== 'rs-4-2'))
+  await cluster.assertWhole()
+  await cluster.close()
+})
+
 test('orphans of a write whose commit was lost stay while it may still come, and go afterwards', async () => {
   const cluster = await WholeCluster.start({ seed: 5 })
   await cluster.fill('key', 8)
