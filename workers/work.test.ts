@@ -191,3 +191,16 @@ test('two workers share the groups and do each other no harm', async () => {
   await scene.assertWhole()
   await scene.end()
 })
+
+test('a budget that is far too small slows the work down, and ends none of it', async () => {
+  const scene = createWorkScene(SHAPE)
+  await scene.fill('key', 12, [4_300_000, 1_000_000])
+  await scene.start({ bytesPerS: 1_000_000 })
+  const begun = scene.clock.monotonicMs()
+  scene.move('c1', 'c3', { source: true })
+  await scene.until('no slot moves', () => !scene.moving())
+  await scene.until('all whole', () => scene.flaws().length === 0)
+  assert.ok(scene.clock.monotonicMs() - begun > 10_000)
+  await scene.assertWhole()
+  await scene.end()
+})

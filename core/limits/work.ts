@@ -16,8 +16,8 @@ export const WORK_RATE_WINDOW_MS = 30_000
 /** Unused budget of background work that is saved up: what one second may move, so that it comes evenly. */
 export const WORK_BUDGET_BURST_MS = 1000
 
-/** Stripes of which shards are made at once by all background work of a process: of rs-4-2, under 50 MiB of memory. */
-export const WORK_STRIPES_IN_FLIGHT_MAX = 8
+/** Stripes of which shards are made at once by all background work of a process: small ones wait for disks, large ones for memory. */
+export const WORK_STRIPES_IN_FLIGHT_MAX = 16
 
 /** Of one blob, so that a large one leaves room for others. */
 export const BLOB_STRIPES_IN_FLIGHT_MAX = 4

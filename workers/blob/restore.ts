@@ -2,10 +2,11 @@
 
 import { parseCode } from '../../core/erasure/code.ts'
 import { stripeCount } from '../../core/erasure/layout.ts'
-import { BLOB_STRIPES_IN_FLIGHT_MAX } from '../../core/limits.ts'
+import { BLOB_STRIPES_IN_FLIGHT_MAX, WORK_RETRY_MS_MIN } from '../../core/limits.ts'
 import { relocatedTo } from '../../core/placement/relocation.ts'
 import type { BlobRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
-import type { StripeRepair } from '../../store/repair/api.ts'
+import { StoreError } from '../../store/api.ts'
+import type { RebuildStripe, StripeRepair } from '../../store/repair/api.ts'
 import type { WorkGroup, WorkView } from '../cluster/view.ts'
 import { askMetadata, eachOf, type WorkContext } from './context.ts'
 import type { Place } from './identify.ts'
@@ -116,7 +117,7 @@ async function rebuild(
   plan: BlobPlan,
   signal: AbortSignal,
 ): Promise<Made> {
-  const { store, gate, budget, log } = context
+  const { gate, budget, log } = context
   const { bucket, key, version, part, annotation } = place
   const owner = { bucket, key, version, part, ...(annotation === '' ? {} : { annotation }) }
   const shards = new Set<string>()
@@ -126,7 +127,7 @@ async function rebuild(
     const request = { blob: record, owner, stripe, sources, wanted, epoch, budget }
     let repair: StripeRepair
     try {
-      repair = await gate.run(plan.spare, signal, () => store.rebuildStripe(request, signal))
+      repair = await gate.run(plan.spare, signal, () => rebuildInTurn(context, request, signal))
     } catch (error) {
       signal.throwIfAborted()
       log.warn('a stripe could not be repaired', { blob: record.id, stripe, error })
@@ -142,6 +143,23 @@ async function rebuild(
   }
   await eachOf(plan.rebuild, BLOB_STRIPES_IN_FLIGHT_MAX, one)
   return { shards, failed, bytes }
+}
+
+/** Under a small budget, memory for stripes may be long in coming: that is no failure. */
+async function rebuildInTurn(
+  { store, clock }: WorkContext,
+  request: RebuildStripe,
+  signal: AbortSignal,
+): Promise<StripeRepair> {
+  for (;;) {
+    try {
+      return await store.rebuildStripe(request, signal)
+    } catch (error) {
+      const patience = error instanceof StoreError && error.code === 'overloaded'
+      if (!patience) throw error
+      await clock.sleep(WORK_RETRY_MS_MIN, signal)
+    }
+  }
 }
 
 /** Makes the record say that all shards are on their slots. False: it is another by now. */
