@@ -13,7 +13,8 @@ export const kill: ChaosCase = {
     const kills = rounds * KILLS_A_ROUND
     let all = 0
     for (let n = 0; n < kills; n++) {
-      const targets = chooseTargets(chance, victim.nodes)
+      // Everything at least once a round: after it, only what is on the disks is there.
+      const targets = n % KILLS_A_ROUND === 0 ? 'everything' : chooseTargets(chance, victim.nodes)
       if (targets === 'everything') {
         await killEverything(victim, chance)
         all++
@@ -28,7 +29,7 @@ export const kill: ChaosCase = {
 
 function chooseTargets(chance: Chance, nodes: readonly string[]): 'everything' | readonly string[] {
   const kind = chance.next()
-  if (kind < 0.2) return 'everything'
+  if (kind < 0.1) return 'everything'
   if (kind < 0.35) return ['metadata']
   if (kind < 0.5) return ['worker']
   if (kind < 0.6) return ['gateway-1']
