@@ -6,6 +6,8 @@ import { lookAtCluster } from '../status/look.ts'
 import type { World } from '../world.ts'
 import { progressOf, renderProgress, type Earlier, type Followed } from './progress.ts'
 
+const SILENT = 'Metadata does not answer; waiting for it. Ctrl-C ends the watching only.\n'
+
 /**
  * Says how far it is until it is done.
  * @param signal aborted: it goes on in the background, unwatched
@@ -34,6 +36,10 @@ export async function follow(
       if (progress.stuck !== '') {
         throw new CommandError(progress.stuck, { hints: ['Add a node to the zone: ashlar node add.'] })
       }
+    }
+    if (status === undefined && said !== SILENT && !signal.aborted) {
+      err(SILENT)
+      said = SILENT
     }
     await clock.sleep(STATUS_WATCH_MS, signal).catch(() => undefined)
   }

@@ -258,6 +258,21 @@ test('following says each step once, and ends with the last', async () => {
   assert.equal(said(), '2 slots left, 2 shards there\n1 slot left, 1 shard there, about 4 s left\ndone\n')
 })
 
+test('following says that metadata does not answer, once, and goes on when it does', async () => {
+  const { clock, said, world } = listener()
+  const moving = metadata([{ slots: [['a-2', 'a-1']] }, { slots: [['a-2']] }])
+  let calls = 0
+  const api: MetadataApi = {
+    async call(operation, request) {
+      if (calls++ < 3) throw new CommandError('metadata cannot be reached')
+      return await moving.call(operation, request)
+    },
+  }
+  const drain = { kind: 'leaving', nodes: ['a-1'] } as const
+  assert.equal(await clock.drive(follow(api, drain, world, new AbortController().signal)), true)
+  assert.match(said(), /^Metadata does not answer; waiting for it\..*\n1 slot left\ndone\n$/)
+})
+
 test('following ends when it is told to, and when nothing can go on', async () => {
   const { clock, said, world } = listener()
   const stop = new AbortController()
