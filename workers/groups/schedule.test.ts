@@ -13,6 +13,7 @@ const NOW = 1_800_000_000_000
 
 interface Look {
   readonly down?: readonly string[]
+  readonly full?: readonly string[]
   /** When the processes of all nodes began. */
   readonly startedMs?: bigint
   readonly edit?: (map: ReturnType<typeof mapOf>) => void
@@ -20,14 +21,14 @@ interface Look {
 
 const mapOf = () => create(ClusterMapSchema, clusterMap({ groups: 2, small: '' }))
 
-function viewOf({ down = [], startedMs = 1n, edit = () => undefined }: Look = {}): WorkView {
+function viewOf({ down = [], full = [], startedMs = 1n, edit = () => undefined }: Look = {}): WorkView {
   const map = mapOf()
   edit(map)
   const liveness = map.nodes.map(({ id }) =>
     create(NodeLivenessSchema, {
       node: id,
       up: !down.includes(id),
-      condition: NodeCondition.WRITABLE,
+      condition: full.includes(id) ? NodeCondition.READ_ONLY : NodeCondition.WRITABLE,
       startedMs,
     }),
   )
@@ -62,6 +63,14 @@ test('all are due when a node was started again, though its lease never ended', 
   const schedule = settled()
   schedule.look(viewOf({ startedMs: 2n }), 1000, NOW)
   assert.equal(schedule.due(1000, all).length, 2)
+})
+
+test('all when a full node takes writes again', () => {
+  const schedule = settled()
+  schedule.look(viewOf({ full: ['a1'] }), 1000, NOW)
+  assert.deepEqual(schedule.due(1000, all), [])
+  schedule.look(viewOf(), 2000, NOW)
+  assert.equal(schedule.due(2000, all).length, 2)
 })
 
 test('a group whose slots are others is due; the one with the least to spare comes first', () => {

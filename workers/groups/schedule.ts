@@ -59,7 +59,8 @@ export class GroupSchedule {
   readonly #deepPassMs: number
   readonly #groups = new Map<number, GroupState>()
   /** When each node that was up had been started. */
-  #upBefore: ReadonlyMap<string, number> = new Map()
+  /** What nodes could do at the look before. */
+  #ableBefore: ReadonlySet<string> = new Set()
   #view: WorkView | undefined
 
   /** @param deepPassMs time in which a deep pass is made of every group */
@@ -68,15 +69,19 @@ export class GroupSchedule {
   }
 
   /**
-   * A look at the cluster. Due are new groups, groups whose slots are others, and all groups when a node came back or was
-   * started again: it may have lost what it was not there to see the loss of, and be back before its lease ended.
+   * A look at the cluster. Due are new groups, groups whose slots are others, and all groups when a node came back, takes
+   * writes again, or was started again: it may have lost what it was not there to see the loss of, and be back before its lease ended.
    */
   look(view: WorkView, nowMs: number, unixMs: number): void {
     const live = [...view.nodes.values()].filter((node) => node.up)
-    const up = new Map(live.map(({ id, startedMs }) => [id, startedMs]))
-    const cameBack =
-      this.#view !== undefined && [...up].some(([id, started]) => this.#upBefore.get(id) !== started)
-    this.#upBefore = up
+    const able = new Set(
+      live.flatMap(({ id, startedMs, writable }) => [
+        `${id} since ${startedMs}`,
+        ...(writable ? [`${id} takes writes`] : []),
+      ]),
+    )
+    const cameBack = this.#view !== undefined && [...able].some((one) => !this.#ableBefore.has(one))
+    this.#ableBefore = able
     this.#view = view
     for (const id of this.#groups.keys()) if (!view.groups.has(id)) this.#groups.delete(id)
     for (const group of view.groups.values()) {
