@@ -4,7 +4,8 @@ import { ERASURE_RECOVERY_PLANS_MAX } from '../limits.ts'
 import { generate, IMPORTS, type Shape } from './codegen.ts'
 import type { Code } from './code.ts'
 import { NIBBLE_TABLE_BYTES, nibbleTable } from './gf256.ts'
-import { type Matrix, parityRows, planRecovery } from './matrix.ts'
+import { type Matrix, parityRows, planRecovery, type RecoveryPlan } from './matrix.ts'
+import { schedule } from './schedule.ts'
 
 /** Where each of the `total` shards of a stripe starts in memory: bytes, by shard number. */
 export type ShardOffsets = readonly number[]
@@ -23,7 +24,9 @@ let relaxedSimd: boolean | undefined
 
 /** Whether this engine runs relaxed SIMD. */
 export function hasRelaxedSimd(): boolean {
-  relaxedSimd ??= WebAssembly.validate(generate({ rows: 1, columns: 1, relaxed: true, shared: false }))
+  relaxedSimd ??= WebAssembly.validate(
+    generate({ rows: 1, columns: 1, sums: [], relaxed: true, shared: false }),
+  )
   return relaxedSimd
 }
 
@@ -43,11 +46,9 @@ export class Kernel {
   readonly relaxed: boolean
   readonly #tables = new WebAssembly.Memory({ initial: 1, maximum: 1 })
   readonly #shared: boolean
-  /** Shard numbers. */
-  readonly #data: readonly number[]
-  readonly #parity: readonly number[]
-  /** By columns and rows of their shape. */
-  readonly #instances = new Map<number, WebAssembly.Instance>()
+  readonly #encoding: Plan
+  /** By their shape as text. */
+  readonly #instances = new Map<string, WebAssembly.Instance>()
   /** Least recently used first. */
   readonly #plans = new Map<string, Plan>()
   #loaded: Plan | undefined
@@ -56,27 +57,20 @@ export class Kernel {
     this.code = code
     this.memory = memory
     this.relaxed = relaxed
-    this.#data = range(0, code.k)
-    this.#parity = range(code.k, code.total)
     this.#shared = memory.buffer instanceof SharedArrayBuffer
-    new Uint8Array(this.#tables.buffer).set(tablesOf(parityRows(code)))
+    const data = range(0, code.k)
+    this.#encoding = this.#prepare({ sources: data, rows: parityRows(code) }, range(code.k, code.total))
+    new Uint8Array(this.#tables.buffer).set(this.#encoding.tables)
   }
 
   /** Computes the parity shards of the k data shards. */
   encode(shards: ShardOffsets, shardBytes: number): void {
-    const data = this.#place(shards, this.#data, shardBytes)
-    const parity = this.#place(shards, this.#parity, shardBytes)
-    assertApart(data, parity, shardBytes)
-    if (parity.length === 0) return
-    this.#call('apply', data.length, parity.length, [0, ...data, ...parity, shardBytes])
+    this.#run('apply', shards, this.#encoding, shardBytes)
   }
 
   /** Whether the parity shards are exactly those of the data shards. */
   verify(shards: ShardOffsets, shardBytes: number): boolean {
-    const data = this.#place(shards, this.#data, shardBytes)
-    const parity = this.#place(shards, this.#parity, shardBytes)
-    if (parity.length === 0) return true
-    return this.#call('check', data.length, parity.length, [0, ...data, ...parity, shardBytes]) === 1
+    return this.#run('check', shards, this.#encoding, shardBytes) !== 0
   }
 
   /**
@@ -92,7 +86,7 @@ export class Kernel {
     wanted: readonly number[],
     shardBytes: number,
   ): void {
-    this.#applyPlan('apply', shards, this.#plan(available, wanted), shardBytes)
+    this.#run('apply', shards, this.#plan(available, wanted), shardBytes)
   }
 
   /**
@@ -105,26 +99,40 @@ export class Kernel {
     wanted: readonly number[],
     shardBytes: number,
   ): boolean {
-    return this.#applyPlan('check', shards, this.#plan(available, wanted), shardBytes) !== 0
+    return this.#run('check', shards, this.#plan(available, wanted), shardBytes) !== 0
   }
 
   /** 0 when the targets of a check are not what they should be. */
-  #applyPlan(
-    name: 'apply' | 'check',
-    shards: ShardOffsets,
-    plan: Plan,
-    shardBytes: number,
-  ): number | undefined {
+  #run(name: 'apply' | 'check', shards: ShardOffsets, plan: Plan, shardBytes: number): number | undefined {
     const sources = this.#place(shards, plan.sources, shardBytes)
-    const targets = this.#place(shards, plan.wanted, shardBytes)
+    const targets = this.#place(shards, plan.targets, shardBytes)
     assertApart(sources, targets, shardBytes)
     if (targets.length === 0) return undefined
-    const tables = this.#parity.length * this.code.k * NIBBLE_TABLE_BYTES
+    const tables = plan === this.#encoding ? 0 : this.#load(plan)
+    const run = this.#instance(plan).exports[name]
+    if (typeof run !== 'function') throw new TypeError(`the generated module has no function ${name}`)
+    return run(tables, ...sources, ...targets, shardBytes)
+  }
+
+  /** Where the tables of a recovery are. */
+  #load(plan: Plan): number {
+    const at = this.#encoding.tables.length
     if (this.#loaded !== plan) {
-      new Uint8Array(this.#tables.buffer).set(plan.tables, tables)
+      new Uint8Array(this.#tables.buffer).set(plan.tables, at)
       this.#loaded = plan
     }
-    return this.#call(name, sources.length, targets.length, [tables, ...sources, ...targets, shardBytes])
+    return at
+  }
+
+  #instance({ key, shape }: Plan): WebAssembly.Instance {
+    let instance = this.#instances.get(key)
+    if (instance === undefined) {
+      instance = new WebAssembly.Instance(moduleFor(key, shape), {
+        [IMPORTS.module]: { [IMPORTS.shards]: this.memory, [IMPORTS.tables]: this.#tables },
+      })
+      this.#instances.set(key, instance)
+    }
+    return instance
   }
 
   #plan(available: readonly number[], wanted: readonly number[]): Plan {
@@ -144,8 +152,26 @@ export class Kernel {
 
   #newPlan(have: number, want: number): Plan {
     const wanted = members(want)
-    const { sources, rows } = planRecovery(this.code, members(have), wanted)
-    return { sources, wanted, tables: tablesOf(rows) }
+    return this.#prepare(planRecovery(this.code, members(have), wanted), wanted)
+  }
+
+  #prepare(recovery: RecoveryPlan, wanted: readonly number[]): Plan {
+    const { sources, multiplied, sums } = schedule(this.code, recovery, wanted)
+    const operands = [...sources, ...multiplied.map(({ shard }) => shard)]
+    const shape = {
+      rows: multiplied.length,
+      columns: sources.length,
+      sums: sums.map(({ of }) => of.map((shard) => operands.indexOf(shard))),
+      relaxed: this.relaxed,
+      shared: this.#shared,
+    }
+    return {
+      sources,
+      targets: [...multiplied, ...sums].map(({ shard }) => shard),
+      tables: tablesOf(multiplied.map(({ row }) => row)),
+      shape,
+      key: JSON.stringify(shape),
+    }
   }
 
   /** Shard numbers as bits of an unsigned 32-bit integer. */
@@ -176,43 +202,23 @@ export class Kernel {
       return offset
     })
   }
-
-  #call(
-    name: 'apply' | 'check',
-    columns: number,
-    rows: number,
-    parameters: readonly number[],
-  ): number | undefined {
-    const shape = columns * SHAPE_ROWS_MAX + rows
-    let instance = this.#instances.get(shape)
-    if (instance === undefined) {
-      instance = new WebAssembly.Instance(
-        moduleFor({ rows, columns, relaxed: this.relaxed, shared: this.#shared }),
-        { [IMPORTS.module]: { [IMPORTS.shards]: this.memory, [IMPORTS.tables]: this.#tables } },
-      )
-      this.#instances.set(shape, instance)
-    }
-    const run = instance.exports[name]
-    if (typeof run !== 'function') throw new TypeError(`the generated module has no function ${name}`)
-    return run(...parameters)
-  }
 }
-
-/** More than the rows of any shape. */
-const SHAPE_ROWS_MAX = 64
 
 /** How to compute some shards from others, ready for the generated code. */
 interface Plan {
+  /** Shard numbers, in the order of the code's parameters. */
   readonly sources: readonly number[]
-  readonly wanted: readonly number[]
+  readonly targets: readonly number[]
   readonly tables: Uint8Array
+  readonly shape: Shape
+  /** The shape as text. */
+  readonly key: string
 }
 
 /** Compiled modules of this thread, by shape: at most a few thousand shapes exist, and a program uses a handful. */
 const modules = new Map<string, WebAssembly.Module>()
 
-function moduleFor(shape: Shape): WebAssembly.Module {
-  const key = JSON.stringify(shape)
+function moduleFor(key: string, shape: Shape): WebAssembly.Module {
   let compiled = modules.get(key)
   if (compiled === undefined) {
     compiled = new WebAssembly.Module(generate(shape))
