@@ -24,11 +24,10 @@ function restoring(code: Code, lost: readonly number[]): Schedule {
 function assertSame(made: Schedule, plan: RecoveryPlan, wanted: readonly number[]): void {
   assert.deepEqual(new Set(made.sources), new Set(plan.sources))
   const known = new Map<number, readonly number[]>()
-  for (const source of made.sources)
-    known.set(
-      source,
-      plan.sources.map((other) => (other === source ? 1 : 0)),
-    )
+  for (const source of made.sources) {
+    const unit = plan.sources.map((other) => (other === source ? 1 : 0))
+    known.set(source, unit)
+  }
   const combine = (terms: readonly (readonly [number, number])[]): number[] =>
     plan.sources.map((_, at) =>
       terms.reduce((sum, [shard, factor]) => {

@@ -1,9 +1,11 @@
 /**
- * `npm run bench -- erasure [--codes rs-4-2,…] [--shard-bytes 1048576] [--stripes 1] [--rounds 40]`
+ * `npm run bench -- erasure [--codes rs-4-2,lrc-6-3-3,…] [--shard-bytes 1048576] [--stripes 1] [--rounds 40]`
  *
  * GB/s (10⁹ bytes) of the data of the stripe: k shards, whether parity is computed, compared or a lost shard restored. One
  * thread. `--stripes n` goes through n stripes in turn: with 1 the stripe stays in the outer caches, as it does when it has
  * just been received; with many it comes from memory.
+ *
+ * A second table says what the repair of one lost shard takes (erasure/lost-shard.ts).
  */
 import assert from 'node:assert/strict'
 import { cpus } from 'node:os'
@@ -11,29 +13,22 @@ import { parseArgs } from 'node:util'
 import { type Code, CodeNameError, parseCode } from '../../core/erasure/code.ts'
 import { createKernel, hasRelaxedSimd, type ShardOffsets } from '../../core/erasure/kernel.ts'
 import { planRecovery } from '../../core/erasure/matrix.ts'
-import { createStripeMemory, shardOffsets, shardStride, slotBytes } from '../../core/erasure/memory.ts'
+import { localGroup } from '../../core/erasure/repair.ts'
 import * as reference from '../../core/erasure/reference.ts'
 import { SHARD_BYTES_MAX } from '../../core/limits.ts'
 import { type Isal, loadIsal } from './erasure/isal.ts'
-import { bestOf, type Contestant } from './measure.ts'
+import { lostShardTable } from './erasure/lost-shard.ts'
+import {
+  contestant,
+  type Measured,
+  range,
+  type Settings,
+  type Stripes,
+  stripesOf,
+} from './erasure/stripes.ts'
+import { bestOf } from './measure.ts'
 import { positiveInteger, UsageError } from './options.ts'
 import { markdownTable } from './table.ts'
-
-/** Data a contestant takes in one go: some milliseconds, far above the resolution of the clock. */
-const BYTES_AT_ONCE = 32 * 1024 * 1024
-
-interface Settings {
-  readonly shardBytes: number
-  readonly stripes: number
-  readonly rounds: number
-}
-
-/** The stripes of one memory. */
-interface Stripes {
-  readonly memory: WebAssembly.Memory
-  readonly slots: readonly ShardOffsets[]
-  view(shard: number, slot: ShardOffsets): Uint8Array
-}
 
 interface Operation {
   readonly name: string
@@ -45,7 +40,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      codes: { type: 'string', default: 'rs-4-2,rs-6-3,rs-8-4,rs-10-4' },
+      codes: { type: 'string', default: 'rs-4-2,rs-6-3,rs-8-4,rs-10-4,lrc-6-3-3,lrc-4-3-2' },
       'shard-bytes': { type: 'string', default: String(SHARD_BYTES_MAX) },
       stripes: { type: 'string', default: '1' },
       rounds: { type: 'string', default: '40' },
@@ -56,7 +51,7 @@ export async function run(args: readonly string[]): Promise<void> {
     stripes: positiveInteger('--stripes', values.stripes),
     rounds: positiveInteger('--rounds', values.rounds),
   }
-  const codes = values.codes.split(',').map(reedSolomon)
+  const codes = values.codes.split(',').map(computed)
   const isal = loadIsal()
   const { shardBytes, stripes, rounds } = settings
   console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}, V8 ${process.versions.v8}`)
@@ -68,12 +63,13 @@ export async function run(args: readonly string[]): Promise<void> {
   console.log(
     markdownTable(['operation', 'kernel', 'unshared', 'plain SIMD', 'table', 'ISA-L', 'kernel/ISA-L'], rows),
   )
+  console.log(`\nrepair of one lost shard:\n\n${lostShardTable(codes, settings)}`)
 }
 
-function reedSolomon(name: string): Code {
+function computed(name: string): Code {
   try {
     const code = parseCode(name)
-    if (code.kind === 'rs' && code.m > 0) return code
+    if (code.kind !== 'replica' && code.m > 0) return code
   } catch (error) {
     if (error instanceof CodeNameError) throw new UsageError(`--codes: ${error.message}`)
     throw error
@@ -84,12 +80,10 @@ function reedSolomon(name: string): Code {
 function measureCode(code: Code, settings: Settings, isal: Isal | undefined): string[][] {
   const shared = stripesOf(code, settings, true)
   const unshared = stripesOf(code, settings, false)
-  const losses = [...new Set([1, 2, code.m])].filter((lost) => lost <= code.m)
   const operations: Operation[] = [
     { name: 'encode', lost: range(code.k, code.total) },
     { name: 'verify', lost: undefined },
-    // The first data shards: their rows have no zeros.
-    ...losses.map((lost) => ({ name: `reconstruct ${lost}`, lost: range(0, lost) })),
+    ...reconstructions(code),
   ]
   return operations.map((operation) => {
     const contestants = [
@@ -97,7 +91,9 @@ function measureCode(code: Code, settings: Settings, isal: Isal | undefined): st
       kernelContestant(code, operation, unshared, settings, hasRelaxedSimd()),
       kernelContestant(code, operation, shared, settings, false),
       tableContestant(code, operation, shared, settings),
-      ...(isal && operation.lost ? [isalContestant(code, operation.lost, shared, settings, isal)] : []),
+      ...(isal && code.kind === 'rs' && operation.lost
+        ? [isalContestant(code, operation.lost, shared, settings, isal)]
+        : []),
     ]
     const seconds = bestOf(contestants, settings.rounds)
     const rates = contestants.map(({ bytes }, i) => bytes / (seconds[i] ?? 0) / 1e9)
@@ -108,24 +104,17 @@ function measureCode(code: Code, settings: Settings, isal: Isal | undefined): st
   })
 }
 
-type Measured = Contestant & { readonly bytes: number }
-
-/** One go: `each` over the stripes in turn until enough data has been taken. */
-function contestant(
-  code: Code,
-  stripes: Stripes,
-  settings: Settings,
-  each: (slot: number) => void,
-): Measured {
-  const times = Math.ceil(BYTES_AT_ONCE / (code.k * settings.shardBytes))
-  let next = 0
-  const once = (): void => {
-    for (let i = 0; i < times; i++) {
-      each(next)
-      next = (next + 1) % stripes.slots.length
-    }
+/** Of Reed–Solomon the first data shards: their rows have no zeros. Of local codes one, then its whole group. */
+function reconstructions(code: Code): Operation[] {
+  const group = localGroup(code, 0)
+  if (group !== undefined) {
+    return [
+      { name: 'reconstruct 1', lost: [0] },
+      { name: `reconstruct a group of ${group.length}`, lost: group },
+    ]
   }
-  return { once, bytes: times * code.k * settings.shardBytes }
+  const losses = [...new Set([1, 2, code.m])].filter((lost) => lost <= code.m)
+  return losses.map((lost) => ({ name: `reconstruct ${lost}`, lost: range(0, lost) }))
 }
 
 function kernelContestant(
@@ -184,26 +173,4 @@ function isalContestant(
   const after = stripes.slots.map((slot) => lost.map((shard) => stripes.view(shard, slot).slice()))
   assert.deepEqual(after, before, 'the kernel and ISA-L must agree before they race')
   return contestant(code, stripes, settings, (slot) => calls[slot]?.())
-}
-
-/** Stripes full of data, encoded. */
-function stripesOf(code: Code, settings: Settings, shared: boolean): Stripes {
-  const { shardBytes } = settings
-  const memory = createStripeMemory(slotBytes(code, shardBytes) * settings.stripes, { shared })
-  const bytes = new Uint8Array(memory.buffer)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.imul(i, 2654435761) >>> 24
-  const slots = range(0, settings.stripes).map((slot) =>
-    shardOffsets(code, slot * slotBytes(code, shardBytes), shardStride(shardBytes)),
-  )
-  const kernel = createKernel(code, memory)
-  for (const slot of slots) kernel.encode(slot, shardBytes)
-  return {
-    memory,
-    slots,
-    view: (shard, slot) => new Uint8Array(memory.buffer, slot[shard], shardBytes),
-  }
-}
-
-function range(start: number, end: number): number[] {
-  return Array.from({ length: end - start }, (_, i) => start + i)
 }
