@@ -30,6 +30,7 @@ import { type CompactionTotals, Compactor } from './compaction/compactor.ts'
 import { Writability } from './disk/writability.ts'
 import { deleteBlob, deleteShards, type DeletePorts } from './deletes.ts'
 import { DiskHealth } from './disk/health.ts'
+import { lookForOpenSegment } from './disk/open-segment.ts'
 import { watchDisk } from './disk/watched-disk.ts'
 import { Checkpoints } from './index/checkpoints.ts'
 import { LiveIndex } from './index/live-index.ts'
@@ -47,7 +48,7 @@ import {
   checkListDamaged,
   checkPut,
 } from './requests.ts'
-import { Scrubber } from './scrub/scrubber.ts'
+import { progressIn, Scrubber } from './scrub/scrubber.ts'
 import { SegmentFiles } from './segment/files.ts'
 import { MARKER_BYTES } from './segment/format.ts'
 import { SegmentLog } from './segment/log.ts'
@@ -115,7 +116,7 @@ export class StorageNode implements ShardService {
         // Random, as nothing else differs for certain from what an earlier run told.
         inventoryVersion: 1 + Buffer.from(ports.random.bytes(6)).readUIntLE(0, 6),
       })
-      const scrub = await ports.index.scrubProgress()
+      const scrub = await progressIn(ports)
       const node = new StorageNode(options, ports, files, health, { ...recovered, scrub })
       await node.recheck()
       node.#scrubber.start()
@@ -163,16 +164,15 @@ export class StorageNode implements ShardService {
         this.#damage.report(finding)
       },
     }
+    const condemn = (damage: IndexDamage): Promise<void> => this.#condemn(damage)
+    const shared = { ...ports, files, live: this.#live, writer, condemn }
     this.#scrubber = new Scrubber(
-      { ...ports, files, live: this.#live, writer, damage: this.#damage, load: () => this.#calls.inFlight },
+      { ...shared, damage: this.#damage, load: () => this.#calls.inFlight },
       scrub,
       options.scrubDays ?? 0,
     )
     const { nodeId, clusterId = '', segmentBytes, checkpointBytes } = options
-    this.#checkpoints = new Checkpoints(
-      { index, live: this.#live, writer, files, log: ports.log, checkpointBytes },
-      position,
-    )
+    this.#checkpoints = new Checkpoints({ ...shared, checkpointBytes }, position)
     this.#log = new SegmentLog(
       {
         files,
@@ -193,18 +193,13 @@ export class StorageNode implements ShardService {
     )
     const gate = new BlobGate()
     this.#deletes = { log: this.#log, live: this.#live, index, pendingPuts: this.#pendingPuts, gate }
-    const { clock, disk, log } = ports
     const segments = this.#log
     const { reserveBytes } = options
-    this.#writability = new Writability({ disk, clock, log, segments, reserveBytes })
+    this.#writability = new Writability({ ...ports, segments, reserveBytes })
     this.#compactor = new Compactor({
-      clock,
-      log,
-      files,
+      ...shared,
       segments,
       gate,
-      writer,
-      live: this.#live,
       checkpoints: this.#checkpoints,
       writability: this.#writability,
       damaged: (finding) => {
@@ -218,9 +213,14 @@ export class StorageNode implements ShardService {
     this.#epoch = Math.max(this.#epoch, epoch)
   }
 
-  /** Looks at the disk again: whether it is full, and, once it no longer is, whether it takes writes. */
-  recheck(): Promise<void> {
-    return this.#writability.look()
+  /**
+   * Looks at the disk again: whether the segment that is appended to is still there, whether the disk is full, and, once it no
+   * longer is, whether it takes writes.
+   */
+  async recheck(): Promise<void> {
+    const open = { files: this.#files, segments: this.#log, scrubber: this.#scrubber, log: this.#ports.log }
+    await lookForOpenSegment(open)
+    await this.#writability.look()
   }
 
   /**

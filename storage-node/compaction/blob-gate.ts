@@ -11,7 +11,8 @@
  * - it was acknowledged: the index had been told, so the look did not find the original living;
  * - it was refused before it had a place in the log: there is no tombstone;
  * - writing failed: the log takes nothing from that moment, until it is opened anew, for which it first cuts its segment back
- *   to what was durable and tells the index of that. The stay ends without a copy when the log failed since the look.
+ *   to what was durable and tells the index of that. The stay ends without a copy when the log had failed at the look, or
+ *   failed since.
  *
  * Puts need no gate: a newer record of a shard has the higher number, wherever it lies.
  */

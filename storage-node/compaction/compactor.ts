@@ -8,16 +8,17 @@ import {
   COMPACTION_YIELD_MS_MAX,
   COMPACTION_YIELD_STEP_MS,
 } from '../../core/limits.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { messageOf } from '../calls.ts'
 import type { Writability } from '../disk/writability.ts'
 import type { Checkpoints } from '../index/checkpoints.ts'
 import { deadSegments } from '../index/plan.ts'
-import type { SegmentUse } from '../index/shard-index.ts'
+import { IndexDamage, type SegmentUse } from '../index/shard-index.ts'
 import type { IndexWriter } from '../index/writer.ts'
 import { segmentPath } from '../segment/files.ts'
-import { copyShards, copyTombstones, type CopyPorts, NOTHING_COPIED } from './copy-segment.ts'
+import { type Copied, copyShards, copyTombstones, type CopyPorts, NOTHING_COPIED } from './copy-segment.ts'
 import { chooseVictim, oldestBut, type Victim } from './plan.ts'
 
 export interface CompactorPorts extends Omit<CopyPorts, 'ready'> {
@@ -26,6 +27,8 @@ export interface CompactorPorts extends Omit<CopyPorts, 'ready'> {
   readonly writer: IndexWriter
   readonly checkpoints: Checkpoints
   readonly writability: Writability
+  /** Has the next start build the index anew. */
+  condemn(damage: IndexDamage): Promise<void>
 }
 
 export interface CompactionTotals {
@@ -75,6 +78,7 @@ export class Compactor {
         isMore = await this.step()
       } catch (error) {
         if (this.#ending.signal.aborted) break
+        if (error instanceof IndexDamage) await this.#ports.condemn(error)
         log.warn('compaction stopped for now', { error: messageOf(error) })
       }
       if (!isMore) await this.#pause(COMPACTION_LOOK_MS)
@@ -86,7 +90,8 @@ export class Compactor {
     const { writer, checkpoints, writability, segments } = this.#ports
     await writability.look()
     if (await this.#removeDead()) return true
-    if (segments.failure !== undefined) return false
+    // Without a checkpoint no segment is removed, and copies would only fill the disk.
+    if (segments.failure !== undefined || checkpoints.isStopped()) return false
     const { full, roomBytes } = writability
     const uses = [...writer.uses.values()]
     const options = { before: checkpoints.segment, full, skip: (use: SegmentUse) => this.#isStuck(use) }
@@ -117,18 +122,7 @@ export class Compactor {
     await this.#ports.live.flush()
     const use = writer.uses.get(segment)
     if (use === undefined) return
-    const ports = { ...this.#ports, ready: (bytes: number) => this.#ready(bytes) }
-    const shards = await copyShards(ports, segment, use.end)
-    const left = writer.uses.get(segment)?.liveShards ?? 0
-    let tombstones = NOTHING_COPIED
-    if (left > 0) {
-      this.#stuck.set(segment, left)
-      log.warn('a segment keeps shards that cannot be copied', { file: segmentPath(segment), shards: left })
-    } else {
-      const others = [...writer.uses.values()].toSorted((a, b) => a.segment - b.segment)
-      tombstones = await copyTombstones(ports, segment, use.end, oldestBut(others, segment))
-      checkpoints.emptied(segment)
-    }
+    const [shards, tombstones] = await this.#copy(use)
     // Says that the copies are in the index, and removes the segment.
     await checkpoints.make()
     await writability.look()
@@ -148,6 +142,33 @@ export class Compactor {
       removed: !writer.uses.has(segment),
       ms: Math.round(clock.monotonicMs() - startedMs),
     })
+  }
+
+  /** Copies what is needed, or says why the segment stays: the next one must not wait for it. */
+  async #copy({ segment, end }: SegmentUse): Promise<[shards: Copied, tombstones: Copied]> {
+    const { log, writer, checkpoints } = this.#ports
+    const ports = { ...this.#ports, ready: (bytes: number) => this.#ready(bytes) }
+    const left = (): number => writer.uses.get(segment)?.liveShards ?? 0
+    const file = segmentPath(segment)
+    let shards = NOTHING_COPIED
+    try {
+      shards = await copyShards(ports, segment, end)
+      if (left() > 0) {
+        this.#stuck.set(segment, left())
+        log.warn('a segment keeps shards that cannot be copied', { file, shards: left() })
+        return [shards, NOTHING_COPIED]
+      }
+      const others = [...writer.uses.values()].toSorted((a, b) => a.segment - b.segment)
+      const tombstones = await copyTombstones(ports, segment, end, oldestBut(others, segment))
+      checkpoints.emptied(segment)
+      return [shards, tombstones]
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code !== 'EIO' && code !== 'ENOENT') throw error
+      this.#stuck.set(segment, left())
+      log.warn('a segment cannot be read through, and stays', { file, shards: left(), error: code })
+      return [shards, NOTHING_COPIED]
+    }
   }
 
   /** On a full disk, ends the segment that is appended to if that is what can be gained from. */

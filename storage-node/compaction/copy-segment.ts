@@ -72,6 +72,26 @@ export async function copyTombstones(
   return copied
 }
 
+/** Whether the index has a live shard in a segment, whatever its account says; false where the segment cannot be read. */
+export async function holdsLiving(
+  ports: Pick<CopyPorts, 'files' | 'live'>,
+  segment: number,
+  end: number,
+): Promise<boolean> {
+  let living = false
+  try {
+    await eachPage(ports, segment, end, isPut, async (_file, page) => {
+      if (living) return
+      const locations = await ports.live.getMany(page.map(({ address }) => address))
+      living = page.some(({ location }, i) => samePlace(locations[i], location))
+    })
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code !== 'EIO' && code !== 'ENOENT') throw error
+  }
+  return living
+}
+
 const isPut = ({ kind }: LogRecord): boolean => kind === 'put'
 
 type Content = Pick<Draft, 'owner' | 'checksums' | 'data'>
@@ -92,10 +112,12 @@ async function copyChunk(ports: CopyPorts, file: DiskFile, chunk: readonly LogRe
   }
   const blobs = new Set(chunk.map(({ address }) => blobName(address)))
   return await ports.gate.copy(blobs, async () => {
-    const { failures } = ports.segments
+    const { failure, failures } = ports.segments
+    // While it is being opened anew, the index is told of what it did not know: the look might not see that yet.
+    if (failure !== undefined) throw new Error('the log takes nothing')
     const locations = await ports.live.getMany(drafts.map(({ record }) => record.address))
     // From here to the appends nothing waits: see BlobGate.
-    if (ports.segments.failures !== failures) return NOTHING_COPIED
+    if (ports.segments.failures !== failures) throw new Error('writing failed meanwhile')
     const living = drafts.filter(({ record }, i) => samePlace(locations[i], record.location))
     const outcomes = await Promise.allSettled(living.map(({ draft }) => ports.segments.append(draft)))
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
@@ -126,7 +148,7 @@ async function readContent(file: DiskFile, { location, end }: LogRecord): Promis
 
 /** Gives `use` the records of the segment, in order, that `wanted` takes, a page at a time. */
 async function eachPage(
-  { files }: CopyPorts,
+  { files }: Pick<CopyPorts, 'files'>,
   segment: number,
   end: number,
   wanted: (record: LogRecord) => boolean,

@@ -2,11 +2,12 @@ import { INDEX_CHECKPOINT_BYTES } from '../../core/limits.ts'
 import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { messageOf } from '../calls.ts'
+import { holdsLiving } from '../compaction/copy-segment.ts'
 import type { SegmentFiles } from '../segment/files.ts'
 import { SEGMENT_HEADER_BYTES } from '../segment/format.ts'
 import type { LiveIndex } from './live-index.ts'
 import { deadSegments, type LogRecord } from './plan.ts'
-import type { Checkpoint, ShardIndex } from './shard-index.ts'
+import { type Checkpoint, IndexDamage, type ShardIndex } from './shard-index.ts'
 import type { IndexWriter } from './writer.ts'
 
 export interface CheckpointPorts {
@@ -15,6 +16,8 @@ export interface CheckpointPorts {
   readonly writer: IndexWriter
   readonly files: SegmentFiles
   readonly log: Log
+  /** Has the next start build the index anew. */
+  condemn(damage: IndexDamage): Promise<void>
   /** Log between two checkpoints, in bytes. */
   readonly checkpointBytes?: number | undefined
 }
@@ -68,6 +71,11 @@ export class Checkpoints {
     this.#stopped = true
   }
 
+  /** Whether {@link stop} was called: no segment is removed any more. */
+  isStopped(): boolean {
+    return this.#stopped
+  }
+
   /** Resolves when none is being made. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running
@@ -106,7 +114,15 @@ export class Checkpoints {
     try {
       await live.flush()
       await index.checkpoint(position)
+      // Given up meanwhile, which the checkpoint has just undone.
+      if (this.isStopped()) await index.condemn()
       for (const dead of deadSegments(writer.uses.values(), position.segment, this.#emptied)) {
+        if (this.isStopped()) return
+        // An account that is wrong must never cost a shard.
+        if (await holdsLiving({ files, live }, dead, writer.uses.get(dead)?.end ?? 0)) {
+          await this.#ports.condemn(new IndexDamage(`segment ${dead} was counted as empty, and is not`))
+          return
+        }
         await files.remove(dead).catch((error: unknown) => {
           // Lost before; nothing that is needed was in it, or all of it has been put again.
           if (errnoOf(error) !== 'ENOENT') throw error

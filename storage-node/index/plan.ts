@@ -61,11 +61,13 @@ export function planIndex(records: readonly LogRecord[], prior: Prior): IndexPla
   function account(location: Location | undefined, sign: 1 | -1): void {
     if (location === undefined) return
     const old = use(location.segment)
+    // Never below nothing, which could not be stored: an account that is wrong must not end all writing.
+    const sum = (before: number, by: number): number => Math.max(0, before + sign * by)
     uses.set(location.segment, {
       ...old,
-      liveShards: old.liveShards + sign,
-      liveBytes: old.liveBytes + sign * location.dataBytes,
-      liveRecordBytes: old.liveRecordBytes + sign * recordBytes(location.ownerBytes, location.dataBytes),
+      liveShards: sum(old.liveShards, 1),
+      liveBytes: sum(old.liveBytes, location.dataBytes),
+      liveRecordBytes: sum(old.liveRecordBytes, recordBytes(location.ownerBytes, location.dataBytes)),
     })
   }
 

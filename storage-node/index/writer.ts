@@ -9,7 +9,7 @@ import type {
 } from './shard-index.ts'
 import { recordBytes } from '../segment/format.ts'
 import { DamageList } from '../damage/list.ts'
-import { type Finding, planDamage } from '../damage/plan.ts'
+import { type Finding, planDamage, samePlace } from '../damage/plan.ts'
 import { type Change, changesOf, planAccounts } from '../inventory/accounts.ts'
 import { Inventory } from '../inventory/inventory.ts'
 
@@ -37,6 +37,9 @@ function sumOf(entries: readonly IndexEntry[]): SegmentSums {
   return { liveShards: entries.length, liveBytes, liveRecordBytes }
 }
 
+/** Told of what changed in the index, and by which records. */
+type Watcher = (changes: readonly Change[], records: readonly LogRecord[]) => void
+
 const NO_CHANGES = { put: [], remove: [], uses: [] }
 
 /**
@@ -48,7 +51,7 @@ export class IndexWriter {
   readonly #uses: Map<number, SegmentUse>
   readonly damage: DamageList
   readonly inventory: Inventory
-  readonly #watchers = new Set<(changes: readonly Change[]) => void>()
+  readonly #watchers = new Set<Watcher>()
 
   /**
    * @param damage what the index holds of it
@@ -87,12 +90,12 @@ export class IndexWriter {
     for (const [i, address] of tombs.entries()) blobs.set(blobName(address), ofBlobs[i] ?? [])
     const prior = { shards, blobs, uses: this.#uses }
     const plan = planIndex(records, prior)
-    await this.#write(plan.changes, changesOf(plan.changes, prior))
+    await this.#write(plan.changes, changesOf(plan.changes, prior), records)
     return plan
   }
 
-  /** Calls `watch` after each change of the index from now on with what it changed; the result ends that. */
-  watch(watch: (changes: readonly Change[]) => void): () => void {
+  /** Calls `watch` after each change of the index from now on with what changed, and by what; the result ends that. */
+  watch(watch: Watcher): () => void {
     this.#watchers.add(watch)
     return () => {
       this.#watchers.delete(watch)
@@ -118,9 +121,15 @@ export class IndexWriter {
 
   /** Takes shards off the list that were read well, if their records are still those. Resolves to how many. */
   async clearDamage(entries: readonly IndexEntry[]): Promise<number> {
-    const known = await this.damage.among(entries.map(({ address }) => address))
+    const addresses = entries.map(({ address }) => address)
+    const known = await this.damage.among(addresses)
+    if (known.size === 0) return 0
+    // A copy has the same number, and may be damaged where it lies now.
+    const locations = await this.#index.getMany(addresses)
     const mend = entries
-      .filter(({ address, location }) => known.get(shardName(address)) === location.sequence)
+      .filter(({ address, location }, i) => {
+        return known.get(shardName(address)) === location.sequence && samePlace(locations[i], location)
+      })
       .map(({ address }) => address)
     if (mend.length === 0) return 0
     const back = mend.filter(({ stripe }) => stripe === 0)
@@ -168,7 +177,11 @@ export class IndexWriter {
     await this.#index.write({ ...NO_CHANGES, scrub })
   }
 
-  async #write(changes: IndexPlan['changes'], moves: readonly Change[]): Promise<void> {
+  async #write(
+    changes: IndexPlan['changes'],
+    moves: readonly Change[],
+    records: readonly LogRecord[],
+  ): Promise<void> {
     const damaged = await this.damage.among(moves.map(({ address }) => address))
     const accounts = planAccounts(moves, damaged)
     const counts = this.inventory.after(accounts.inventory)
@@ -176,7 +189,7 @@ export class IndexWriter {
     for (const use of changes.uses) this.#uses.set(use.segment, use)
     this.damage.removed(accounts.mend)
     this.inventory.set(counts)
-    for (const watch of this.#watchers) watch(moves)
+    for (const watch of this.#watchers) watch(moves, records)
   }
 
   async forgetSegment(segment: number): Promise<void> {

@@ -4,7 +4,7 @@ import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import type { DamageReports } from '../damage/reports.ts'
 import type { LiveIndex } from '../index/live-index.ts'
-import type { IndexEntry, Location, ShardIndex } from '../index/shard-index.ts'
+import type { IndexDamage, IndexEntry, Location, ShardIndex } from '../index/shard-index.ts'
 import type { IndexWriter } from '../index/writer.ts'
 import type { SegmentFiles } from '../segment/files.ts'
 import { recordBytes } from '../segment/format.ts'
@@ -19,6 +19,8 @@ export interface ScrubPorts {
   readonly writer: IndexWriter
   readonly damage: DamageReports
   readonly log: Log
+  /** Has the next start build the index anew. */
+  condemn(damage: IndexDamage): Promise<void>
 }
 
 /** The reader's side of a {@link Pace}: counts small pieces and waits once a slice is full. */

@@ -28,7 +28,8 @@ export function isDue(progress: ScrubProgress, days: number, nowMs: number): boo
 
 /** A new cycle over all segments there are; one that is under way is given up. */
 export function begin(progress: ScrubProgress, uses: Iterable<SegmentUse>, nowMs: number): ScrubProgress {
-  const through = Math.max(0, ...Array.from(uses, ({ segment }) => segment))
+  let through = 0
+  for (const { segment } of uses) through = Math.max(through, segment)
   const begun = { ...progress, cycle: progress.cycle + 1, startedMs: nowMs, through, done: 0, bytesDone: 0 }
   return through === 0 ? { ...begun, completedMs: nowMs } : begun
 }

@@ -3,9 +3,10 @@
  * which entries point to records that are not there, and whether the index has lost entries of its own.
  */
 import { SCRUB_LOOKUPS, SCRUB_LOST_ENTRIES_MAX } from '../../core/limits.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import { type Finding } from '../damage/plan.ts'
 import { blobName, type LogRecord, shardName } from '../index/plan.ts'
-import type { IndexEntry } from '../index/shard-index.ts'
+import { IndexDamage, type IndexEntry } from '../index/shard-index.ts'
 import type { Restoration } from '../index/writer.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { segmentPath } from '../segment/files.ts'
@@ -29,19 +30,45 @@ const HEADER_READ_BYTES = 4096
 export async function resolveSegment(ports: ScrubPorts, tally: Tally, reader: Reader): Promise<number> {
   const pass = await passIndex(ports, tally, reader)
   if (pass === undefined) return 0
-  const { found, counted, use, inventory } = pass
+  const { found, counted, use } = pass
   if (counted.liveShards === use.liveShards) return found
+  try {
+    return found + (await putBack(ports, tally, reader, pass))
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code !== 'EIO' && code !== 'ENOENT') throw error
+    // Nobody can say then what tombstones there were: repair puts anew what is needed.
+    const file = segmentPath(tally.segment)
+    ports.log.error('what the index has lost cannot be put back', { file, error: code })
+    return found
+  }
+}
+
+/** Puts entries back that the index has lost of the segment; resolves to how many. */
+async function putBack(ports: ScrubPorts, tally: Tally, reader: Reader, pass: Pass): Promise<number> {
+  const { live, writer, log } = ports
+  const { counted, use, inventory } = pass
   const lost = await lostEntries(ports, tally, reader)
-  if (lost === undefined) return found
-  ports.log.error('the index has lost entries', {
-    file: segmentPath(tally.segment),
-    missing: use.liveShards - counted.liveShards,
-    found: lost.length,
+  if (lost === undefined) return 0
+  const bury = burier(lost)
+  // What has reached the index is found in the segments; what reaches it from now on, or is a copy, is heard of.
+  const stop = writer.watch((_changes, records) => {
+    for (const record of records) bury(record)
   })
-  const restored = await ports.live.settled(() =>
-    ports.writer.restore({ segment: tally.segment, entries: lost, counted, use, inventory }),
-  )
-  return found + restored
+  try {
+    if (lost.size > 0) await buryAll(ports, bury, reader)
+    return await live.settled(async () => {
+      const entries = [...lost.values()]
+      log.error('the index has lost entries', {
+        file: segmentPath(tally.segment),
+        missing: use.liveShards - counted.liveShards,
+        found: entries.length,
+      })
+      return await writer.restore({ segment: tally.segment, entries, counted, use, inventory })
+    })
+  } finally {
+    stop()
+  }
 }
 
 interface Pass {
@@ -109,14 +136,14 @@ async function checkUnmet(
 }
 
 /**
- * The records of a segment that a rebuild of the index would find there and the index has not: whole, with no other record
- * of the shard known, and not buried by any tombstone. Undefined when they are too many; the index is given up then.
+ * The records of a segment that the index does not have: whole, with no other record of the shard known, and perhaps buried by
+ * some tombstone; by {@link shardName}. Undefined when they are too many; the index is given up then.
  */
 async function lostEntries(
   ports: ScrubPorts,
   tally: Tally,
   reader: Reader,
-): Promise<IndexEntry[] | undefined> {
+): Promise<Map<string, IndexEntry> | undefined> {
   const candidates = new Map<string, IndexEntry>()
   let batch: LogRecord[] = []
   async function look(): Promise<void> {
@@ -136,35 +163,36 @@ async function lostEntries(
   })
   await look()
   if (candidates.size > SCRUB_LOST_ENTRIES_MAX) {
-    ports.log.error('the index has lost more than can be put back: the next start builds it anew')
-    await ports.index.condemn()
+    await ports.condemn(new IndexDamage('the index has lost more entries than can be put back'))
     return undefined
   }
-  if (candidates.size > 0) await removeBuried(ports, candidates, reader)
-  return [...candidates.values()]
+  return candidates
 }
 
-/** Drops what tombstones anywhere bury. */
-async function removeBuried(
-  ports: ScrubPorts,
-  candidates: Map<string, IndexEntry>,
-  reader: Reader,
-): Promise<void> {
+/** What drops from `candidates` the shards that a record buries. */
+function burier(candidates: Map<string, IndexEntry>): (record: LogRecord) => void {
   const namesOfBlob = new Map<string, string[]>()
   for (const [name, { address }] of candidates) {
     const names = namesOfBlob.get(blobName(address)) ?? []
     names.push(name)
     namesOfBlob.set(blobName(address), names)
   }
+  return ({ kind, address, location }) => {
+    if (kind === 'put') return
+    const names = kind === 'tombstone' ? (namesOfBlob.get(blobName(address)) ?? []) : [shardName(address)]
+    for (const name of names) {
+      const buried = candidates.get(name)
+      if (buried !== undefined && buried.location.sequence < location.sequence) candidates.delete(name)
+    }
+  }
+}
+
+/** Tells `bury` of all tombstones there are. */
+async function buryAll(ports: ScrubPorts, bury: (record: LogRecord) => void, reader: Reader): Promise<void> {
   const uses = [...ports.writer.uses.values()].filter(({ tombstoneBytes }) => tombstoneBytes > 0)
   for (const { segment } of uses) {
-    await scan(ports, segment, false, reader, async ({ kind, address, location }) => {
-      if (kind === 'put') return
-      const names = kind === 'tombstone' ? (namesOfBlob.get(blobName(address)) ?? []) : [shardName(address)]
-      for (const name of names) {
-        const buried = candidates.get(name)
-        if (buried !== undefined && buried.location.sequence < location.sequence) candidates.delete(name)
-      }
+    await scan(ports, segment, false, reader, async (record) => {
+      bury(record)
     })
   }
 }

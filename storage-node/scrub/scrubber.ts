@@ -2,7 +2,7 @@ import { SCRUB_IDLE_MS } from '../../core/limits.ts'
 import type { ScrubStatus } from '../../proto/shard-transport.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { messageOf } from '../calls.ts'
-import type { ScrubProgress } from '../index/shard-index.ts'
+import { IndexDamage, type ScrubProgress } from '../index/shard-index.ts'
 import { Pace, scrubRate } from './pace.ts'
 import { Reader, type ScrubPorts } from './ports.ts'
 import { after, begin, isDue, isUnderWay, NEVER_SCRUBBED, nextSegment, statusOf } from './progress.ts'
@@ -74,6 +74,21 @@ export class Scrubber {
     }
   }
 
+  /** Looks at one segment out of turn, of which something is known to be wrong. @throws as the index */
+  async look(segment: number): Promise<void> {
+    this.#urgent++
+    this.#wake.abort()
+    const { signal } = this.#ending
+    try {
+      await this.#inTurn(async () => {
+        signal.throwIfAborted()
+        await scrubSegment(this.#ports, segment, new Reader(this.#pace, signal))
+      })
+    } finally {
+      this.#urgent--
+    }
+  }
+
   /** Stops where it is. */
   async close(): Promise<void> {
     this.#ending.abort()
@@ -91,6 +106,7 @@ export class Scrubber {
         else await clock.sleep(SCRUB_IDLE_MS, signal)
       } catch (error) {
         if (signal.aborted) return
+        if (error instanceof IndexDamage) await this.#ports.condemn(error)
         log.warn('the scrub was interrupted, and goes on later', { error: messageOf(error) })
         await clock.sleep(SCRUB_IDLE_MS, signal).catch(() => undefined)
       }
@@ -149,5 +165,19 @@ export class Scrubber {
     const done = this.#turn.then(action)
     this.#turn = done.catch(() => undefined)
     return done
+  }
+}
+
+/** Where the last run was, as the index has it: nowhere when that cannot be read. @throws as the index */
+export async function progressIn({
+  index,
+  log,
+}: Pick<ScrubPorts, 'index' | 'log'>): Promise<ScrubProgress | undefined> {
+  try {
+    return await index.scrubProgress()
+  } catch (error) {
+    if (!(error instanceof IndexDamage)) throw error
+    log.warn('the progress of the scrub is lost', { error: error.message })
+    return undefined
   }
 }

@@ -85,16 +85,18 @@ export class SegmentFiles {
   }
 
   /**
-   * Looks whether the segment can still be found by its name. One that cannot is not used any more: what is open of it ends
-   * with the process.
+   * Whether the segment can still be found by its name. One that cannot is not used any more: what is open of it ends with
+   * the process.
    */
-  async look(number: number): Promise<void> {
+  async look(number: number): Promise<boolean> {
     try {
       const file = await this.#disk.open(segmentPath(number))
       await file.close()
+      return true
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error
       await this.#forget(number)
+      return false
     }
   }
 

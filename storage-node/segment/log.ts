@@ -17,6 +17,7 @@ import {
   SEGMENT_BYTES_MAX,
 } from '../../core/limits.ts'
 import { ShardError } from '../../proto/shard-transport.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { LogRecord } from '../index/plan.ts'
 import { type Draft, placeBatch } from './batch.ts'
 import type { SegmentFiles } from './files.ts'
@@ -135,6 +136,16 @@ export class SegmentLog {
     return promise.finally(() => {
       signal.removeEventListener('abort', abort)
     })
+  }
+
+  /** Number of the segment that is open for appending; undefined when there is none. */
+  get openSegment(): number | undefined {
+    return this.#segment?.number
+  }
+
+  /** Appends no more to the segment, as after a failed write; nothing happens when it is another one already. */
+  giveUp(segment: number, error: Error): void {
+    if (this.#segment?.number === segment) this.#fail(error)
   }
 
   /** Resolves when nothing is queued, being written or on its way into the index. */
@@ -327,10 +338,15 @@ export class SegmentLog {
   }
 
   async #cutBack({ number, durable }: { readonly number: number; readonly durable: number }): Promise<void> {
-    await this.#ports.files.use(number, async (file) => {
-      await file.truncate(durable)
-      await file.sync()
-    })
+    try {
+      await this.#ports.files.use(number, async (file) => {
+        await file.truncate(durable)
+        await file.sync()
+      })
+    } catch (error) {
+      // Gone: nothing is left of it to take for durable.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
     this.#cut = undefined
   }
 

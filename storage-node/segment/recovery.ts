@@ -58,14 +58,25 @@ const RECORDS_PER_WRITE = 4096
  */
 export async function recover(ports: Ports): Promise<Recovered> {
   const segments = await withoutUnborn(ports, await ports.files.list())
-  const usable = await usableIndex(ports)
-  if (usable === undefined) {
-    if (segments.length > 0) ports.log.warn('building the index from segments', { count: segments.length })
-    await ports.index.clear()
-    const writer = new IndexWriter(ports.index, [], undefined, new Inventory(ports.inventoryVersion))
-    return await replay(ports, segments, undefined, writer)
+  try {
+    const usable = await usableIndex(ports)
+    if (usable !== undefined) return await goOn(ports, segments, usable)
+  } catch (error) {
+    if (!(error instanceof IndexDamage)) throw error
+    ports.log.warn('the index is damaged', { error: error.message })
   }
-  const { state, damage, inventory } = usable
+  if (segments.length > 0) ports.log.warn('building the index from segments', { count: segments.length })
+  await ports.index.clear()
+  const writer = new IndexWriter(ports.index, [], undefined, new Inventory(ports.inventoryVersion))
+  return await replay(ports, segments, undefined, writer)
+}
+
+/** Brings an index that is there up to the segments. @throws as the index */
+async function goOn(
+  ports: Ports,
+  segments: readonly number[],
+  { state, damage, inventory }: UsableIndex,
+): Promise<Recovered> {
   const writer = new IndexWriter(ports.index, state.uses, damage, inventory)
   const recovered = await replay(ports, segments, state, writer)
   for (const use of writer.uses.values()) {
@@ -84,44 +95,42 @@ interface UsableIndex {
   readonly inventory: Inventory
 }
 
-/** What the index holds, unless it cannot be trusted. */
+/** What the index holds, unless it cannot be trusted. @throws as the index */
 async function usableIndex(ports: Ports): Promise<UsableIndex | undefined> {
   const { index, log } = ports
   const state = await index.state()
   if (state === undefined) return undefined
   const shards = state.uses.reduce((sum, use) => sum + use.liveShards, 0)
-  try {
-    const damage = new DamageList(index)
-    await damage.load()
-    const inventory = new Inventory(ports.inventoryVersion, await index.inventory())
-    if (shards > INDEX_VERIFY_SHARDS_MAX) return { state, damage, inventory }
-    const { found, counts } = await countEntries(index, damage)
-    if (found === shards) {
-      const corrections = inventory.corrections(counts)
-      if (corrections.length > 0) {
-        log.warn('the inventory was not what the index holds', { corrections: corrections.length })
-        await index.write({ put: [], remove: [], uses: [], inventory: corrections })
-        inventory.set(corrections)
-      }
-      return { state, damage, inventory }
-    }
-    log.warn('the index does not hold the shards it counted', { counted: shards, found })
-  } catch (error) {
-    if (!(error instanceof IndexDamage)) throw error
-    log.warn('the index is damaged', { error: error.message })
+  const damage = new DamageList(index)
+  await damage.load()
+  const inventory = new Inventory(ports.inventoryVersion, await index.inventory())
+  if (shards > INDEX_VERIFY_SHARDS_MAX) return { state, damage, inventory }
+  const { found, counts } = await countEntries(index, damage)
+  // Segment by segment: a crash may lose some of what LevelDB wrote and keep what it wrote later.
+  const wrong = state.uses.filter(({ segment, liveShards }) => (found.get(segment) ?? 0) !== liveShards)
+  const counted = new Set(state.uses.map(({ segment }) => segment))
+  if (wrong.length > 0 || ![...found.keys()].every((segment) => counted.has(segment))) {
+    log.warn('the index does not hold the shards it counted', { segments: wrong.length })
+    return undefined
   }
-  return undefined
+  const corrections = inventory.corrections(counts)
+  if (corrections.length > 0) {
+    log.warn('the inventory was not what the index holds', { corrections: corrections.length })
+    await index.write({ put: [], remove: [], uses: [], inventory: corrections })
+    inventory.set(corrections)
+  }
+  return { state, damage, inventory }
 }
 
-/** All entries of the index, and the inventory that they make. @throws as the index */
+/** How many entries the index has, by segment, and the inventory that they make. @throws as the index */
 async function countEntries(
   index: ShardIndex,
   damage: DamageList,
-): Promise<{ found: number; counts: InventoryCount[] }> {
+): Promise<{ found: ReadonlyMap<number, number>; counts: InventoryCount[] }> {
   const counts = new Inventory(0)
-  let found = 0
-  for await (const { address } of index.entries()) {
-    found++
+  const found = new Map<number, number>()
+  for await (const { address, location } of index.entries()) {
+    found.set(location.segment, (found.get(location.segment) ?? 0) + 1)
     counts.count(address, 1)
   }
   for await (const { address } of damage.all()) counts.count(address, -1)
@@ -251,8 +260,10 @@ async function replay(
   ) {
     await index.checkpoint(position)
   }
-  const nextSegment = Math.max(last ?? 0, from.segment) + 1
-  return { writer, end: { active, nextSegment, nextSequence: sequence + 1 }, position }
+  // Above all that the index knows of, also of those that are lost: it would take what lies in a new one for what lay there.
+  let highest = Math.max(last ?? 0, from.segment)
+  for (const segment of writer.uses.keys()) highest = Math.max(highest, segment)
+  return { writer, end: { active, nextSegment: highest + 1, nextSequence: sequence + 1 }, position }
 }
 
 /** The sync marker of a segment, which must be this node's, and whether its header is whole and of this program's format. */

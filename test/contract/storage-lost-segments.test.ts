@@ -1,0 +1,122 @@
+/** Segments that go, or cannot be read, under a storage node: what it holds beside them is not harmed, and goes on. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { COMPACTION_LOOK_MS } from '../../core/limits.ts'
+import { diskError, MemoryDisk } from '../../runtime/disk/memory-disk.ts'
+import { silentLog } from '../../runtime/log/pino-log.ts'
+import { systemRandom } from '../../runtime/random/system-random.ts'
+import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
+import { StorageNode, type StorageNodeOptions } from '../../storage-node/node.ts'
+import { segmentPath } from '../../storage-node/segment/files.ts'
+import { SimulatedClock } from '../../store/testing/simulated-clock.ts'
+import { addressOf, blobOf, bytesOf, putOf } from './shard-requests.ts'
+import { rejectsWith } from './shard-service.ts'
+
+async function open(
+  disk: MemoryDisk,
+  index: MemoryIndex,
+  more: Partial<StorageNodeOptions> = {},
+): Promise<{ node: StorageNode; clock: SimulatedClock }> {
+  const clock = new SimulatedClock()
+  const options = { nodeId: 'n1', zone: 'a', segmentBytes: 24_000, checkpointBytes: 40_000, ...more }
+  const ports = { disk, index, clock, random: systemRandom, log: silentLog }
+  return { node: await clock.drive(StorageNode.open(options, ports)), clock }
+}
+
+const one = (blob: number) => addressOf(1, blobOf(blob))
+
+async function put(node: StorageNode, blobs: readonly number[], bytes = 2000): Promise<void> {
+  for (const blob of blobs) await node.put(putOf(one(blob), bytesOf(bytes, blob)))
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
+
+async function blobsOf(node: StorageNode): Promise<number[]> {
+  const { shards } = await node.list({ group: 1, limit: 1000 })
+  return shards.map(({ address }) => Number(`0x${address.blob}`))
+}
+
+async function damagedOf(node: StorageNode): Promise<number[]> {
+  const { shards } = await node.damaged({ limit: 200 })
+  return shards.map(({ address }) => Number(`0x${address.blob}`))
+}
+
+test('the number of a segment that was lost is not given again while its shards are in the index', async () => {
+  const disk = new MemoryDisk()
+  const index = new MemoryIndex()
+  const { node } = await open(disk, index, { checkpointBytes: 1e9 })
+  await put(node, [1, 5], 11_500)
+  await index.checkpoint({ segment: 1, offset: 512, sequence: 0 })
+  await put(node, [2, 3], 10_000)
+  await node.status()
+  const found = disk.restart()
+  await found.remove(segmentPath(2))
+  const { node: again } = await open(found, index.afterCrash(1))
+  assert.deepEqual(await damagedOf(again), [2, 3])
+  // A tombstone where the account of the lost segment says that there is a record already.
+  await put(again, [4])
+  await again.deleteBlob(1, blobOf(1))
+  await again.close()
+  assert.deepEqual(await found.list('segments'), ['0000000001.seg', '0000000003.seg'])
+  const { node: rebuilt } = await open(found, new MemoryIndex())
+  assert.deepEqual(await blobsOf(rebuilt), [4, 5])
+})
+
+for (const [what, hurt] of [
+  ['is gone', (disk: MemoryDisk) => disk.remove(segmentPath(1))],
+  [
+    'cannot be read',
+    async (disk: MemoryDisk) => {
+      disk.before = ({ kind, path }) => {
+        if (kind === 'read' && path === segmentPath(1)) throw diskError('EIO')
+      }
+    },
+  ],
+] as const) {
+  test(`a segment that ${what} does not keep the others from being compacted`, async () => {
+    const disk = new MemoryDisk()
+    const index = new MemoryIndex()
+    const { node: before, clock: sooner } = await open(disk, index)
+    await put(before, range(0, 100))
+    await sooner.drive(before.close())
+    await hurt(disk)
+    const { node, clock } = await open(disk, index)
+    const kept = range(0, 100).filter((blob) => blob % 10 === 3)
+    for (const blob of range(0, 100)) if (!kept.includes(blob)) await node.deleteBlob(1, blobOf(blob))
+    await clock.pass(20 * COMPACTION_LOOK_MS)
+    const names = await disk.list('segments')
+    assert.ok(names.length <= 4, names.join())
+    assert.deepEqual(await damagedOf(node), what === 'is gone' ? [3] : [])
+    for (const blob of kept.slice(1)) await node.get({ address: one(blob), epoch: 1 })
+    // Nor is it looked at again and again.
+    let reads = 0
+    disk.before = ({ kind, path }) => {
+      if (kind === 'read' && path === segmentPath(1)) reads++
+    }
+    await clock.pass(10 * COMPACTION_LOOK_MS)
+    assert.equal(reads, 0)
+    await clock.drive(node.close())
+  })
+}
+
+test('when the segment that is appended to loses its name, its shards are damaged and the next ones lie elsewhere', async () => {
+  const disk = new MemoryDisk()
+  const index = new MemoryIndex()
+  const { node, clock } = await open(disk, index)
+  await put(node, [1, 2])
+  await node.recheck()
+  await disk.remove(segmentPath(1))
+  await put(node, [3])
+  // One heartbeat looks, and is writable again by its end.
+  await clock.drive(node.recheck())
+  await clock.pass(1000)
+  assert.equal((await node.status()).writable, true)
+  assert.deepEqual(await damagedOf(node), [1, 2, 3])
+  assert.deepEqual(node.inventory().counts, [])
+  await put(node, [4])
+  await rejectsWith(node.get({ address: one(1), epoch: 1 }), 'corrupt')
+  await clock.drive(node.close())
+  const { node: again } = await open(disk, index)
+  assert.deepEqual(await damagedOf(again), [1, 2, 3])
+  assert.equal((await again.get({ address: one(4), epoch: 1 })).shardBytes, 2000)
+})
