@@ -2,7 +2,7 @@
 
 import { SLOT_FINISH_INTERVAL_MS } from '../../core/limits.ts'
 import type { WorkGroup, WorkView } from '../cluster/view.ts'
-import { inTime, type WorkContext } from '../blob/context.ts'
+import type { WorkContext } from '../blob/context.ts'
 
 /** A slot that has all of its shards, as `FinishSlots` has it. */
 export interface FinishedSlot {
@@ -43,37 +43,38 @@ export function finishedSlots(
 /** Gathers what passes over groups have finished, and changes the map for all of it together, seldom. */
 export class SlotFinisher {
   readonly #context: WorkContext
-  /** The next change, while it waits for its time. */
-  #next: { readonly slots: FinishedSlot[]; readonly made: Promise<void> } | undefined
+  /** Of the next change, while it waits for its time. */
+  #gathered: FinishedSlot[] | undefined
   #lastMs = Number.NEGATIVE_INFINITY
 
   constructor(context: WorkContext) {
     this.#context = context
   }
 
-  /** Resolves when the map says so. @throws {MetadataError}, or the signal's reason */
-  async finish(slots: readonly FinishedSlot[], signal: AbortSignal): Promise<void> {
-    if (this.#next === undefined) {
-      const gathered: FinishedSlot[] = []
-      const made = this.#change(gathered)
-      // All who wait for it may be gone by then.
-      made.catch(() => undefined)
-      this.#next = { slots: gathered, made }
+  /**
+   * Has the slots finished with the next change. Nobody waits for it: a pass waits for others, and passes over groups with
+   * nothing in them are many. When the map has changed, or if it could not be changed, the groups are passed over again.
+   */
+  finish(slots: readonly FinishedSlot[]): void {
+    if (this.#gathered === undefined) {
+      this.#gathered = []
+      void this.#change(this.#gathered)
     }
-    this.#next.slots.push(...slots)
-    const { made } = this.#next
-    // Whoever began it may have to go before the others.
-    await inTime(this.#context.clock, signal, () => made)
+    this.#gathered.push(...slots)
   }
 
-  async #change(slots: FinishedSlot[]): Promise<void> {
+  /** Never rejects. */
+  async #change(slots: readonly FinishedSlot[]): Promise<void> {
     const { metadata, clock, watch, log } = this.#context
-    await clock.sleep(Math.max(0, this.#lastMs + SLOT_FINISH_INTERVAL_MS - clock.monotonicMs()))
-    this.#next = undefined
-    this.#lastMs = clock.monotonicMs()
-    const change = { case: 'finishSlots' as const, value: { slots } }
-    await metadata.call('changeCluster', { change })
-    log.info('slots have all of their shards', { slots: slots.length })
-    await watch.refresh()
+    try {
+      await clock.sleep(Math.max(0, this.#lastMs + SLOT_FINISH_INTERVAL_MS - clock.monotonicMs()))
+      this.#gathered = undefined
+      this.#lastMs = clock.monotonicMs()
+      await metadata.call('changeCluster', { change: { case: 'finishSlots', value: { slots: [...slots] } } })
+      log.info('slots have all of their shards', { slots: slots.length })
+      await watch.refresh()
+    } catch (error) {
+      log.warn('slots that have all of their shards could not be finished', { slots: slots.length, error })
+    }
   }
 }

@@ -81,9 +81,9 @@ async function conclude(
   }
   const finished = finishedSlots(view, group, pass.listed, pass.lacking)
   if (finished.length > 0) {
-    if (!settled) return 'settle'
-    await finisher.finish(finished, signal)
-    return 'now'
+    if (settled) finisher.finish(finished)
+    // The change of the map makes the group due at once; should it not come, the next look does this again.
+    return 'settle'
   }
   if (pass.undone > 0) return 'later'
   const moving = group.slots.some(({ filling }) => filling)
