@@ -36,6 +36,8 @@ export class MemoryDisk implements Disk {
   /** Writes beyond this fail with ENOSPC; may be changed at any time. */
   capacityBytes: number
   before: ((operation: DiskOperation) => Promise<void> | void) | undefined
+  /** Called before every read, with the stretch that is to be read; may throw. */
+  beforeRead: ((path: string, position: number, bytes: number) => void) | undefined
   readonly #files = new Map<string, MemoryFile>()
   /** What a power cut leaves of the names: files whose folder was synced since they appeared. */
   readonly #durableNames = new Map<string, MemoryFile>()
@@ -185,6 +187,7 @@ export class MemoryDisk implements Disk {
       },
       read: async (into, position) => {
         await this.#begin('read', path, into.byteLength)
+        this.beforeRead?.(path, position, into.byteLength)
         return file.read(into, position)
       },
       write: async (buffers, position) => {

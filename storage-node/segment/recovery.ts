@@ -3,6 +3,7 @@
  * crash left at the end of the log, and says where the log goes on.
  */
 import { INDEX_CHECKPOINT_BYTES, INDEX_VERIFY_SHARDS_MAX } from '../../core/limits.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { DiskFile } from '../../runtime/ports/disk.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { DamageList } from '../damage/list.ts'
@@ -19,6 +20,7 @@ import { IndexWriter } from '../index/writer.ts'
 import { Inventory } from '../inventory/inventory.ts'
 import { type SegmentFiles, segmentPath } from './files.ts'
 import {
+  MARKER_BYTES,
   RECORD_HEADER_BYTES,
   recordBytes,
   SEGMENT_FORMAT,
@@ -49,6 +51,8 @@ interface Ports {
 
 /** Makes a header none. */
 const NO_HEADER = new Uint8Array(RECORD_HEADER_BYTES)
+
+const NO_MARKER = new Uint8Array(MARKER_BYTES)
 
 /** Records that go into the index together while it is built. */
 const RECORDS_PER_WRITE = 4096
@@ -148,11 +152,14 @@ async function markLost(ports: Ports, segments: readonly number[], writer: Index
   const { files, index, log } = ports
   /** Where what is left of a segment ends. */
   const left = new Map<number, number>()
+  const there = new Set(segments)
   for (const { segment, end } of writer.uses.values()) {
-    const size = segments.includes(segment) ? await files.use(segment, (file) => file.size()) : 0
+    const size = there.has(segment) ? await sizeOf(files, segment) : 0
     if (size < end) left.set(segment, size)
   }
   if (left.size === 0) return 0
+  const missing = (segment: number): string =>
+    there.has(segment) ? 'its segment file is empty or cannot be opened' : 'its segment file is missing'
   let highest = 0
   let count = 0
   let findings: Finding[] = []
@@ -165,7 +172,7 @@ async function markLost(ports: Ports, segments: readonly number[], writer: Index
     const size = left.get(location.segment)
     const end = location.offset + recordBytes(location.ownerBytes, location.dataBytes)
     if (size === undefined || end <= size) continue
-    const reason = size === 0 ? 'its segment file is missing' : 'its segment file was cut off before it'
+    const reason = size > 0 ? 'its segment file was cut off before it' : missing(location.segment)
     findings.push({ address, location, reason })
     if (findings.length === RECORDS_PER_WRITE) await mark()
   }
@@ -175,6 +182,19 @@ async function markLost(ports: Ports, segments: readonly number[], writer: Index
   return highest
 }
 
+/** The bytes of a segment; 0 when the disk cannot open it. */
+async function sizeOf(files: SegmentFiles, segment: number): Promise<number> {
+  return await files.use(segment, (file) => file.size()).catch(unlessUnreadable(0))
+}
+
+/** Takes the error of a medium that cannot be read for `value`: one sector must not keep a node from what it holds beside. */
+function unlessUnreadable<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (errnoOf(error) !== 'EIO') throw error
+    return value
+  }
+}
+
 /**
  * Drops a last segment that was being made when the power went: no record was written before its header was synced,
  * so one no longer than a header and without a whole one never held any.
@@ -182,10 +202,12 @@ async function markLost(ports: Ports, segments: readonly number[], writer: Index
 async function withoutUnborn(ports: Ports, segments: readonly number[]): Promise<number[]> {
   const last = segments.at(-1)
   if (last === undefined) return []
-  const unborn = await ports.files.use(last, async (file) => {
-    if ((await file.size()) > SEGMENT_HEADER_BYTES) return false
-    return (await readHeader(file)) === undefined
-  })
+  const unborn = await ports.files
+    .use(last, async (file) => {
+      if ((await file.size()) > SEGMENT_HEADER_BYTES) return false
+      return (await readHeader(file)) === undefined
+    })
+    .catch(unlessUnreadable(false))
   if (!unborn) return [...segments]
   await ports.files.remove(last)
   return segments.slice(0, -1)
@@ -213,6 +235,10 @@ async function replay(
 
   for (const segment of segments) {
     if (segment < from.segment) continue
+    if ((await sizeOf(files, segment)) === 0) {
+      ports.log.error('a segment is empty or cannot be opened', { file: segmentPath(segment) })
+      continue
+    }
     const start =
       segment === from.segment ? Math.max(from.offset, SEGMENT_HEADER_BYTES) : SEGMENT_HEADER_BYTES
     await files.use(segment, async (file) => {
@@ -222,7 +248,17 @@ async function replay(
       // full when it follows the checkpoint, as a failing disk may have ended it.
       const verify = segment === last || state !== undefined
       const torn: number[] = []
-      for await (const scanned of scanSegment(file, { segment, marker, from: start, verify })) {
+      let unreadable = marker === undefined ? 1 : 0
+      const scan = {
+        segment,
+        marker: marker ?? NO_MARKER,
+        from: marker === undefined ? Infinity : start,
+        verify,
+        unreadable: (at: number) => {
+          if (unreadable++ === 0) ports.log.error('the disk cannot read', { file: segmentPath(segment), at })
+        },
+      }
+      for await (const scanned of scanSegment(file, scan)) {
         if ('gap' in scanned) {
           ports.log.warn('bytes that are no whole record', { file: segmentPath(segment), ...scanned.gap })
           torn.push(...scanned.torn)
@@ -237,17 +273,18 @@ async function replay(
       }
       // A rebuild reads the headers alone of sealed segments: it must never take one for a record whose data was lost, as it
       // might be a newer one of a shard that is whole before it.
-      if (verify) for (const at of torn) await file.write([NO_HEADER], at)
+      // What the disk cannot read now it may read later: nothing of such a segment is cut off or written over.
+      if (verify && unreadable === 0) for (const at of torn) await file.write([NO_HEADER], at)
       if (segment !== last) {
         if (torn.length > 0) await file.sync()
         return
       }
-      if (end < (await file.size())) await file.truncate(end)
+      if (end < (await file.size()) && unreadable === 0) await file.truncate(end)
       // What was found may lie in the system's cache only, if the process died and not the machine.
       await file.sync()
       tail = { segment, offset: end }
-      // One of an older format, or whose header is damaged, gets no more records.
-      if (current) active = { segment, marker, end }
+      // One of an older format, whose header is damaged, or that cannot be read through gets no more records.
+      if (current && marker !== undefined && unreadable === 0) active = { segment, marker, end }
     })
   }
   await flush()
@@ -266,13 +303,18 @@ async function replay(
   return { writer, end: { active, nextSegment: highest + 1, nextSequence: sequence + 1 }, position }
 }
 
-/** The sync marker of a segment, which must be this node's, and whether its header is whole and of this program's format. */
+/**
+ * The sync marker of a segment, which must be this node's, and whether its header is whole and of this program's format. No
+ * marker when the disk cannot read it.
+ */
 async function ownMarker(
   ports: Ports,
   file: DiskFile,
   segment: number,
-): Promise<{ marker: Uint8Array; current: boolean }> {
-  const { marker, header } = await readMarker(file)
+): Promise<{ marker: Uint8Array | undefined; current: boolean }> {
+  const { marker, header } = await readMarker(file).catch(
+    unlessUnreadable({ marker: undefined, header: undefined }),
+  )
   if (header === undefined) {
     ports.log.error('damaged segment header', { file: segmentPath(segment) })
     return { marker, current: false }

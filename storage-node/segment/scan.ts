@@ -1,4 +1,5 @@
 import type { DiskFile } from '../../runtime/ports/disk.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
 import type { LogRecord } from '../index/plan.ts'
 import {
@@ -12,6 +13,9 @@ import {
   type RecordHeader,
   recordBytes,
 } from './format.ts'
+
+/** What disks of today lose as one. */
+const SECTOR_BYTES = 4096
 
 /** What a scan meets, in order of offset. */
 export type Scanned =
@@ -31,6 +35,8 @@ export interface ScanOptions {
   readonly verify: boolean
   /** Whether to give records too whose header is whole, but not the rest, and to go on behind them. */
   readonly tellDamaged?: boolean
+  /** Told of stretches that the disk cannot read, which are taken for zeros then. Absent: its error is thrown. */
+  readonly unreadable?: (start: number, end: number) => void
 }
 
 /**
@@ -42,7 +48,8 @@ export async function* scanSegment(
   options: ScanOptions,
 ): AsyncGenerator<Scanned, void, undefined> {
   const { segment, marker, verify, tellDamaged = false } = options
-  const window = new Window(file, await file.size(), verify ? 2 * RECORD_BYTES_MAX : 64 * 1024)
+  const bytes = verify ? 2 * RECORD_BYTES_MAX : 64 * 1024
+  const window = new Window(file, await file.size(), bytes, options.unreadable)
   let at = options.from
   let gapStart: number | undefined
   let torn: number[] = []
@@ -102,15 +109,17 @@ class Window {
   readonly size: number
   readonly #file: DiskFile
   readonly #bytes: number
+  readonly #unreadable: ScanOptions['unreadable']
   #start = 0
   #held = Buffer.alloc(0)
   /** Used again and again: fresh pages for every stretch cost more than their checksums. */
   #room = Buffer.alloc(0)
 
-  constructor(file: DiskFile, size: number, bytes: number) {
+  constructor(file: DiskFile, size: number, bytes: number, unreadable: ScanOptions['unreadable']) {
     this.#file = file
     this.size = size
     this.#bytes = bytes
+    this.#unreadable = unreadable
   }
 
   /** The bytes at `position`, fewer at the end of the file. Valid until the next call. */
@@ -122,10 +131,33 @@ class Window {
       // While it is read into, nothing of it is held.
       this.#held = this.#room.subarray(0, 0)
       const into = this.#room.subarray(0, Math.max(0, wanted))
-      const read = await this.#file.read(into, position)
+      const read = await this.#read(into, position)
       this.#start = position
       this.#held = into.subarray(0, read)
     }
     return this.#held.subarray(position - this.#start, end - this.#start)
+  }
+
+  async #read(into: Buffer, position: number): Promise<number> {
+    const unreadable = this.#unreadable
+    if (unreadable === undefined) return await this.#file.read(into, position)
+    try {
+      return await this.#file.read(into, position)
+    } catch (error) {
+      if (errnoOf(error) !== 'EIO') throw error
+    }
+    let at = 0
+    while (at < into.byteLength) {
+      const sector = into.subarray(at, at + SECTOR_BYTES - ((position + at) % SECTOR_BYTES))
+      try {
+        await this.#file.read(sector, position + at)
+      } catch (error) {
+        if (errnoOf(error) !== 'EIO') throw error
+        sector.fill(0)
+        unreadable(position + at, position + at + sector.byteLength)
+      }
+      at += sector.byteLength
+    }
+    return into.byteLength
   }
 }

@@ -120,3 +120,77 @@ test('when the segment that is appended to loses its name, its shards are damage
   assert.deepEqual(await damagedOf(again), [1, 2, 3])
   assert.equal((await again.get({ address: one(4), epoch: 1 })).shardBytes, 2000)
 })
+
+/** The disk cannot read the stretch of a segment. */
+function unreadable(disk: MemoryDisk, segment: number, start: number, end: number): void {
+  disk.beforeRead = (path, position, bytes) => {
+    if (path === segmentPath(segment) && position < end && position + bytes > start) throw diskError('EIO')
+  }
+}
+
+test('a sector that cannot be read keeps no node from starting, and nothing in its segment is cut off', async () => {
+  for (const withIndex of [true, false]) {
+    for (const [segment, start] of [
+      [1, 0],
+      [1, 5000],
+      [2, 0],
+      [2, 5000],
+    ] as const) {
+      const disk = new MemoryDisk()
+      const index = new MemoryIndex()
+      const { node } = await open(disk, index, { checkpointBytes: 1e9 })
+      await put(node, [0])
+      await index.checkpoint({ segment: 1, offset: 512, sequence: 0 })
+      await put(node, range(1, 16))
+      const found = disk.restart()
+      assert.equal((await found.list('segments')).length, 2)
+      const before = found.contents(segmentPath(2))
+      unreadable(found, segment, start, start + 100)
+      const { node: again, clock } = await open(found, withIndex ? index.afterCrash(0) : new MemoryIndex())
+      const there = await blobsOf(again)
+      // Without its first sector, which has the marker, nothing of a segment can be found; else what is in the sector is not.
+      const lost = range(0, 16).filter((blob) => !there.includes(blob))
+      const most = start === 0 ? 11 : 3
+      assert.ok(lost.length <= most, `${segment} ${start}: ${lost.join()}`)
+      await put(again, [99])
+      for (const blob of there) {
+        await again.get({ address: one(blob), epoch: 1 }).catch((error: unknown) => {
+          assert.match(String(error), /cannot be read/)
+        })
+      }
+      if (segment === 2) assert.deepEqual(found.contents(segmentPath(2)), before)
+      // When the disk reads again, a rebuild finds all.
+      found.beforeRead = undefined
+      await clock.drive(again.close())
+      const { node: rebuilt } = await open(found, new MemoryIndex())
+      assert.deepEqual(await blobsOf(rebuilt), [...range(0, 16), 99])
+    }
+  }
+})
+
+test('a segment that cannot even be opened keeps no node from starting: its shards are damaged until it can', async () => {
+  const disk = new MemoryDisk()
+  const index = new MemoryIndex()
+  const { node: before, clock } = await open(disk, index)
+  await put(before, range(0, 25))
+  await clock.drive(before.close())
+  const openFile = disk.open.bind(disk)
+  for (const segment of [1, 3]) {
+    disk.open = async (path, options) => {
+      if (path === segmentPath(segment)) throw diskError('EIO')
+      return await openFile(path, options)
+    }
+    const { node, clock: later } = await open(disk, index)
+    const damaged = await damagedOf(node)
+    assert.ok(damaged.length > 2 && damaged.length < 12, damaged.join())
+    for (const blob of range(0, 25)) {
+      const read = node.get({ address: one(blob), epoch: 1 })
+      if (damaged.includes(blob)) await rejectsWith(read, 'corrupt')
+      else await read
+    }
+    disk.open = openFile
+    await node.scrubNow()
+    assert.deepEqual(await damagedOf(node), [])
+    await later.drive(node.close())
+  }
+})
