@@ -2,11 +2,11 @@ import type { Code } from '../../../core/erasure/code.ts'
 import { createKernel } from '../../../core/erasure/kernel.ts'
 import { sourcesFor } from '../../../core/erasure/repair.ts'
 import { groupId } from '../../../core/placement/group.ts'
-import { chooseSlots } from '../../../core/placement/rendezvous.ts'
-import { zoneLoss } from '../../../core/placement/zone-loss.ts'
+import { chooseSlots, type PlacementNode } from '../../../core/placement/rendezvous.ts'
+import { type NodeState, type ZoneLoss, zoneLoss } from '../../../core/placement/zone-loss.ts'
 import { bestOf } from '../measure.ts'
 import { markdownTable } from '../table.ts'
-import { contestant, range, type Settings, stripesOf } from './stripes.ts'
+import { contestant, type Measured, range, type Settings, stripesOf } from './stripes.ts'
 
 const ZONES = 3
 /** Enough for each zone to come first in some. */
@@ -14,7 +14,7 @@ const GROUPS = 32
 
 /** A code's groups on three zones with as many nodes as one group needs, all alike. */
 interface Layout {
-  readonly nodes: readonly { readonly id: string; readonly zone: string; readonly weight: number }[]
+  readonly nodes: readonly (PlacementNode & NodeState)[]
   /** Node ids by shard. */
   readonly groups: readonly (readonly string[])[]
 }
@@ -32,43 +32,42 @@ interface Reads {
  * also bytes read for each byte made.
  */
 export function lostShardTable(codes: readonly Code[], settings: Settings): string {
-  const layouts = codes.map(layoutOf)
-  const contestants = codes.map((code, i) => {
-    const stripes = stripesOf(code, settings, true)
-    const kernel = createKernel(code, stripes.memory)
-    const { sources } = readsOf(code, layouts[i] ?? layoutOf(code), 0, 0)
-    return contestant(code, stripes, settings, (slot) => {
-      kernel.reconstruct(stripes.slots[slot] ?? [], sources, [0], settings.shardBytes)
-    })
+  const entries = codes.map((code) => {
+    const layout = layoutOf(code)
+    return { code, layout, made: restoring(code, layout, settings) }
   })
-  const seconds = bestOf(contestants, settings.rounds)
-  const rows = codes.map((code, i) => {
-    const layout = layouts[i] ?? layoutOf(code)
-    const all = layout.groups.flatMap((_, group) =>
-      range(0, code.total).map((shard) => readsOf(code, layout, group, shard)),
+  const seconds = bestOf(
+    entries.map(({ made }) => made),
+    settings.rounds,
+  )
+  const rows = entries.map(({ code, layout, made }, i) => {
+    const reads = layout.groups.flatMap((slots) =>
+      range(0, code.total).map((shard) => readsOf(code, layout, slots, shard)),
     )
-    const losses = zoneLoss({ m: code.m, code, groups: layout.groups }, layout.nodes.map(up))
-    const made = (contestants[i]?.bytes ?? 0) / code.k
+    const losses = zoneLoss({ m: code.m, code, groups: layout.groups }, layout.nodes)
     return [
       code.name,
       `${(code.total / code.k).toFixed(2)}×`,
       String(code.m),
       afterZone(losses),
-      mean(all.map(({ sources }) => sources.length)),
-      mean(all.map(({ across }) => across)),
-      (made / (seconds[i] ?? 0) / 1e9).toFixed(1),
+      mean(reads.map(({ sources }) => sources.length)),
+      mean(reads.map(({ across }) => across)),
+      (made.bytes / code.k / (seconds[i] ?? 0) / 1e9).toFixed(1),
     ]
   })
-  const head = [
-    'code',
-    'stored',
-    'any lost',
-    'a zone of 3 lost',
-    'read a byte made',
-    'across zones',
-    'GB/s made',
-  ]
-  return markdownTable(head, rows)
+  return markdownTable(HEAD, rows)
+}
+
+const HEAD = ['code', 'stored', 'any lost', 'a zone of 3', 'shards read', 'across zones', 'GB/s made']
+
+/** The first shard, of what is read for it. */
+function restoring(code: Code, layout: Layout, settings: Settings): Measured {
+  const stripes = stripesOf(code, settings, true)
+  const kernel = createKernel(code, stripes.memory)
+  const { sources } = readsOf(code, layout, layout.groups[0] ?? [], 0)
+  return contestant(code, stripes, settings, (slot) => {
+    kernel.reconstruct(stripes.slots[slot] ?? [], sources, [0], settings.shardBytes)
+  })
 }
 
 function layoutOf(code: Code): Layout {
@@ -77,14 +76,14 @@ function layoutOf(code: Code): Layout {
     id: `node-${i}`,
     zone: `zone-${i % ZONES}`,
     weight: 1,
+    up: true,
   }))
   const groups = range(0, GROUPS).map((index) => chooseSlots(groupId(1, index), code.total, nodes))
   return { nodes, groups }
 }
 
 /** As repair chooses: the lost shard's own zone first. */
-function readsOf(code: Code, { nodes, groups }: Layout, group: number, lost: number): Reads {
-  const slots = groups[group] ?? []
+function readsOf(code: Code, { nodes }: Layout, slots: readonly string[], lost: number): Reads {
   const zoneOf = (shard: number): string | undefined => nodes.find(({ id }) => id === slots[shard])?.zone
   const near = (shard: number): boolean => zoneOf(shard) === zoneOf(lost)
   const others = range(0, code.total).filter((shard) => shard !== lost)
@@ -93,9 +92,7 @@ function readsOf(code: Code, { nodes, groups }: Layout, group: number, lost: num
   return { sources, across: sources.filter((shard) => !near(shard)).length }
 }
 
-const up = (node: Layout['nodes'][number]) => ({ ...node, up: true })
-
-function afterZone(losses: ReturnType<typeof zoneLoss>): string {
+function afterZone(losses: readonly ZoneLoss[]): string {
   if (!losses.every(({ survives }) => survives)) return 'no'
   return losses.every(({ survivesOneMoreNode }) => survivesOneMoreNode) ? 'and a node' : 'yes'
 }
