@@ -298,6 +298,12 @@ export const DISK_READ_ERROR_AGE_MS = 10 * 60 * 1000
 /** Time between two reports of an inventory that goes on changing: some kilobytes each, and a few seconds old at most. */
 export const INVENTORY_REPORT_MS = 3000
 
+/**
+ * Time after the last commit into a pool before it may be removed: by then every node that answers has reported what it took
+ * before, though a report or two should have been lost.
+ */
+export const POOL_QUIET_MS = 2 * INVENTORY_REPORT_MS + 4 * NODE_LEASE_MS
+
 // Shard transport
 
 /** Payload of one frame: at 1 GB/s a small request waits a quarter of a millisecond behind it. */

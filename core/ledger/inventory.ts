@@ -1,4 +1,4 @@
-import { GROUPS_PER_POOL_MAX } from '../placement/group.ts'
+import { poolOfGroup } from '../placement/group.ts'
 
 /** Blobs whose shard of this index a node holds and could read last. */
 export interface InventoryLine {
@@ -15,7 +15,7 @@ export function blobsByPool(inventories: Iterable<Iterable<InventoryLine>>): Map
   }
   const pools = new Map<number, number>()
   for (const [group, blobs] of most) {
-    const pool = Math.floor(group / GROUPS_PER_POOL_MAX)
+    const pool = poolOfGroup(group)
     pools.set(pool, (pools.get(pool) ?? 0) + blobs)
   }
   return pools

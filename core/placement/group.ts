@@ -20,3 +20,8 @@ export const GROUPS_PER_POOL_MAX = 2 ** INDEX_BITS
 export function groupId(pool: number, index: number): number {
   return pool * GROUPS_PER_POOL_MAX + index
 }
+
+/** The id of the pool that a group is of. */
+export function poolOfGroup(group: number): number {
+  return Math.floor(group / GROUPS_PER_POOL_MAX)
+}

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { blobsByPool } from '../../core/ledger/inventory.ts'
-import { NODE_LEASE_MS } from '../../core/limits.ts'
+import { NODE_LEASE_MS, POOL_QUIET_MS } from '../../core/limits.ts'
+import { poolOfGroup } from '../../core/placement/group.ts'
 import { applyChange } from '../../core/placement/topology/change.ts'
 import {
   type NodeFacts,
@@ -52,12 +53,18 @@ export class Cluster {
   readonly liveness: LivenessTable
   readonly #store: MapStore
   readonly #backlog: () => Readonly<Backlog>
+  readonly #clock: Clock
   #groups: { map: ClusterMap; ids: ReadonlySet<number> } | undefined
+  /** When a commit into a pool was admitted last, on the monotonic clock; by pool id. */
+  readonly #admittedMs = new Map<number, number>()
+  /** A pool that is being removed. Kept until the next change: when a change fails, the engine may have made it. */
+  #closedPool: number | undefined
   #topology: { of: ClusterMap; map: TopologyMap } | undefined
   #changing: Promise<unknown> = Promise.resolve()
 
   private constructor(store: MapStore, clock: Clock, backlog: () => Readonly<Backlog>) {
     this.#store = store
+    this.#clock = clock
     this.#backlog = backlog
     this.liveness = new LivenessTable(clock)
   }
@@ -96,8 +103,18 @@ export class Cluster {
     return this.#topology.map
   }
 
-  /** Whether some pool still has this placement group: blobs of others cannot be committed any more. */
-  hasGroup(group: number): boolean {
+  /**
+   * Whether blobs of this placement group may be committed: some pool has it, and is not being removed. Noted, for the nodes may
+   * not have said yet that they hold the blob.
+   */
+  admits(group: number): boolean {
+    const pool = poolOfGroup(group)
+    if (pool === this.#closedPool || !this.#hasGroup(group)) return false
+    this.#admittedMs.set(pool, this.#clock.monotonicMs())
+    return true
+  }
+
+  #hasGroup(group: number): boolean {
     const { map } = this
     if (this.#groups?.map !== map) {
       this.#groups = { map, ids: new Set(map.pools.flatMap(({ groups }) => groups.map(({ id }) => id))) }
@@ -167,15 +184,27 @@ export class Cluster {
       throw new MetadataError(FailureCode.STALE_EPOCH, message)
     }
     const from = this.topology
+    this.#closedPool = undefined
+    if (change.kind === 'remove-pool') this.#assertQuiet(change.pool)
     const { map, moves, warnings } = planned(() => applyChange(from, change, this.#context(force)))
     const next = map === from ? before : fromTopology(before, map)
     if (!dryRun && next !== before) {
+      // No commit is admitted from here on, though the map should not say so before it is durable.
+      if (change.kind === 'remove-pool') this.#closedPool = change.pool
       await this.#store.replace(next)
       for (const { id } of before.nodes) {
         if (!next.nodes.some((node) => node.id === id)) this.liveness.forget(id)
       }
     }
     return create(ChangeClusterReplySchema, { map: next, moves: [...moves], warnings: [...warnings] })
+  }
+
+  /** What was committed into the pool is in the inventories by now. @throws {MetadataError} TOPOLOGY_REFUSED */
+  #assertQuiet(pool: number): void {
+    const admittedMs = this.#admittedMs.get(pool) ?? Number.NEGATIVE_INFINITY
+    if (this.#clock.monotonicMs() - admittedMs >= POOL_QUIET_MS) return
+    const message = `pool ${pool} was written to a moment ago: it goes ${POOL_QUIET_MS / 1000} s after the last write`
+    throw new MetadataError(FailureCode.TOPOLOGY_REFUSED, message)
   }
 
   #context(force: boolean): TopologyContext {

@@ -10,8 +10,8 @@ const IDENTIFIER = /^[0-9a-f]{32}$/
 
 /** What the cluster map says of blobs. */
 export interface BlobRules {
-  /** Whether a pool of the map has this placement group. */
-  hasGroup(group: number): boolean
+  /** Whether blobs of this placement group may be committed. A commit that is told so is counted as made. */
+  admits(group: number): boolean
 }
 
 /**
@@ -23,7 +23,7 @@ export interface BlobRules {
 export class BlobGuard {
   readonly #clock: Clock
   readonly #recent: RecentGarbage
-  #rules: BlobRules = { hasGroup: () => true }
+  #rules: BlobRules = { admits: () => true }
   /** Time of the newest blob that was called an orphan. */
   #orphansToMs = Number.NEGATIVE_INFINITY
 
@@ -45,7 +45,7 @@ export class BlobGuard {
     if (!isCommittable(id, this.#clock.nowMs()) || blobTimeMs(id) <= this.#orphansToMs) {
       throw staleBlob('the blob was begun too long ago, or by a clock that is ahead')
     }
-    if (!this.#rules.hasGroup(group)) throw staleBlob(`there is no placement group ${group}`)
+    if (!this.#rules.admits(group)) throw staleBlob(`there is no placement group ${group}`)
   }
 
   /** What is to be said of a blob that no record names. */

@@ -12,7 +12,12 @@ import {
   type ResolvedBlob,
   ResolvedBlobSchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
-import { type BlobRecord, BlobRecordSchema, GarbageTaskSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import {
+  type BlobRecord,
+  BlobRecordSchema,
+  GarbageTaskSchema,
+  RepairTaskSchema,
+} from '../../proto/gen/ashlar/v1/records_pb.js'
 import { invalidRequest, required } from '../failure.ts'
 import type { Room } from '../room.ts'
 import { findBlobs } from './find-blobs.ts'
@@ -85,8 +90,8 @@ async function resolveOfKey(
 
 /**
  * Compares a blob's record and sets another in its place, without another version or time of the object: the same blob with
- * other relocations, or another blob of the same size, whose predecessor becomes garbage in the same batch. The same request
- * again, since its answer was lost, is answered the same as long as the replacement is there.
+ * other relocations, or another blob of the same size, whose predecessor becomes garbage in the same batch, in which its own
+ * repair is queued if it was written degraded. The same request again, since its answer was lost, is answered the same as long as the replacement is there.
  * @throws {MetadataError} INVALID_REQUEST, NOT_MINE, STALE_BLOB for another blob that may not be committed, READ_ONLY
  */
 export async function replaceBlob(
@@ -109,12 +114,24 @@ export async function replaceBlob(
       return create(ReplaceBlobReplySchema)
     }
     if (another) partition.blobs.assertCommittable(replacement)
-    const tasks: OutboxTask[] = another
-      ? [{ case: 'garbage', value: create(GarbageTaskSchema, { bucket, key, blobs: [seen.blob] }) }]
-      : []
-    partition.enqueue({ puts: [seen.with(replacement)], tasks })
+    partition.enqueue({
+      puts: [seen.with(replacement)],
+      tasks: another ? tasksOf(place, seen.blob, replacement) : [],
+    })
     return create(ReplaceBlobReplySchema, { replaced: true })
   })
+}
+
+/** The blob before is garbage, and what the new one lacks is owed. */
+function tasksOf(place: BlobPlace, before: BlobRecord, replacement: BlobRecord): OutboxTask[] {
+  const { bucket, key, version, part, annotation } = place
+  const garbage: OutboxTask = {
+    case: 'garbage',
+    value: create(GarbageTaskSchema, { bucket, key, blobs: [before] }),
+  }
+  if (replacement.relocations.length === 0) return [garbage]
+  const owed = create(RepairTaskSchema, { bucket, key, version, part, annotation, blob: replacement })
+  return [garbage, { case: 'repair', value: owed }]
 }
 
 function isThere(seen: Awaited<ReturnType<typeof findBlobs>>[number], blob: BlobRecord): boolean {

@@ -119,6 +119,9 @@ export class FakeBlobs {
     if (!same) {
       this.assertCommittable(replacement)
       this.discard(place.bucket, place.key, [found.blob])
+      const { bucket, key, version, part, annotation } = place
+      const owed = { bucket, key, version, part, annotation, blob: replacement }
+      if (replacement.relocations.length > 0) this.#queue({ case: 'repair', value: owed })
     }
     found.holder.blob = replacement
     return create(ReplaceBlobReplySchema, { replaced: true })

@@ -49,7 +49,7 @@ export const clusterCases: readonly Case[] = [
       const { leaseMs, epoch, clusterId } = await api.call('heartbeat', { node, zone: 'a' })
       assert.ok(leaseMs > 0 && epoch > 0n && clusterId !== '')
       const { $typeName: _, ...seen } = (await liveness()) ?? {}
-      assert.deepEqual(seen, { ...node, up: true, unsure: false, downSinceMs: 0n })
+      assert.deepEqual(seen, { ...node, up: true, unsure: false, downSinceMs: 0n, startedMs: 0n })
     },
   ],
   [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { create, equals } from '@bufbuild/protobuf'
-import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { FailureCode, OutboxKind } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import {
   type BlobRecord,
   BlobRecordSchema,
@@ -151,6 +151,24 @@ export const replaceBlobCases: readonly Case[] = [
       const other = await replaceTwice(api, placeOf('k', version, blob, { annotation: 'n' }), blob)
       const reply = await api.call('getAnnotation', { bucket: BUCKET, key: 'k', name: 'n' })
       assert.deepEqual([reply.annotation?.blob?.id, reply.annotation?.etag], [other.id, etag])
+    },
+  ],
+  [
+    'where another blob was written degraded, its repair is queued with the replacement, once',
+    async (api) => {
+      await createBucket(api)
+      const upload = await startUpload(api, 'k')
+      const { blob } = await putPart(api, 'k', upload, 3)
+      const place = placeOf('k', upload, blob, { part: 3 })
+      const { $typeName: _, ...fields } = recoded(blob)
+      const other = create(BlobRecordSchema, { ...fields, relocations: [{ ...NODE, node: '' }] })
+      for (let again = 0; again < 2; again++) assert.equal(await replace(api, place, blob, other), true)
+      const { records } = await api.call('readOutbox', { limit: 10, kind: OutboxKind.REPAIR })
+      const [queued] = records
+      assert.ok(records.length === 1 && queued?.task.case === 'repair')
+      const { key, version, part, blob: owed } = queued.task.value
+      assert.deepEqual([key, version, part], ['k', upload, 3])
+      assert.ok(owed !== undefined && equals(BlobRecordSchema, owed, other))
     },
   ],
   [

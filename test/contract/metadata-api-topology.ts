@@ -237,7 +237,6 @@ export const topologyCases: readonly Case[] = [
       await assert.rejects(remove(1), /3 blobs/)
       await beat('a1', 0n)
       await createBucket(api)
-      await put(api, 'before')
       const { map: after } = await remove(1)
       await failsWith(put(api, 'after'), FailureCode.STALE_BLOB)
       assert.deepEqual(

@@ -39,11 +39,6 @@ export async function recodeBlob(
     await store.discardBlob(replacement)
     return false
   }
-  if (replacement.relocations.length > 0) {
-    const { bucket, key, version, part, annotation } = place
-    const task = { bucket, key, version, part, annotation, blob: replacement }
-    await askMetadata(context, signal, 'requestRepair', { tasks: [task] })
-  }
   return true
 }
 
