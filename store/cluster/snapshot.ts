@@ -3,7 +3,7 @@
 import type { Code } from '../../core/erasure/code.ts'
 import { parseCode } from '../../core/erasure/code.ts'
 import type { ClusterMap, NodeLiveness } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import { NodeCondition, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import { MemberState, NodeCondition, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 
 const DEFAULT_STORAGE_CLASS = 'STANDARD'
 
@@ -93,7 +93,11 @@ function viewNodes(
 ): Map<string, NodeView> {
   const leases = new Map(liveness.map((lease) => [lease.node, lease]))
   return new Map(
-    map.nodes.map(({ id, zone }) => {
+    map.nodes.map(({ id, zone, state }) => {
+      // Should it run again, what it takes or has counts for nothing until it is made active.
+      if (state === MemberState.LOST) {
+        return [id, { id, zone, up: false, writable: false, reason: 'given up for lost' }]
+      }
       const lease = leases.get(id)
       const known = lease?.unsure === true ? previous?.nodes.get(id) : undefined
       if (known?.zone === zone) return [id, known]
