@@ -74,15 +74,14 @@ class GarbageRounds implements Rounds {
     const page = { after: this.#cursor, limit: GARBAGE_PAGE_TASKS, kind: OutboxKind.GARBAGE }
     const { records, nowMs } = await askMetadata(this.#context, signal, 'readOutbox', page)
     const due = dueOf(records, Number(nowMs), graceMs)
-    const last = due.records.at(-1)
-    if (last !== undefined) {
+    if (due.records.length > 0) {
       const done = await this.#collect(due.records, await watch.view(signal))
       this.#stayed += due.records.length - done
-      this.#cursor = last.sequence
     }
+    this.#cursor = due.through ?? this.#cursor
     progress.itemsWaiting = this.#stayed
     progress.now = this.#stayed === 0 ? '' : `${this.#stayed} tasks wait for nodes that fail`
-    if (last !== undefined && due.waitMs === undefined) return 0
+    if (records.length > 0 && due.waitMs === undefined) return 0
     const pauseMs = Math.min(GARBAGE_POLL_MS_MAX, GARBAGE_POLL_MS_MIN + this.#stayed * 10)
     this.#cursor = 0n
     this.#stayed = 0

@@ -9,17 +9,27 @@ import { deletesOf, dueOf, type GarbageView } from './plan.ts'
 const recordOf = (sequence: number, createdMs: number) =>
   create(OutboxRecordSchema, { sequence: BigInt(sequence), createdMs: BigInt(createdMs) })
 
-test('what is due is what stands before the first that is too young, to the millisecond', () => {
-  const records = [recordOf(1, 1000), recordOf(2, 1200), recordOf(3, 1100)]
-  const sequences = (nowMs: number) => {
-    const { records: due, waitMs } = dueOf(records, nowMs, 500)
-    return [due.map(({ sequence }) => Number(sequence)), waitMs]
+test('what is due is what stands before the last whose grace is over, to the millisecond', () => {
+  const records = [recordOf(1, 1000), recordOf(2, 1200), recordOf(3, 1100), recordOf(4, 1200)]
+  const dueAt = (nowMs: number) => {
+    const { records: due, waitMs, through } = dueOf(records, nowMs, 500)
+    return [due.map(({ sequence }) => Number(sequence)), waitMs, through]
   }
-  assert.deepEqual(sequences(1499), [[], 1])
-  assert.deepEqual(sequences(1500), [[1], 200])
-  assert.deepEqual(sequences(1699), [[1], 1])
-  assert.deepEqual(sequences(1700), [[1, 2, 3], undefined])
+  assert.deepEqual(dueAt(1499), [[], 1, undefined])
+  assert.deepEqual(dueAt(1500), [[1], 200, 1n])
+  assert.deepEqual(dueAt(1599), [[1], 101, 1n])
+  assert.deepEqual(dueAt(1600), [[1, 2, 3], 100, 3n], 'the second is older than the third')
+  assert.deepEqual(dueAt(1700), [[1, 2, 3, 4], undefined, 4n])
   assert.deepEqual(dueOf([], 0, 500), { records: [] })
+})
+
+test('what was queued while the clock was ahead holds up nobody, and goes with what comes after it', () => {
+  const ahead = [recordOf(1, 1e9), recordOf(2, 1e9 + 1)]
+  const none: readonly unknown[] = []
+  assert.deepEqual(dueOf(ahead, 1000, 500), { records: none, through: 2n })
+  const more = [...ahead, recordOf(3, 900)]
+  assert.deepEqual(dueOf(more, 1000, 500), { records: none, through: 2n, waitMs: 400 })
+  assert.deepEqual(dueOf(more, 1400, 500), { records: more, through: 3n })
 })
 
 const view: GarbageView = {

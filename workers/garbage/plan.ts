@@ -19,18 +19,32 @@ export interface Delete {
 }
 
 export interface Due {
-  /** Those at the front of the page whose grace is over. */
+  /** Those whose grace is over. */
   readonly records: readonly OutboxRecord[]
+  /** Up to which the page is dealt with: it may be gone on after this one. Absent: not even the first. */
+  readonly through?: bigint
   /** Milliseconds until the next one is due; absent when all of them are. */
   readonly waitMs?: number
 }
 
-/** @param records in order of sequence; @param nowMs by the clock that their times are of */
+/**
+ * Sequences grow with time, whatever the clock says that the times are of: what comes before one that is due is due as well.
+ * Those that say they are of the future, since the clock was ahead once, hold up nobody, and are due with the next after them.
+ *
+ * @param records in order of sequence; @param nowMs by the clock that their times are of
+ */
 export function dueOf(records: readonly OutboxRecord[], nowMs: number, graceMs: number): Due {
-  const young = records.findIndex(({ createdMs }) => Number(createdMs) + graceMs > nowMs)
-  const first = records[young]
-  if (first === undefined) return { records }
-  return { records: records.slice(0, young), waitMs: Number(first.createdMs) + graceMs - nowMs }
+  const last = records.findLastIndex(({ createdMs }) => Number(createdMs) + graceMs <= nowMs)
+  const due = records.slice(0, last + 1)
+  const left = records.slice(last + 1)
+  const first = left.findIndex(({ createdMs }) => Number(createdMs) <= nowMs)
+  const young = left[first]
+  const through = (young === undefined ? records.at(-1) : (left[first - 1] ?? due.at(-1)))?.sequence
+  return {
+    records: due,
+    ...(through === undefined ? {} : { through }),
+    ...(young === undefined ? {} : { waitMs: Number(young.createdMs) + graceMs - nowMs }),
+  }
 }
 
 /**

@@ -141,6 +141,19 @@ test('passes that follow each other at once end', () => {
   }
 })
 
+test('a clock that was a year ahead for a moment puts off no deep pass', () => {
+  const schedule = settled()
+  schedule.look(viewOf(), 10, NOW + 365 * DAY)
+  const early = schedule.due(10, all)
+  assert.equal(early.length, 2)
+  for (const pass of early) schedule.passed(pass, 'none', 11)
+  schedule.look(viewOf(), 20, NOW)
+  assert.deepEqual(schedule.due(20, all), [])
+  schedule.look(viewOf(), 30, NOW + 7 * DAY)
+  assert.ok(schedule.due(30, all).every(({ deep }) => deep))
+  assert.equal(schedule.due(30, all).length, 2)
+})
+
 test('each group has its deep pass once in its time, each at another, whoever counts', () => {
   const one = settled()
   const other = settled()

@@ -58,7 +58,6 @@ export interface DuePass {
 export class GroupSchedule {
   readonly #deepPassMs: number
   readonly #groups = new Map<number, GroupState>()
-  /** When each node that was up had been started. */
   /** What nodes could do at the look before. */
   #ableBefore: ReadonlySet<string> = new Set()
   #view: WorkView | undefined
@@ -104,6 +103,11 @@ export class GroupSchedule {
       }
       const moved = !sameSlots(state.group, group)
       state.group = group
+      if (deepTurn < state.deepTurn) {
+        // The clock was ahead: its turns do not count.
+        state.deepTurn = deepTurn
+        state.deepDone = Math.min(state.deepDone, deepTurn)
+      }
       if (deepTurn > state.deepTurn) {
         state.deepTurn = deepTurn
         demand(state, nowMs)

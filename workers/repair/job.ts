@@ -5,6 +5,7 @@ import {
   OUTBOX_PAGE_MAX,
   REPAIR_BATCH,
   REPAIR_POLL_MS,
+  REPAIR_RETRY_MS_MAX,
   SHARD_DAMAGED_LIST_MAX,
   WORK_BLOBS_IN_FLIGHT_MAX,
 } from '../../core/limits.ts'
@@ -28,10 +29,12 @@ class RepairRounds implements Rounds {
   readonly #queue = new RepairQueue()
   /** The outbox has been read up to here. */
   #cursor = 0n
-  /** There is more in the outbox before the cursor than the queue holds. */
-  #skipped = false
+  /** Monotonic time from which it is read from its start again, since the queue forgot some of it; undefined: it did not. */
+  #againAtMs: number | undefined
   /** By node: monotonic time from which its list of damaged shards is looked at again. */
   readonly #lookAt = new Map<string, number>()
+  /** By node: the last of those that there was room for, where its list is longer. */
+  readonly #damagedUpTo = new Map<string, ShardAddress>()
   /** What the cluster was when the outbox was last read from its start. */
   #seen = ''
 
@@ -65,11 +68,10 @@ class RepairRounds implements Rounds {
   /** Where nodes or slots are others than before, what could not be done may be possible now. */
   #startOver(view: WorkView): void {
     const seen = `${view.epoch} ${[...view.nodes.values()].map(({ writable, up }) => `${Number(up)}${Number(writable)}`).join()}`
-    const emptied = this.#skipped && this.#queue.size === 0
-    if (seen === this.#seen && !emptied) return
-    if (seen !== this.#seen) this.#queue.hasten()
+    if (seen === this.#seen) return
+    this.#queue.hasten()
     this.#seen = seen
-    this.#skipped = false
+    this.#againAtMs = undefined
     this.#cursor = 0n
   }
 
@@ -78,23 +80,27 @@ class RepairRounds implements Rounds {
     while (!this.#queue.full) {
       const { records } = await askMetadata(this.#context, signal, 'readOutbox', {
         after: this.#cursor,
-        limit: OUTBOX_PAGE_MAX,
+        limit: Math.min(OUTBOX_PAGE_MAX, this.#queue.room),
         kind: OutboxKind.REPAIR,
       })
-      for (const record of records) this.#consider(record, view)
-      const last = records.at(-1)
-      if (last === undefined) return
-      this.#cursor = last.sequence
+      for (const record of records) {
+        if (!this.#consider(record, view)) return
+        this.#cursor = record.sequence
+      }
+      if (records.length > 0) continue
+      if (this.#context.clock.monotonicMs() < (this.#againAtMs ?? Number.POSITIVE_INFINITY)) return
+      this.#againAtMs = undefined
+      this.#cursor = 0n
     }
-    this.#skipped = true
   }
 
-  #consider({ sequence, createdMs, task }: OutboxRecord, view: WorkView): void {
-    if (task.case !== 'repair' || task.value.blob === undefined) return
+  /** False: there is no room for it. */
+  #consider({ sequence, createdMs, task }: OutboxRecord, view: WorkView): boolean {
+    if (task.case !== 'repair' || task.value.blob === undefined) return true
     const { bucket, key, version, part, annotation, blob } = task.value
     // It is read again when the nodes are others: until then it would only take room.
-    if (isHopeless(blob.relocations, blob.group, view)) return
-    const taken = this.#queue.add({
+    if (isHopeless(blob.relocations, blob.group, view)) return true
+    return this.#queue.add({
       group: blob.group,
       blob: blob.id,
       size: Number(blob.size),
@@ -105,16 +111,16 @@ class RepairRounds implements Rounds {
         relocations: blob.relocations,
       },
     })
-    if (!taken) this.#skipped = true
   }
 
   async #readDamaged(view: WorkView): Promise<void> {
     const now = this.#context.clock.monotonicMs()
-    for (const { id, up, damagedShards } of view.nodes.values()) {
-      if (!up || damagedShards === 0 || (this.#lookAt.get(id) ?? 0) > now) continue
+    for (const { id, writable, damagedShards } of view.nodes.values()) {
+      // One that takes nothing cannot be given them again.
+      if (!writable || damagedShards === 0 || (this.#lookAt.get(id) ?? 0) > now) continue
       this.#lookAt.set(id, now + DAMAGED_POLL_MS)
       try {
-        await this.#readDamagedOf(id)
+        if (!(await this.#readDamagedOf(id))) this.#lookAt.delete(id)
       } catch (error) {
         this.#session.signal.throwIfAborted()
         this.#context.log.debug('a node does not tell its damaged shards', { node: id, error })
@@ -122,19 +128,24 @@ class RepairRounds implements Rounds {
     }
   }
 
-  async #readDamagedOf(node: string): Promise<void> {
+  /** False: there is no room for all of them. The next time goes on from there. */
+  async #readDamagedOf(node: string): Promise<boolean> {
     const { shards, clock } = this.#context
-    let after: ShardAddress | undefined
     while (!this.#queue.full) {
-      const from = after
+      const from = this.#damagedUpTo.get(node)
       const request = { limit: SHARD_DAMAGED_LIST_MAX, ...(from === undefined ? {} : { after: from }) }
       const page = await inTime(clock, this.#session.signal, (ending) =>
         shards.node(node).damaged(request, ending),
       )
-      for (const one of page.shards) this.#queue.add(needOf(node, one))
-      after = page.shards.at(-1)?.address
-      if (!page.truncated || after === undefined) return
+      for (const one of page.shards) {
+        if (!this.#queue.add(needOf(node, one))) return false
+        this.#damagedUpTo.set(node, one.address)
+      }
+      if (page.truncated && page.shards.length > 0) continue
+      this.#damagedUpTo.delete(node)
+      return true
     }
+    return false
   }
 
   /** Resolves to the outbox records that are done with. */
@@ -152,7 +163,8 @@ class RepairRounds implements Rounds {
       signal.throwIfAborted()
       log.warn('a repair failed', { group: item.group, blob: item.blob, error })
     }
-    this.#queue.postpone(item, clock.monotonicMs())
+    const kept = this.#queue.postpone(item, clock.monotonicMs())
+    if (!kept && item.sequences.size > 0) this.#againAtMs ??= clock.monotonicMs() + REPAIR_RETRY_MS_MAX
     return []
   }
 

@@ -96,6 +96,17 @@ test('it holds so many and no more', () => {
   assert.ok(queue.add(task(REPAIR_QUEUE_MAX, 'blob0', [0])), 'of a blob that it has, more is noted')
 })
 
+test('when it is full, it forgets what could not be done, and has room for others', () => {
+  const queue = new RepairQueue()
+  for (let i = 0; i < REPAIR_QUEUE_MAX; i++) queue.add(task(i, `blob${i}`, [0]))
+  const [first, second] = queue.take(viewOf(), 0, 2)
+  assert.ok(first !== undefined && second !== undefined)
+  assert.equal(queue.postpone(first, 0), false)
+  assert.equal(queue.postpone(second, 0), true, 'there is room')
+  assert.equal(queue.room, 1)
+  assert.ok(queue.add(task(0, 'one-more', [0])))
+})
+
 test('a task is hopeless while every shard that it lacks belongs on nodes that are away', () => {
   const [first, second] = [slotOf(0), slotOf(1)]
   const { task: two } = task(1, 'blob', [0, 1])

@@ -112,12 +112,25 @@ export class RepairQueue {
     this.#items.delete(`${group}/${blob}`)
   }
 
-  /** It is tried again after a pause that grows with each attempt. */
-  postpone(item: RepairItem, nowMs: number): void {
+  /** So many more may be added. */
+  get room(): number {
+    return Math.max(0, REPAIR_QUEUE_MAX - this.#items.size)
+  }
+
+  /**
+   * It is tried again after a pause that grows with each attempt. False: the queue is full, and rather forgets it, so that what
+   * cannot be repaired keeps no room from what can.
+   */
+  postpone(item: RepairItem, nowMs: number): boolean {
+    if (this.full) {
+      this.remove(item)
+      return false
+    }
     const pauseMs = Math.min(REPAIR_RETRY_MS_MAX, REPAIR_RETRY_MS_MIN * 2 ** item.attempts)
     item.attempts++
     item.retryAtMs = nowMs + pauseMs
     item.running = false
+    return true
   }
 
   /** The cluster is another: all of them may be tried again. */
