@@ -15,7 +15,7 @@ const NODES = ['a1', 'a2', 'b1', 'b2', 'c1', 'c2']
 
 /** A disk that takes its time on demand. */
 class SlowEngine extends MemoryEngine {
-  held: Promise<void> | undefined
+  held: Promise<undefined> | undefined
   override async commit(batch: EngineBatch): Promise<void> {
     await this.held
     await super.commit(batch)
@@ -60,14 +60,14 @@ test('a pool stays while the nodes may not have said yet that they hold what was
 
 test('while it is on its way to the disk that a pool is removed, nothing is committed into it', async () => {
   const { api, engine, close, remove } = await retire()
-  const { promise, resolve } = Promise.withResolvers<void>()
+  const { promise, resolve } = Promise.withResolvers<undefined>()
   engine.held = promise
   const removed = remove()
   for (let turns = 0; turns < 5; turns++) await nextTurn()
   const late = put(api, 'late')
   late.catch(() => undefined)
   for (let turns = 0; turns < 20; turns++) await nextTurn()
-  resolve()
+  resolve(undefined)
   await removed
   await failsWith(late, FailureCode.STALE_BLOB)
   assert.equal(await get(api, 'late'), undefined)
