@@ -148,6 +148,8 @@ export class MemoryIndex implements ShardIndex {
     this.#history.push(this.#content())
   }
 
+  async takeWritesAgain(): Promise<void> {}
+
   async condemn(): Promise<void> {
     this.#requirePower()
     this.#checkpoint = undefined
