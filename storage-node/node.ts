@@ -195,16 +195,7 @@ export class StorageNode implements ShardService {
     this.#deletes = { log: this.#log, live: this.#live, index, pendingPuts: this.#pendingPuts, gate }
     const segments = this.#log
     const { reserveBytes } = options
-    this.#writability = new Writability({
-      ...ports,
-      segments,
-      // Not under a checkpoint, which writes too.
-      mendIndex: async () => {
-        await this.#checkpoints.idle()
-        await this.#live.paused(() => index.takeWritesAgain())
-      },
-      reserveBytes,
-    })
+    this.#writability = new Writability({ ...ports, segments, reserveBytes })
     this.#compactor = new Compactor({
       ...shared,
       segments,

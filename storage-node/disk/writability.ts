@@ -16,8 +16,6 @@ export interface WritabilityPorts {
   readonly clock: Clock
   readonly log: Log
   readonly segments: SegmentLog
-  /** Has the index take writes again. */
-  mendIndex(): Promise<void>
   /** Instead of DISK_RESERVE_BYTES. */
   readonly reserveBytes?: number | undefined
 }
@@ -93,7 +91,6 @@ export class Writability {
     const calm = sinceMs > 2 * READ_ONLY_PROBE_MS_MAX
     this.#waitMs = calm ? READ_ONLY_PROBE_MS : Math.min(2 * this.#waitMs, READ_ONLY_PROBE_MS_MAX)
     try {
-      await this.#ports.mendIndex()
       await segments.reopen()
       log.info('the disk takes writes again')
     } catch (error) {

@@ -1,5 +1,5 @@
 import { ClassicLevel } from 'classic-level'
-import { errnoOf, isDiskFull } from '../../runtime/disk/errno.ts'
+import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import {
   CHECKPOINT_KEY,
@@ -76,11 +76,6 @@ function isLocked(error: unknown): boolean {
 class LevelIndex implements ShardIndex {
   readonly #folder: string
   #db: Database
-  /**
-   * Of the first write that failed. Nothing may be written behind it: LevelDB's log may be torn there, and what follows would
-   * be lost when it is read.
-   */
-  #failure: { readonly error: unknown } | undefined
 
   constructor(folder: string, db: Database) {
     this.#folder = folder
@@ -195,32 +190,18 @@ class LevelIndex implements ShardIndex {
       }),
       ...(scrub === undefined ? [] : [{ type: 'put' as const, key: SCRUB_KEY, value: scrubValue(scrub) }]),
     ]
-    await this.#write(() => this.#db.batch(operations))
+    await this.#db.batch(operations)
   }
 
   async checkpoint(checkpoint: Checkpoint): Promise<void> {
     // A synced write of LevelDB covers its current log file only, and what went into an earlier one may still be in
     // memory. Compacting any range, an empty one included, first writes and syncs that memory as a table.
-    await this.#write(async () => {
-      await this.#db.compactRange(PAST_ALL_KEYS, PAST_ALL_KEYS)
-      await this.#db.put(CHECKPOINT_KEY, checkpointValue(checkpoint), { sync: true })
-    })
+    await this.#db.compactRange(PAST_ALL_KEYS, PAST_ALL_KEYS)
+    await this.#db.put(CHECKPOINT_KEY, checkpointValue(checkpoint), { sync: true })
   }
 
   async forgetSegment(segment: number): Promise<void> {
-    await this.#write(() => this.#db.del(segmentKey(segment)))
-  }
-
-  /** After some failures, as of a full disk when it writes its memory out, LevelDB takes nothing until it is opened anew. */
-  async takeWritesAgain(): Promise<void> {
-    // Where nothing can be written, it does not open either, and could not even be read then.
-    if (!isDiskFull(this.#failure?.error)) {
-      this.#failure = undefined
-      return
-    }
-    await this.#db.close()
-    this.#db = await openDatabase(this.#folder)
-    this.#failure = undefined
+    await this.#db.del(segmentKey(segment))
   }
 
   async condemn(): Promise<void> {
@@ -244,16 +225,6 @@ class LevelIndex implements ShardIndex {
       const rows = await this.#db.iterator(limit === Infinity ? bounds : { ...bounds, limit }).all()
       return rows.map(([key, value]) => entryOf(key, value))
     })
-  }
-
-  async #write(action: () => Promise<void>): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.error
-    try {
-      await action()
-    } catch (error) {
-      this.#failure ??= { error }
-      throw error
-    }
   }
 
   async #read<T>(action: () => Promise<T>): Promise<T> {

@@ -102,13 +102,6 @@ export class LiveIndex {
     return done
   }
 
-  /** Runs `action` while nothing is written. */
-  paused(action: () => Promise<void>): Promise<void> {
-    const done = this.#writing.then(action)
-    this.#writing = done.catch(() => undefined)
-    return done
-  }
-
   /** @param more records that come after all that is pending */
   #write(more: readonly LogRecord[]): Promise<readonly number[]> {
     const done = this.#writing.then(() => this.#writeAll(more))

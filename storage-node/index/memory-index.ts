@@ -148,8 +148,6 @@ export class MemoryIndex implements ShardIndex {
     this.#history.push(this.#content())
   }
 
-  async takeWritesAgain(): Promise<void> {}
-
   async condemn(): Promise<void> {
     this.#requirePower()
     this.#checkpoint = undefined

@@ -127,11 +127,6 @@ export interface ShardIndex {
   checkpoint(checkpoint: Checkpoint): Promise<void>
   /** Drops the use of a segment that was removed. */
   forgetSegment(segment: number): Promise<void>
-  /**
-   * Once a write has failed it takes none until this is called, which also undoes what an index keeps of such a failure; there must
-   * be no other call of it meanwhile that writes. Nothing that was written before is lost.
-   */
-  takeWritesAgain(): Promise<void>
   /** Makes the next start build it anew. */
   condemn(): Promise<void>
   clear(): Promise<void>
