@@ -10,6 +10,7 @@ import { serveShards } from '../runtime/shard-transport/server.ts'
 import { openLevelIndex } from './index/level-index.ts'
 import { startMembership } from './membership.ts'
 import { StorageNode } from './node.ts'
+import { ReopeningNode } from './reopening-node.ts'
 
 export interface StorageNodeConfig {
   /** Unique in the cluster, at most 127 bytes; the folder is bound to it. */
@@ -62,13 +63,20 @@ export async function startStorageNode(
   // Its name in the folder above must be as durable as what it will hold.
   await createNodeDisk(dirname(resolve(dataDirectory))).syncDirectory('')
   const nodeLog = log.child({ service: 'storage-node', node: nodeId })
-  // First: its lock keeps every other process off the folder.
-  const index = await openLevelIndex(join(dataDirectory, 'index'))
   const disk = createNodeDisk(dataDirectory)
-  const node = await StorageNode.open(
-    { nodeId, zone, clusterId, scrubDays },
-    { disk, index, clock, random, log: nodeLog },
-  )
+  const node = await ReopeningNode.open({
+    nodeId,
+    zone,
+    disk,
+    clock,
+    log: nodeLog,
+    async open() {
+      // First: its lock keeps every other process off the folder.
+      const index = await openLevelIndex(join(dataDirectory, 'index'))
+      const ports = { disk, index, clock, random, log: nodeLog }
+      return await StorageNode.open({ nodeId, zone, clusterId, scrubDays }, ports)
+    },
+  })
   try {
     const server =
       listen === undefined

@@ -17,7 +17,15 @@ export interface Member {
   recheck(): Promise<void>
   status(): Promise<StorageStatus>
   learnEpoch(epoch: number): void
-  inventory(): { readonly version: number; readonly counts: readonly InventoryCount[] }
+  /** Undefined while it cannot say. */
+  inventory(): NodeInventory | undefined
+}
+
+/** The blobs of which a shard is on a node. */
+export interface NodeInventory {
+  /** Another one whenever the counts changed, and after each start. */
+  readonly version: number
+  readonly counts: readonly InventoryCount[]
 }
 
 export interface MembershipOptions {
@@ -115,7 +123,9 @@ function inventoryToSend(
   reported: Reported,
   nowMs: number,
 ): MessageInitShape<typeof InventorySchema> | undefined {
-  const { version, counts } = member.inventory()
+  const inventory = member.inventory()
+  if (inventory === undefined) return undefined
+  const { version, counts } = inventory
   if (BigInt(version) === reported.version || nowMs - reported.atMs < INVENTORY_REPORT_MS) return undefined
   reported.atMs = nowMs
   return {

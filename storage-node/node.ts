@@ -146,6 +146,8 @@ export class StorageNode implements ShardService {
       apply: (records) => this.#calls.indexed(() => writer.apply(records)),
       get: (address) => ports.index.get(address),
       getMany: (addresses) => ports.index.getMany(addresses),
+      // Where a write of LevelDB failed, its own log may have a hole, which only a checkpoint makes harmless.
+      recovered: () => void this.#checkpoints.make(),
     })
     const { index } = ports
     this.#damage = new DamageReports({
@@ -184,6 +186,7 @@ export class StorageNode implements ShardService {
           clusterId,
         }),
         commit: (records) => this.#commit(records),
+        settle: () => this.#checkpoints.require(),
         failed: (error) => {
           ports.log.error('writing failed: taking no more writes', { error: messageOf(error) })
         },
@@ -211,6 +214,16 @@ export class StorageNode implements ShardService {
   /** Tells the node of an epoch of the cluster map; requests by an older one are refused from now on. */
   learnEpoch(epoch: number): void {
     this.#epoch = Math.max(this.#epoch, epoch)
+  }
+
+  /** The newest epoch it knows; 0: none. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Only opening it anew can make it take writes again. */
+  get isStuck(): boolean {
+    return this.#writability.stuck
   }
 
   /**
@@ -348,7 +361,10 @@ export class StorageNode implements ShardService {
     await this.#damage.idle()
     await this.#log.idle()
     await this.#checkpoints.close()
-    await this.#files.close()
+    // A disk that fails may not even close its files well; the index, and the lock with it, is let go of all the same.
+    await this.#files.close().catch((error: unknown) => {
+      this.#ports.log.warn('segments were not closed well', { error: messageOf(error) })
+    })
     await this.#ports.index.close()
   }
 

@@ -1,15 +1,12 @@
-import {
-  DISK_RESERVE_BYTES,
-  DISK_RESERVE_SHARE_LEFT,
-  READ_ONLY_PROBE_MS,
-  READ_ONLY_PROBE_MS_MAX,
-} from '../../core/limits.ts'
+import { DISK_RESERVE_BYTES, DISK_RESERVE_SHARE_LEFT } from '../../core/limits.ts'
 import { isDiskFull } from '../../runtime/disk/errno.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Disk } from '../../runtime/ports/disk.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { messageOf } from '../calls.ts'
 import type { SegmentLog } from '../segment/log.ts'
+import { IndexRefusal } from '../segment/refusals.ts'
+import { Attempts } from './attempts.ts'
 
 export interface WritabilityPorts {
   readonly disk: Disk
@@ -30,18 +27,27 @@ export class Writability {
   readonly #reserveBytes: number
   #freeBytes = 0
   #full = false
-  #probedAt = -Infinity
-  #waitMs = 0
+  #stuck = false
+  readonly #attempts: Attempts
   #looking: Promise<void> | undefined
 
   constructor(ports: WritabilityPorts) {
     this.#ports = ports
     this.#reserveBytes = ports.reserveBytes ?? DISK_RESERVE_BYTES
+    this.#attempts = new Attempts(ports.clock)
   }
 
   /** It takes no puts, for want of room. */
   get full(): boolean {
     return this.#full
+  }
+
+  /**
+   * All but the index would take writes again: what was not durable is cut off the log, and there is room. LevelDB takes nothing
+   * any more once a write of its own has failed, until it is opened anew.
+   */
+  get stuck(): boolean {
+    return this.#stuck
   }
 
   /** What compaction may write now, leaving a part of the reserve to tombstones and the index. */
@@ -77,24 +83,25 @@ export class Writability {
     // Twice the reserve to begin again, so that a node does not flutter at the edge.
     this.#full = freeBytes < (this.#full ? 2 * this.#reserveBytes : this.#reserveBytes)
     const { failure } = segments
-    if (failure === undefined) return
-    if (isDiskFull(failure.error) && freeBytes < this.#leastBytes) return
-    await this.#probe()
+    if (failure === undefined) {
+      this.#stuck = false
+    } else if (isDiskFull(failure.error) && freeBytes < this.#leastBytes) {
+      this.#stuck = false
+    } else if (this.#attempts.isDue()) {
+      await this.#probe()
+    }
   }
 
   async #probe(): Promise<void> {
-    const { clock, log, segments } = this.#ports
-    const sinceMs = clock.monotonicMs() - this.#probedAt
-    if (sinceMs < this.#waitMs) return
-    this.#probedAt = clock.monotonicMs()
-    // After a long time without failure it begins anew.
-    const calm = sinceMs > 2 * READ_ONLY_PROBE_MS_MAX
-    this.#waitMs = calm ? READ_ONLY_PROBE_MS : Math.min(2 * this.#waitMs, READ_ONLY_PROBE_MS_MAX)
+    const { log, segments } = this.#ports
     try {
       await segments.reopen()
+      this.#stuck = false
       log.info('the disk takes writes again')
     } catch (error) {
-      log.warn('the disk still takes no writes', { error: messageOf(error), nextAttemptMs: this.#waitMs })
+      this.#stuck = error instanceof IndexRefusal
+      const nextAttemptMs = this.#attempts.waitMs
+      log.warn('the disk still takes no writes', { error: messageOf(error), nextAttemptMs })
     }
   }
 

@@ -99,23 +99,43 @@ export class Checkpoints {
 
   /** Makes one of all that the index was told until now. Never throws: a failure costs a longer replay at the next start. */
   async make(): Promise<void> {
-    await this.idle()
-    this.#running = this.#make().finally(() => {
-      this.#running = undefined
-    })
-    await this.#running
+    await this.#inTurn(() => this.#make())
+  }
+
+  /** Makes one and removes nothing, to know whether the index takes writes. @throws as the index */
+  async require(): Promise<void> {
+    await this.#inTurn(() => this.#write())
+  }
+
+  async #inTurn(action: () => Promise<void>): Promise<void> {
+    // Not by idle(): between its end and here another could begin.
+    while (this.#running !== undefined) await this.#running
+    const done = action()
+    this.#running = done
+      .catch(() => undefined)
+      .finally(() => {
+        this.#running = undefined
+      })
+    await done
+  }
+
+  async #write(): Promise<void> {
+    const position = this.#position
+    if (position === undefined || this.#stopped) return
+    const { index, live } = this.#ports
+    this.#since = 0
+    await live.flush()
+    await index.checkpoint(position)
+    // Given up meanwhile, which the checkpoint has just undone.
+    if (this.isStopped()) await index.condemn()
   }
 
   async #make(): Promise<void> {
     const position = this.#position
     if (position === undefined || this.#stopped) return
-    const { index, live, writer, files, log } = this.#ports
-    this.#since = 0
+    const { live, writer, files, log } = this.#ports
     try {
-      await live.flush()
-      await index.checkpoint(position)
-      // Given up meanwhile, which the checkpoint has just undone.
-      if (this.isStopped()) await index.condemn()
+      await this.#write()
       for (const dead of deadSegments(writer.uses.values(), position.segment, this.#emptied)) {
         if (this.isStopped()) return
         // An account that is wrong must never cost a shard.

@@ -1,6 +1,8 @@
 import { ClassicLevel } from 'classic-level'
-import { errnoOf } from '../../runtime/disk/errno.ts'
+import { errnoOf, isDiskFull } from '../../runtime/disk/errno.ts'
+import { createNodeDisk } from '../../runtime/disk/node-disk.ts'
 import type { ShardAddress } from '../../proto/shard-transport.ts'
+import { takesWrites } from '../disk/probe.ts'
 import {
   CHECKPOINT_KEY,
   checkpointOf,
@@ -45,14 +47,18 @@ type Database = ClassicLevel<Buffer, Buffer>
 
 /**
  * Opens the index in `folder`, alone: LevelDB's lock is also the lock of the whole storage node. A database that does
- * not open is thrown away and made anew, as the segments hold all it held.
- * @throws {Error} when another process has it open.
+ * not open is thrown away and made anew, as the segments hold nearly all it held; but not on a disk that is full or takes no
+ * writes, as it will open when that has passed, with what it knows of segments that are lost.
+ * @throws {Error} when another process has it open, or the disk is at fault
  */
 export async function openLevelIndex(folder: string): Promise<ShardIndex> {
   try {
     return new LevelIndex(folder, await openDatabase(folder))
   } catch (error) {
-    if (isLocked(error)) throw new Error(`${folder} is in use by another process`, { cause: error })
+    if (errnoOf(error) === 'LEVEL_LOCKED') {
+      throw new Error(`${folder} is in use by another process`, { cause: error })
+    }
+    if (await isDiskAtFault(folder, error)) throw error
     await ClassicLevel.destroy(folder)
     return new LevelIndex(folder, await openDatabase(folder))
   }
@@ -65,12 +71,21 @@ async function openDatabase(folder: string): Promise<Database> {
     // Keys and values are ids and checksums: nothing to compress.
     compression: false,
   })
-  await db.open()
+  try {
+    await db.open()
+  } catch (error) {
+    // It only says that it did not open; why is within.
+    throw error instanceof Error && error.cause instanceof Error ? error.cause : error
+  }
   return db
 }
 
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && (errnoOf(error) === 'LEVEL_LOCKED' || isLocked(error.cause))
+/** Whether a database may have failed to open although its files are good. */
+async function isDiskAtFault(folder: string, error: unknown): Promise<boolean> {
+  const isFailure =
+    errnoOf(error) === 'LEVEL_IO_ERROR' && !/Input\/output error|No such file/.test(String(error))
+  if (isFailure || isDiskFull(error)) return true
+  return !(await takesWrites(createNodeDisk(folder)))
 }
 
 class LevelIndex implements ShardIndex {

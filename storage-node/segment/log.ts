@@ -22,6 +22,7 @@ import type { LogRecord } from '../index/plan.ts'
 import { type Draft, placeBatch } from './batch.ts'
 import type { SegmentFiles } from './files.ts'
 import { recordBytes, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format.ts'
+import { IndexRefusal, readOnly } from './refusals.ts'
 
 /** Where the log goes on. */
 export interface LogEnd {
@@ -36,6 +37,8 @@ export interface LogPorts {
   header(segment: number): SegmentHeader
   /** Makes synced records findable; one call at a time, in order. Resolves to how many shards each removed. */
   commit(records: readonly LogRecord[]): Promise<readonly number[]>
+  /** Makes sure that the index takes writes, and has those that were committed. @throws when it does not */
+  settle(): Promise<void>
   /** Called once, when the log stops taking records. */
   failed(error: unknown): void
   /** Bytes of a segment at which the next one is begun. */
@@ -181,14 +184,21 @@ export class SegmentLog {
 
   /**
    * Begins a new segment after a failure, once the index has what is durable already, though its callers were refused, and
-   * what is not durable is cut off for certain. Throws what the disk throws if it still fails.
+   * what is not durable is cut off for certain.
+   * @throws {IndexRefusal} when all that is missing is the index; else as the disk
    */
   async reopen(): Promise<void> {
     if (this.#failure === undefined) return
     await this.idle()
     if (this.#cut !== undefined) await this.#cutBack(this.#cut)
-    if (this.#uncommitted.length > 0) await this.#ports.commit(this.#uncommitted)
-    this.#uncommitted = []
+    try {
+      if (this.#uncommitted.length > 0) await this.#ports.commit(this.#uncommitted)
+      this.#uncommitted = []
+      // It may have failed behind the back of the log, too.
+      await this.#ports.settle()
+    } catch (error) {
+      throw new IndexRefusal(error)
+    }
     await this.#roll()
     this.#failure = undefined
   }
@@ -387,9 +397,4 @@ export class SegmentLog {
       entry.reject(error)
     }
   }
-}
-
-function readOnly(error: unknown): ShardError {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new ShardError('read-only', `writing failed: ${reason}`, { cause: error })
 }

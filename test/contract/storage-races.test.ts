@@ -69,6 +69,7 @@ test('no shard is copied behind a tombstone that the index is told of only when 
       if (++looks === 2) await segments.reopen()
       return found
     },
+    recovered: () => undefined,
   })
   let refusing = false
   const segments = new SegmentLog(
@@ -85,6 +86,7 @@ test('no shard is copied behind a tombstone that the index is told of only when 
         if (refusing) throw diskError('EIO')
         return await live.commit(records)
       },
+      settle: () => live.flush(),
       failed: () => undefined,
     },
     { active: undefined, nextSegment: 1, nextSequence: 1 },
