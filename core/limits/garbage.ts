@@ -19,3 +19,9 @@ export const GARBAGE_TASKS_LEFT_MAX = 10_000
 /** Wait before such a task is tried again: doubled from the first to the second, so that one that always fails keeps none up. */
 export const GARBAGE_RETRY_MS_MIN = 1000
 export const GARBAGE_RETRY_MS_MAX = 10 * 60 * 1000
+
+/** Up to so many nodes, all are asked to delete each blob: one more costs a look into its index. */
+export const GARBAGE_EVERYWHERE_NODES_MAX = 16
+
+/** For so long after the map changed, and the grace, all are asked, however many: a pass over what moved has ended by then. */
+export const GARBAGE_MOTION_MS = 60 * 60 * 1000

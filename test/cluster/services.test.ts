@@ -78,7 +78,7 @@ test('services put together by hand, as on machines of their own: by flags, envi
   const reached = await runAshlar(['status', '--metadata', metadata, '--secret-file', secretFile])
   assert.equal(reached.code, 0, reached.stderr)
   assert.match(reached.stdout, /standard +rs-2-1 +any size +1\.5x/)
-  assert.match(reached.stdout, /yonder +standard +yes/)
+  assert.match(reached.stdout, /yonder +standard +0 +0 +NO/)
   assert.doesNotMatch(reached.stdout, /Problem|Warning/)
 
   const wrong = join(folder, 'wrong')

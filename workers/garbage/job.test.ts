@@ -30,6 +30,7 @@ function watchOf(metadata: FakeMetadata): { view(): Promise<GarbageView> } {
       const { map, nodes } = await metadata.call('getCluster', {})
       const groups = map?.pools.flatMap((pool) => pool.groups) ?? []
       return {
+        epoch: Number(map?.epoch ?? 0n),
         nodes: new Map(nodes.map(({ node, up }) => [node, { up }])),
         groups: new Map(groups.map(({ id, slots }) => [id, { slots }])),
       }

@@ -19,7 +19,7 @@ import { askMetadata } from '../blob/context.ts'
 import { Budget } from '../budget.ts'
 import type { Job, Rounds, Session } from '../runner/job.ts'
 import { LeftTasks } from './left.ts'
-import { type Delete, deletesOf, dueOf, type GarbageView } from './plan.ts'
+import { type Delete, deletesOf, dueOf, type GarbageView, MapMotion } from './plan.ts'
 
 export interface GarbageContext {
   readonly metadata: MetadataApi
@@ -56,6 +56,7 @@ class GarbageRounds implements Rounds {
   readonly #budget: Budget
   readonly #suspicion: Suspicion
   readonly #left = new LeftTasks()
+  readonly #motion = new MapMotion()
   /** The outbox has been gone through up to here in this pass. */
   #cursor = 0n
   /** Tasks of this pass that are due, and stay. */
@@ -90,13 +91,15 @@ class GarbageRounds implements Rounds {
 
   /** Resolves to how many of the tasks are done and acknowledged. */
   async #collect(records: readonly OutboxRecord[], view: GarbageView): Promise<number> {
-    const { clock } = this.#context
+    const { clock, graceMs } = this.#context
     const { signal } = this.#session
     const now = clock.monotonicMs()
+    this.#motion.look(view, now)
+    const everywhere = this.#motion.everywhere(view.nodes.size, now, graceMs)
     const taken = records
       .filter(({ sequence }) => !this.#left.rests(sequence, now))
       .map((record): Taken => ({ record, left: new Set(), failed: false }))
-    await this.#run(this.#deletes(taken, view))
+    await this.#run(this.#deletes(taken, view, everywhere))
     const done = taken.filter(({ left }) => left.size === 0)
     for (const { record, left, failed } of taken) {
       if (left.size > 0) this.#left.keep(record.sequence, left, failed, clock.monotonicMs())
@@ -117,11 +120,15 @@ class GarbageRounds implements Rounds {
   }
 
   /** What is to be done of these tasks, one after the other. */
-  *#deletes(taken: readonly Taken[], view: GarbageView): Generator<readonly [Taken, Delete]> {
+  *#deletes(
+    taken: readonly Taken[],
+    view: GarbageView,
+    everywhere: boolean,
+  ): Generator<readonly [Taken, Delete]> {
     for (const one of taken) {
       const { task, sequence } = one.record
       if (task.case !== 'garbage') continue
-      for (const each of deletesOf(view, task.value)) {
+      for (const each of deletesOf(view, task.value, everywhere)) {
         if (!this.#left.isDone(sequence, each.node)) yield [one, each]
       }
     }
@@ -142,10 +149,10 @@ class GarbageRounds implements Rounds {
   }
 
   /** Never rejects. */
-  async #delete(task: Taken, { node, group, blob }: Delete): Promise<void> {
+  async #delete(task: Taken, { node, group, blob, named }: Delete): Promise<void> {
     const { shards, clock, log } = this.#context
     if (!this.#suspicion.admits(node, 'write')) {
-      task.left.add(node)
+      if (named) task.left.add(node)
       return
     }
     const giveUp = new AbortController()
@@ -158,9 +165,9 @@ class GarbageRounds implements Rounds {
       await shards.node(node).deleteBlob(group, blob, giveUp.signal)
       this.#suspicion.succeeded(node, 'write')
     } catch (error) {
-      task.left.add(node)
+      if (named) task.left.add(node)
       if (this.#session.signal.aborted) return
-      task.failed = true
+      if (named) task.failed = true
       this.#suspicion.failed(node, 'write')
       log.debug('garbage stays on a node for now', { node, blob, error })
     } finally {

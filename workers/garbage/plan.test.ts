@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { GARBAGE_RETRY_MS_MAX, GARBAGE_RETRY_MS_MIN, GARBAGE_TASKS_LEFT_MAX } from '../../core/limits.ts'
+import {
+  GARBAGE_EVERYWHERE_NODES_MAX,
+  GARBAGE_MOTION_MS,
+  GARBAGE_RETRY_MS_MAX,
+  GARBAGE_RETRY_MS_MIN,
+  GARBAGE_TASKS_LEFT_MAX,
+} from '../../core/limits.ts'
 import { GarbageTaskSchema, OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { LeftTasks } from './left.ts'
-import { deletesOf, dueOf, type GarbageView } from './plan.ts'
+import { deletesOf, dueOf, type GarbageView, MapMotion } from './plan.ts'
 
 const recordOf = (sequence: number, createdMs: number) =>
   create(OutboxRecordSchema, { sequence: BigInt(sequence), createdMs: BigInt(createdMs) })
@@ -33,6 +39,7 @@ test('what was queued while the clock was ahead holds up nobody, and goes with w
 })
 
 const view: GarbageView = {
+  epoch: 3,
   nodes: new Map(['a', 'b', 'c', 'd', 'e', 'down'].map((node) => [node, { up: node !== 'down' }])),
   groups: new Map([
     [
@@ -55,15 +62,37 @@ test('a blob is deleted wherever it may be and somebody answers, once a node', (
     { id: 'y', group: 1, relocations: ['d', 'd', '', 'gone'].map((node) => ({ ...relocation, node })) },
     { id: 'z', group: 7 },
   ]
-  const deletes = deletesOf(view, create(GarbageTaskSchema, { blobs }))
+  const deletes = deletesOf(view, create(GarbageTaskSchema, { blobs }), false)
   assert.deepEqual(
     deletes.map(({ blob, node }) => `${blob} ${node}`),
     ['x a', 'x b', 'x c', 'y a', 'y b', 'y c', 'y d', 'z a', 'z b', 'z c', 'z d', 'z e'],
+  )
+  assert.ok(
+    deletes.every(({ named }) => named),
+    'none is done before all of these are',
   )
   assert.deepEqual(
     deletes.map(({ group }) => group),
     [1, 1, 1, 1, 1, 1, 1, 7, 7, 7, 7, 7],
   )
+  const [x = assert.fail()] = blobs
+  const everywhere = deletesOf(view, create(GarbageTaskSchema, { blobs: [x] }), true)
+  assert.equal(everywhere.map(({ node, named }) => (named ? node.toUpperCase() : node)).join(''), 'ABCde')
+})
+
+test('all nodes are asked where they are few, and for a while after the map has changed', () => {
+  const motion = new MapMotion()
+  const many = GARBAGE_EVERYWHERE_NODES_MAX + 1
+  const over = 500 + GARBAGE_MOTION_MS
+  motion.look({ epoch: 3 }, 0)
+  assert.ok(motion.everywhere(many, over - 1, 500), 'what was before is not known')
+  assert.ok(!motion.everywhere(many, over, 500))
+  assert.ok(motion.everywhere(many - 1, over, 500))
+  motion.look({ epoch: 3 }, over)
+  assert.ok(!motion.everywhere(many, over, 500))
+  motion.look({ epoch: 4 }, over)
+  assert.ok(motion.everywhere(many, 2 * over - 1, 500))
+  assert.ok(!motion.everywhere(many, 2 * over, 500))
 })
 
 test('a task that fails again and again rests longer each time; one that was put off does not', () => {
