@@ -146,8 +146,6 @@ export class StorageNode implements ShardService {
       apply: (records) => this.#calls.indexed(() => writer.apply(records)),
       get: (address) => ports.index.get(address),
       getMany: (addresses) => ports.index.getMany(addresses),
-      // Where a write of LevelDB failed, its own log may have a hole, which only a checkpoint makes harmless.
-      recovered: () => void this.#checkpoints.make(),
     })
     const { index } = ports
     this.#damage = new DamageReports({

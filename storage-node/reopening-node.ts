@@ -1,7 +1,8 @@
 /**
  * A storage node that comes back by itself when its index no longer takes writes.
  *
- * LevelDB takes nothing any more once a write of its own has failed, until it is opened anew. So when all but the index would
+ * The index takes nothing any more once a write of it has failed, until it is opened anew: LevelDB refuses, or its own log may be
+ * torn there, and what it took behind that would be lost. So when all but the index would
  * take writes, the node is closed and opened again in the same process, with the whole recovery of a start. Opening the index
  * alone would be quicker, but what it holds then is any of what it was told since its last checkpoint, so that accounts,
  * inventory and damage in memory would have to be read anew too, and what is under way (compaction, scrub, deletes) would

@@ -43,8 +43,8 @@ export class Writability {
   }
 
   /**
-   * All but the index would take writes again: what was not durable is cut off the log, and there is room. LevelDB takes nothing
-   * any more once a write of its own has failed, until it is opened anew.
+   * All but the index would take writes again: what was not durable is cut off the log, and there is room. It takes nothing
+   * any more once a write of it has failed, until it is opened anew.
    */
   get stuck(): boolean {
     return this.#stuck

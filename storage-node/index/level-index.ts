@@ -91,6 +91,11 @@ async function isDiskAtFault(folder: string, error: unknown): Promise<boolean> {
 class LevelIndex implements ShardIndex {
   readonly #folder: string
   #db: Database
+  /**
+   * Of the first write that failed. Nothing may be written behind it: LevelDB's log may be torn there, and what follows would
+   * be lost when it is read.
+   */
+  #failure: { readonly error: unknown } | undefined
 
   constructor(folder: string, db: Database) {
     this.#folder = folder
@@ -205,18 +210,20 @@ class LevelIndex implements ShardIndex {
       }),
       ...(scrub === undefined ? [] : [{ type: 'put' as const, key: SCRUB_KEY, value: scrubValue(scrub) }]),
     ]
-    await this.#db.batch(operations)
+    await this.#write(() => this.#db.batch(operations))
   }
 
   async checkpoint(checkpoint: Checkpoint): Promise<void> {
     // A synced write of LevelDB covers its current log file only, and what went into an earlier one may still be in
     // memory. Compacting any range, an empty one included, first writes and syncs that memory as a table.
-    await this.#db.compactRange(PAST_ALL_KEYS, PAST_ALL_KEYS)
-    await this.#db.put(CHECKPOINT_KEY, checkpointValue(checkpoint), { sync: true })
+    await this.#write(async () => {
+      await this.#db.compactRange(PAST_ALL_KEYS, PAST_ALL_KEYS)
+      await this.#db.put(CHECKPOINT_KEY, checkpointValue(checkpoint), { sync: true })
+    })
   }
 
   async forgetSegment(segment: number): Promise<void> {
-    await this.#db.del(segmentKey(segment))
+    await this.#write(() => this.#db.del(segmentKey(segment)))
   }
 
   async condemn(): Promise<void> {
@@ -229,6 +236,7 @@ class LevelIndex implements ShardIndex {
     await this.#db.close()
     await ClassicLevel.destroy(this.#folder)
     this.#db = await openDatabase(this.#folder)
+    this.#failure = undefined
   }
 
   async close(): Promise<void> {
@@ -240,6 +248,16 @@ class LevelIndex implements ShardIndex {
       const rows = await this.#db.iterator(limit === Infinity ? bounds : { ...bounds, limit }).all()
       return rows.map(([key, value]) => entryOf(key, value))
     })
+  }
+
+  async #write(action: () => Promise<void>): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error
+    try {
+      await action()
+    } catch (error) {
+      this.#failure ??= { error }
+      throw error
+    }
   }
 
   async #read<T>(action: () => Promise<T>): Promise<T> {

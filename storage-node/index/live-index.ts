@@ -17,8 +17,6 @@ export interface LiveIndexPorts {
   /** Looks into the index itself. */
   get(address: ShardAddress): Promise<Location | undefined>
   getMany(addresses: readonly ShardAddress[]): Promise<(Location | undefined)[]>
-  /** Called when the index takes records again after it had refused some. */
-  recovered(): void
 }
 
 export class LiveIndex {
@@ -124,7 +122,6 @@ export class LiveIndex {
       this.#failed = true
       throw error
     }
-    if (this.#failed) this.#ports.recovered()
     this.#failed = false
     this.#writes++
     this.#pending = this.#pending.slice(count)

@@ -101,7 +101,7 @@ export class IndexDamage extends Error {
 
 /**
  * Finds the record of a shard. Holds nothing that the segments do not, so that it may lose what was written since the
- * last checkpoint, or everything. Its reads throw {@link IndexDamage} where it can tell that its bytes are wrong.
+ * last checkpoint, or everything. Once a write of it has failed it may take none until it is opened anew. Its reads throw {@link IndexDamage} where it can tell that its bytes are wrong.
  */
 export interface ShardIndex {
   /** What it held when it was opened, or undefined when it must be built anew: empty, of another format, marked. */

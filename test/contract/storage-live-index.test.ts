@@ -27,7 +27,6 @@ function setUp() {
     },
     get: (address) => index.get(address),
     getMany: (addresses) => index.getMany(addresses),
-    recovered: () => undefined,
   })
   let sequence = 0
   const record = (kind: LogRecord['kind'], address: ShardAddress): LogRecord => {

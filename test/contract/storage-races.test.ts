@@ -69,7 +69,6 @@ test('no shard is copied behind a tombstone that the index is told of only when 
       if (++looks === 2) await segments.reopen()
       return found
     },
-    recovered: () => undefined,
   })
   let refusing = false
   const segments = new SegmentLog(

@@ -191,20 +191,6 @@ test('an index that takes writes again by itself is not opened anew, and makes a
   await node.close()
 })
 
-test('a write of the index that fails, and the next that does not: a checkpoint is made', async () => {
-  const { node, folder, put } = await setUp()
-  folder.sticks = false
-  folder.failing = true
-  await put(1)
-  await rejectsWith(node.list({ group: 1, limit: 10 }), 'unavailable')
-  folder.failing = false
-  await put(2)
-  // Shares the way of the one that is being made.
-  await node.list({ group: 1, limit: 10 })
-  assert.equal(folder.checkpoints, 1)
-  await node.close()
-})
-
 test('an index that failed behind the back of the log is opened anew before the next write', async () => {
   const { node, folder, disk, put, beat } = await setUp({ options: { checkpointBytes: 1 } })
   await put(1)
