@@ -1,5 +1,10 @@
 import { create } from '@bufbuild/protobuf'
-import type { MemberState, TopologyChange, TopologyMap } from '../../core/placement/topology/model.ts'
+import type {
+  MemberState,
+  TopologyChange,
+  TopologyMap,
+  TopologySlot,
+} from '../../core/placement/topology/model.ts'
 import {
   type ClusterMap,
   ClusterMapSchema,
@@ -28,10 +33,11 @@ export function toTopology(map: ClusterMap): TopologyMap {
       state: state === PoolState.RETIRING ? 'retiring' : 'active',
       groups: groups.map((group) => ({
         id: group.id,
-        slots: group.slots.map(({ node, source, filling }) => ({
+        slots: group.slots.map(({ node, source, filling, since }) => ({
           node,
           source,
           filling: filling || source !== '',
+          ...(since === 0n ? {} : { since: Number(since) }),
         })),
       })),
     })),
@@ -51,9 +57,13 @@ export function fromTopology(from: ClusterMap, map: TopologyMap): ClusterMap {
       ...pool,
       objectBytesMax: BigInt(pool.objectBytesMax),
       state: pool.state === 'retiring' ? PoolState.RETIRING : PoolState.ACTIVE,
-      groups: pool.groups.map(({ id, slots }) => ({ id, slots: slots.map((slot) => ({ ...slot })) })),
+      groups: pool.groups.map(({ id, slots }) => ({ id, slots: slots.map(slotOf) })),
     })),
   })
+}
+
+function slotOf({ node, source, filling, since = 0 }: TopologySlot) {
+  return { node, source, filling, since: BigInt(since) }
 }
 
 const STATES = { active: State.ACTIVE, draining: State.DRAINING, lost: State.LOST } as const
@@ -94,7 +104,10 @@ export function changeOf({ change }: ChangeClusterRequest): TopologyChange {
     case 'changePool':
       return { kind: 'change-pool', ...change.value }
     case 'finishSlots':
-      return { kind: 'finish-slots', slots: change.value.slots }
+      return {
+        kind: 'finish-slots',
+        slots: change.value.slots.map((line) => ({ ...line, since: Number(line.since) })),
+      }
     case 'removePool':
       return { kind: 'remove-pool', pool: change.value.pool }
     case 'rebalance':

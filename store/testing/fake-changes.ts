@@ -11,11 +11,12 @@ export function changedMap(map: ClusterMap, { change }: ChangeClusterRequest): C
   next.epoch++
   switch (change.case) {
     case 'finishSlots':
-      for (const { group, shard, node, source } of change.value.slots) {
+      for (const { group, shard, node, source, since } of change.value.slots) {
         const slot = next.pools.flatMap((pool) => pool.groups).find(({ id }) => id === group)?.slots[shard]
-        if (slot?.node !== node || slot.source !== source) continue
+        if (slot?.node !== node || slot.source !== source || slot.since !== since) continue
         slot.source = ''
         slot.filling = false
+        slot.since = next.epoch
       }
       return next
     case 'removePool':

@@ -43,8 +43,8 @@ function slotAt(map: ClusterMap, group: number, shard: number) {
 function finishLines(map: ClusterMap) {
   return map.pools.flatMap(({ groups }) =>
     groups.flatMap((group) =>
-      group.slots.flatMap(({ node, source, filling }, shard) =>
-        filling ? [{ group: group.id, shard, node, source }] : [],
+      group.slots.flatMap(({ node, source, filling, since }, shard) =>
+        filling ? [{ group: group.id, shard, node, source, since }] : [],
       ),
     ),
   )

@@ -52,7 +52,7 @@ const situations = fc
         return {
           code,
           stripes,
-          slots: slots.map((one) => ({ ...one, filling: one.source !== '' })),
+          slots: slots.map((one) => ({ ...one, filling: one.source !== '', since: 0n })),
           held: [...unique.values()].filter(({ node: at }) => listed.has(at)),
           listed,
           writable: (id) => listed.has(id) && !full.includes(id),

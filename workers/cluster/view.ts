@@ -29,6 +29,8 @@ export interface WorkSlot {
   readonly source: string
   /** The node may lack some of its shards as yet. */
   readonly filling: boolean
+  /** Epoch of the change that made it so. */
+  readonly since: bigint
 }
 
 export interface WorkPool {
@@ -75,13 +77,14 @@ export class WorkView {
   }
 }
 
-/** Whether the group's shards belong where they did. */
+/** Whether the group's shards belong where they did, and have all the time. */
 export function sameSlots(a: WorkGroup, b: WorkGroup): boolean {
   return (
     a.slots.length === b.slots.length &&
     a.slots.every((slot, shard) => {
       const other = b.slots[shard]
-      return slot.node === other?.node && slot.source === other.source && slot.filling === other.filling
+      const same = slot.node === other?.node && slot.source === other.source
+      return same && slot.filling === other.filling && slot.since === other.since
     })
   )
 }
@@ -120,7 +123,9 @@ function viewPool(pool: ClusterMap['pools'][number]): WorkPool {
     groups.push({
       id,
       pool: view,
-      slots: slots.map(({ node, source, filling }) => ({ node, source, filling: filling || source !== '' })),
+      slots: slots.map(({ node, source, filling, since }) => {
+        return { node, source, filling: filling || source !== '', since }
+      }),
     })
   }
   return view

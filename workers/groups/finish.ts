@@ -10,6 +10,7 @@ export interface FinishedSlot {
   readonly shard: number
   readonly node: string
   readonly source: string
+  readonly since: bigint
 }
 
 /**
@@ -35,8 +36,10 @@ export function finishedSlots(
     return known !== undefined && !known.lost
   })
   if (blind.length > Math.min(code.k, code.m)) return []
-  return group.slots.flatMap(({ node, source, filling }, shard) =>
-    filling && listed.has(node) && !lacking.has(shard) ? [{ group: group.id, shard, node, source }] : [],
+  return group.slots.flatMap(({ node, source, filling, since }, shard) =>
+    filling && listed.has(node) && !lacking.has(shard)
+      ? [{ group: group.id, shard, node, source, since }]
+      : [],
   )
 }
 

@@ -83,6 +83,7 @@ export function createWorkScene(shape: MapShape & { readonly seed?: number } = {
           slot.node = to
           slot.source = source ? from : ''
           slot.filling = true
+          slot.since = map.epoch + 1n
         }
       })
     },

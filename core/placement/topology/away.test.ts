@@ -27,7 +27,7 @@ test('lost: the slots are filled from nothing, sources that are lost are forgott
   const then = change(drained, lost).map
   assert.deepEqual(
     finishedLines(then),
-    finishedLines(drained).map((line) => ({ ...line, source: '' })),
+    finishedLines(drained).map((line) => ({ ...line, source: '', since: then.epoch })),
   )
   const up = new Map([['a1', { liveness: 'up' as const, writable: true, shards: 3 }]])
   assert.throws(() => change(map, lost, { facts: up, force: true }), /is up/)

@@ -187,7 +187,8 @@ test('a drain that is called off brings the slots back, with those that took the
         const away = drained.pools[pool]?.groups[group]?.slots[shard]
         assert.ok(was !== undefined && away !== undefined)
         assert.equal(slot.node, was.node)
-        if (was.node === 'a1') assert.deepEqual(slot, { node: 'a1', source: away.node, filling: true })
+        const { since } = slot
+        if (was.node === 'a1') assert.deepEqual(slot, { node: 'a1', source: away.node, filling: true, since })
       }
     }
   }
@@ -277,4 +278,18 @@ test('local groups that lie in one zone stay there: nodes are added and drained 
     weight: 1,
   }).map
   assert.throws(() => change(full, { kind: 'change-node', id: 'a1', state: 'draining' }), /no other node/)
+})
+
+test('what was seen of a move ends no later move between the same nodes', () => {
+  const map = mapOf(evenNodes(3, 3), ['rs-4-2'])
+  const drain = (of: TopologyMap) => change(of, { kind: 'change-node', id: 'a1', state: 'draining' }).map
+  const back = (of: TopologyMap) => change(of, { kind: 'change-node', id: 'a1', state: 'active' }).map
+  const once = drain(map)
+  const seen = finishedLines(once)
+  assert.ok(seen.length > 0)
+  const again = drain(finish(back(once)))
+  const bare = (lines: ReturnType<typeof finishedLines>) => lines.map(({ since: _, ...line }) => line)
+  assert.deepEqual(bare(finishedLines(again)), bare(seen), 'the slots look the same')
+  assert.equal(change(again, { kind: 'finish-slots', slots: seen }).map, again)
+  assert.deepEqual(finishedLines(finish(again)), [])
 })

@@ -42,10 +42,21 @@ export function applyChange(
   if (planned === map) return { map, moves: [], warnings: [...warnings] }
   const limits = BY_ITSELF.has(change.kind) ? [] : layoutWarnings(planned)
   return {
-    map: { ...planned, epoch: map.epoch + 1 },
+    map: { ...stamped(map, planned, map.epoch + 1), epoch: map.epoch + 1 },
     moves: movesBetween(map, planned),
     warnings: [...new Set([...warnings, ...limits])],
   }
+}
+
+/** Slots that are others than they were say since when. */
+function stamped(from: TopologyMap, to: TopologyMap, epoch: number): TopologyMap {
+  const before = new Map(from.pools.flatMap(({ groups }) => groups.map((group) => [group.id, group])))
+  return mapSlots(to, (slot, group, shard) => {
+    const old = before.get(group)?.slots[shard]
+    if (old === undefined || old === slot) return slot
+    const same = old.node === slot.node && old.source === slot.source && old.filling === slot.filling
+    return same ? old : { ...slot, since: epoch }
+  })
 }
 
 function plan(map: TopologyMap, change: TopologyChange, context: TopologyContext): Planned {
@@ -117,6 +128,8 @@ function finishSlots(
   const done = mapSlots(map, (slot, group, shard) => {
     const line = lines.get(`${group}/${shard}`)
     if (line === undefined || line.node !== slot.node || line.source !== slot.source) return slot
+    // What was seen of an earlier move between the same nodes says nothing of this one.
+    if ((line.since ?? 0) !== (slot.since ?? 0)) return slot
     if (lost.has(slot.node) || (slot.source === '' && !slot.filling)) return slot
     finished.add(group)
     return { node: slot.node, source: '', filling: false }

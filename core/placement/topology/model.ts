@@ -24,6 +24,8 @@ export interface TopologySlot {
   readonly node: string
   readonly source: string
   readonly filling: boolean
+  /** Epoch of the change that made it so; absent: it never changed. */
+  readonly since?: number
 }
 
 export interface TopologyGroup {
@@ -89,6 +91,8 @@ export interface FinishedSlot {
   readonly shard: number
   readonly node: string
   readonly source: string
+  /** Of the slot that was looked at. */
+  readonly since?: number
 }
 
 export type TopologyChange =

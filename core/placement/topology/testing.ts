@@ -70,8 +70,8 @@ export function loadOf(map: TopologyMap, node: string, of?: number): number {
 export function finishedLines(map: TopologyMap) {
   return map.pools.flatMap(({ groups }) =>
     groups.flatMap((group) =>
-      group.slots.flatMap(({ node, source, filling }, shard) =>
-        filling ? [{ group: group.id, shard, node, source }] : [],
+      group.slots.flatMap(({ node, source, filling, since = 0 }, shard) =>
+        filling ? [{ group: group.id, shard, node, source, since }] : [],
       ),
     ),
   )

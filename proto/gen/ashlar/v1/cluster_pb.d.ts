@@ -213,6 +213,13 @@ export declare type Slot = Message<"ashlar.v1.Slot"> & {
    * @generated from field: bool filling = 3;
    */
   filling: boolean;
+
+  /**
+   * epoch of the change that made the slot what it is; 0: it was not kept yet, or it never changed
+   *
+   * @generated from field: uint64 since = 4;
+   */
+  since: bigint;
 };
 
 /**

@@ -2590,6 +2590,13 @@ export declare type FinishedSlot = Message<"ashlar.v1.FinishedSlot"> & {
    * @generated from field: string source = 4;
    */
   source: string;
+
+  /**
+   * all of it as the slot had it when it was looked at: a later move between the same nodes is another
+   *
+   * @generated from field: uint64 since = 5;
+   */
+  since: bigint;
 };
 
 /**
