@@ -2,7 +2,7 @@
  * What a storage node does before it serves: brings the index up to the segments, or builds it from them, cuts what a
  * crash left at the end of the log, and says where the log goes on.
  */
-import { INDEX_CHECKPOINT_BYTES, INDEX_VERIFY_SHARDS_MAX } from '../../core/limits.ts'
+import { INDEX_CHECKPOINT_BYTES, INDEX_VERIFY_SHARDS_MAX, SEGMENT_BYTES_MAX } from '../../core/limits.ts'
 import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { DiskFile } from '../../runtime/ports/disk.ts'
 import type { Log } from '../../runtime/ports/log.ts'
@@ -145,8 +145,8 @@ async function countEntries(
  * Lists the shards as damaged whose segments are gone or end before them. The index is not built anew without them: a
  * segment that is lost may have held the tombstones that keep others deleted.
  *
- * @returns the highest sequence number of the index, 0 when nothing is lost: what is lost may have had the highest, and a
- * put must not get one that seems older than what it replaces
+ * @returns the highest sequence number there may have been, 0 when nothing is lost: what is lost may have had it, and a put must
+ * not get one that seems older than what it replaces, nor that of a tombstone, should what is lost be found again
  */
 async function markLost(ports: Ports, segments: readonly number[], writer: IndexWriter): Promise<number> {
   const { files, index, log } = ports
@@ -179,7 +179,7 @@ async function markLost(ports: Ports, segments: readonly number[], writer: Index
   await mark()
   const lost = [...left.keys()].map(segmentPath)
   log.error('segments are missing or cut off; their shards are listed as damaged', { lost, shards: count })
-  return highest
+  return highest + left.size * Math.ceil(SEGMENT_BYTES_MAX / RECORD_HEADER_BYTES)
 }
 
 /** The bytes of a segment; 0 when the disk cannot open it. */
@@ -226,6 +226,8 @@ async function replay(
   let active: LogEnd['active']
   let tail: { readonly segment: number; readonly offset: number } | undefined
   let replayed = 0
+  /** Bytes of segments that could not be read through: they may be read one day, so their sequence numbers are not given again. */
+  let unseen = 0
   let pending: LogRecord[] = []
 
   async function flush(): Promise<void> {
@@ -237,6 +239,7 @@ async function replay(
     if (segment < from.segment) continue
     if ((await sizeOf(files, segment)) === 0) {
       ports.log.error('a segment is empty or cannot be opened', { file: segmentPath(segment) })
+      unseen += SEGMENT_BYTES_MAX
       continue
     }
     const start =
@@ -273,6 +276,7 @@ async function replay(
       }
       // A rebuild reads the headers alone of sealed segments: it must never take one for a record whose data was lost, as it
       // might be a newer one of a shard that is whole before it.
+      if (unreadable > 0) unseen += await file.size()
       // What the disk cannot read now it may read later: nothing of such a segment is cut off or written over.
       if (verify && unreadable === 0) for (const at of torn) await file.write([NO_HEADER], at)
       if (segment !== last) {
@@ -288,6 +292,7 @@ async function replay(
     })
   }
   await flush()
+  sequence += Math.ceil(unseen / RECORD_HEADER_BYTES)
   if (replayed > 0) ports.log.info('replayed the log into the index', { bytes: replayed })
   const position = tail === undefined ? state?.checkpoint : { ...tail, sequence }
   if (

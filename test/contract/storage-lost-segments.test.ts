@@ -48,18 +48,23 @@ test('the number of a segment that was lost is not given again while its shards 
   await put(node, [1, 5], 11_500)
   await index.checkpoint({ segment: 1, offset: 512, sequence: 0 })
   await put(node, [2, 3], 10_000)
+  await node.deleteBlob(1, blobOf(1))
   await node.status()
   const found = disk.restart()
   await found.remove(segmentPath(2))
-  const { node: again } = await open(found, index.afterCrash(1))
+  const of = index.afterCrash(1)
+  const { node: again } = await open(found, of)
   assert.deepEqual(await damagedOf(again), [2, 3])
   // A tombstone where the account of the lost segment says that there is a record already.
   await put(again, [4])
-  await again.deleteBlob(1, blobOf(1))
+  await again.deleteBlob(1, blobOf(5))
+  // Nor is the number of a record, were it one that left nothing in the index: the fifth was the tombstone.
+  assert.ok(((await of.get(one(4)))?.sequence ?? 0) > 5)
   await again.close()
   assert.deepEqual(await found.list('segments'), ['0000000001.seg', '0000000003.seg'])
   const { node: rebuilt } = await open(found, new MemoryIndex())
-  assert.deepEqual(await blobsOf(rebuilt), [4, 5])
+  // The first was buried by what was lost, which only the index knew.
+  assert.deepEqual(await blobsOf(rebuilt), [1, 4])
 })
 
 for (const [what, hurt] of [
@@ -146,13 +151,18 @@ test('a sector that cannot be read keeps no node from starting, and nothing in i
       assert.equal((await found.list('segments')).length, 2)
       const before = found.contents(segmentPath(2))
       unreadable(found, segment, start, start + 100)
-      const { node: again, clock } = await open(found, withIndex ? index.afterCrash(0) : new MemoryIndex())
+      const of = withIndex ? index.afterCrash(0) : new MemoryIndex()
+      const { node: again, clock } = await open(found, of)
       const there = await blobsOf(again)
       // Without its first sector, which has the marker, nothing of a segment can be found; else what is in the sector is not.
       const lost = range(0, 16).filter((blob) => !there.includes(blob))
       const most = start === 0 ? 11 : 3
       assert.ok(lost.length <= most, `${segment} ${start}: ${lost.join()}`)
       await put(again, [99])
+      // With a number that nothing has which could not be read.
+      await again.status()
+      const { sequence } = (await of.get(one(99))) ?? assert.fail()
+      assert.ok(sequence > 16, `${segment} ${start}: ${sequence}`)
       for (const blob of there) {
         await again.get({ address: one(blob), epoch: 1 }).catch((error: unknown) => {
           assert.match(String(error), /cannot be read/)
