@@ -5,20 +5,36 @@ import { askMetadata, targetOf, type Asked, type Target } from '../target.ts'
 import type { World } from '../world.ts'
 import { assessCluster, type ClusterStatus, type ClusterView } from './assess.ts'
 import type { StatusConfig } from './config.ts'
+import { lastKnown } from './last-known.ts'
 import { lookAtCluster } from './look.ts'
 import { renderStatus } from './render.ts'
 
 const EXIT_DEGRADED = 3
 
-/** Asks metadata for the cluster and prints it. Resolves to the exit code: 0 healthy, 3 degraded. */
+/**
+ * Asks metadata for the cluster and prints it; while metadata does not answer, what the worker of a local cluster knew last.
+ * Resolves to the exit code: 0 healthy, 3 degraded.
+ */
 export async function runStatus(config: StatusConfig, world: World): Promise<number> {
   const target = await targetOf(config)
   if (config.watch) return await watch(target, config, world)
-  const asked = await askMetadata(target, world)
   try {
-    const status = assessCluster(await lookAtCluster(asked.api, world.clock), world.clock.nowMs())
+    const status = await ask(target, world)
     world.out(textOf(status, config))
     return exitCodeOf(status)
+  } catch (error) {
+    const known = error instanceof CommandError ? await lastKnown(target) : undefined
+    if (known === undefined || !(error instanceof CommandError)) throw error
+    world.out(textOf(known, config))
+    if (!config.json) world.out(`Problem: ${error.message}; this is how it was ${known.ageSeconds} s ago\n`)
+    return EXIT_DEGRADED
+  }
+}
+
+async function ask(target: Target, world: World): Promise<ClusterStatus> {
+  const asked = await askMetadata(target, world)
+  try {
+    return assessCluster(await lookAtCluster(asked.api, world.clock), world.clock.nowMs())
   } finally {
     await asked.close()
   }

@@ -58,7 +58,7 @@ export async function changeCluster(
 }
 
 /** A refusal as a sentence for the person who asked; other errors as they are. */
-export function refusal(error: unknown, hints: readonly string[]): unknown {
+function refusal(error: unknown, hints: readonly string[]): unknown {
   if (!(error instanceof MetadataError)) return error
   switch (error.code) {
     case FailureCode.TOPOLOGY_REFUSED:

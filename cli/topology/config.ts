@@ -69,4 +69,3 @@ export type ChangeConfig = z.output<typeof changeConfig>
 export type NodeAddConfig = z.output<typeof nodeAddConfig>
 export type DrainConfig = z.output<typeof drainConfig>
 export type NodeRemoveConfig = z.output<typeof nodeRemoveConfig>
-export type SetCodeConfig = z.output<typeof setCodeConfig>

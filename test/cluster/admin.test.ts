@@ -42,6 +42,10 @@ test('metrics and the admin interface answer while metadata stands still, and sa
   const risk = (await (await fetch(`${admin}/v1/risk`)).json()) as Record<string, unknown>
   assert.ok(Number(risk['ageSeconds']) >= age)
   assert.equal(await (await fetch(`${admin}/healthz`)).text(), 'ok\n')
+  const shown = await cluster.command('status')
+  assert.equal(shown.code, 3)
+  assert.match(shown.stdout, /zone-a-1 +down/)
+  assert.match(shown.stdout, /metadata at .* cannot be reached: .*; this is how it was [\d.]+ s ago/)
 
   await cluster.kill(['metadata'], 'SIGCONT')
   await cluster.restart('storage-node-zone-a-1')
