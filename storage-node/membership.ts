@@ -101,6 +101,7 @@ async function heartbeat(options: MembershipOptions, reported: Reported, ending:
       'heartbeat',
       {
         zone: status.zone,
+        clusterId,
         node: { ...livenessOf(status, options.address), startedMs: reported.startedMs },
         ...(inventory === undefined ? {} : { inventory }),
       },

@@ -145,6 +145,13 @@ export class Cluster {
         `the cluster map has no storage node ${JSON.stringify(liveness.node)}; it has ${known}`,
       )
     }
+    // What it holds is named by other records: to those here all of it would be orphans, to be removed.
+    if (request.clusterId !== '' && request.clusterId !== this.map.clusterId) {
+      throw unknownNode(
+        node.id,
+        `the folder of storage node ${node.id} belongs to cluster ${request.clusterId}, and this is ${this.map.clusterId}`,
+      )
+    }
     if (node.zone !== request.zone) {
       throw unknownNode(
         node.id,

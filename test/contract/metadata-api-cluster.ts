@@ -53,6 +53,19 @@ export const clusterCases: readonly Case[] = [
     },
   ],
   [
+    'a node whose folder belongs to another cluster is not up: nothing here names what it holds',
+    async (api) => {
+      const beat = (clusterId: string) =>
+        api.call('heartbeat', { node: { node: 'a1' }, zone: 'a', clusterId })
+      await failsWith(beat('another'), FailureCode.UNKNOWN_NODE)
+      const isUp = async () => (await api.call('getCluster', {})).nodes.find(({ node }) => node === 'a1')?.up
+      assert.equal(await isUp(), false)
+      const { clusterId } = await beat('')
+      await beat(clusterId)
+      assert.equal(await isUp(), true)
+    },
+  ],
+  [
     'a heartbeat says which inventory metadata has, and a node that is suspect is up',
     async (api) => {
       const beat = async (inventory?: {

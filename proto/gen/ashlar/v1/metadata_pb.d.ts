@@ -2208,6 +2208,13 @@ export declare type HeartbeatRequest = Message<"ashlar.v1.HeartbeatRequest"> & {
    * @generated from field: ashlar.v1.Inventory inventory = 3;
    */
   inventory?: Inventory | undefined;
+
+  /**
+   * of the cluster that the node's folder belongs to; empty: it does not say
+   *
+   * @generated from field: string cluster_id = 4;
+   */
+  clusterId: string;
 };
 
 /**
