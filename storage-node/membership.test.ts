@@ -120,8 +120,8 @@ test('a heartbeat says who and how the node is, and brings the epoch', async () 
     startedMs: STARTED_MS,
   }
   const inventory = { version: 7n, lines: [{ group: 65_536, shard: 2, blobs: 5n }] }
-  assert.deepEqual(calls[0], ['heartbeat', { zone: 'a', node, inventory }])
-  assert.deepEqual(calls[1], ['heartbeat', { zone: 'a', node }])
+  assert.deepEqual(calls[0], ['heartbeat', { zone: 'a', clusterId: 'c1', node, inventory }])
+  assert.deepEqual(calls[1], ['heartbeat', { zone: 'a', clusterId: 'c1', node }])
   await membership.close()
   assert.equal(calls.length, 2)
 })
