@@ -42,13 +42,20 @@ async function openNode(
   { clock, random, log, shutdown }: ServiceWorld,
   listen: Listen | undefined,
 ): Promise<Awaited<ReturnType<typeof startStorageNode>>> {
-  const { node, zone, data, scrubDays } = config
+  const { node, zone, data, scrubDays, clusterId } = config
   const name = `storage node ${node}`
   const lock = await holdServiceFolder(data, name, clock)
   shutdown.add(`folder of ${name}`, lock.release)
   try {
     const running = await startStorageNode(
-      { nodeId: node, zone, dataDirectory: data, listen, scrubDays },
+      {
+        nodeId: node,
+        zone,
+        dataDirectory: data,
+        listen,
+        scrubDays,
+        ...(clusterId === undefined ? {} : { clusterId }),
+      },
       { clock, random, log, metadata },
     )
     shutdown.add(name, () => running.close())

@@ -85,6 +85,7 @@ export function planNode(
   return {
     node,
     zone,
+    clusterId: cluster.clusterId,
     data: paths.node(node),
     host: LOOPBACK,
     port: portOf(cluster, node),

@@ -33,6 +33,7 @@ import {
 const secretFile = path.describe("File that holds the cluster's secret; the same on every machine")
 const level = logLevel.default('info').describe('Least severe log lines to write')
 const pidFile = path.optional().describe('File to write the process id to while it runs')
+const clusterId = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
 const metadata = address.describe('host:port of the metadata service')
 
 /** Internal ports listen on loopback unless told otherwise: they are for the cluster alone. */
@@ -70,10 +71,7 @@ export const metadataConfig = z.strictObject({
   host: internalHost,
   port: port.default(9101).describe('Port to listen on'),
   secretFile,
-  clusterId: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
-    .describe('Identity of the cluster; a folder of another one is refused'),
+  clusterId: clusterId.describe('Identity of the cluster; a folder of another one is refused'),
   nodes: z
     .record(name, z.array(name).min(1, 'expected at least one node'))
     .refine((zones) => Object.keys(zones).length >= 1, 'expected at least one zone')
@@ -98,6 +96,9 @@ export const metadataConfig = z.strictObject({
 export const storageNodeConfig = z.strictObject({
   node: name.describe('Name of this node, as the cluster map knows it'),
   zone: name.describe('Zone of this node'),
+  clusterId: clusterId
+    .optional()
+    .describe('Identity of the cluster, which then must be that of its metadata; by default any is taken'),
   data: path.describe('Folder of the shards'),
   host: internalHost,
   port: port.default(9102).describe('Port to listen on'),
