@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { NodeCondition, type NodeLiveness } from '../../../proto/gen/ashlar/v1/cluster_pb.js'
 import { serviceOf, startVictim, type ChaosCase, type Victim } from '../chaos-case.ts'
 import { noLoopDisks, onLoopDisk } from '../loop-disk.ts'
 
@@ -27,7 +28,7 @@ export const fullDisk: ChaosCase = {
     let written = 0
     for (let round = 0; round < rounds; round++) {
       const keys: string[] = []
-      while ((await stateOf(victim, node)) !== 'read-only') {
+      while (await takesWrites(victim, node)) {
         const more = Array.from({ length: 8 }, (_, n) => `${round}/${keys.length + n}`)
         await Promise.all(
           more.map((Key) =>
@@ -44,7 +45,7 @@ export const fullDisk: ChaosCase = {
       await victim.fill(10)
       await victim.verify()
       for (const Key of keys) await client.send(new DeleteObjectCommand({ Bucket: BALLAST, Key }))
-      while ((await stateOf(victim, node)) !== 'up') await delay(500)
+      while (!(await takesWrites(victim, node))) await delay(500)
       await victim.inspector.whole(120)
       await victim.verify()
     }
@@ -71,8 +72,8 @@ export const failingDisk: ChaosCase = {
       await victim.fill(10)
       await disk.fail()
       const load = victim.load(3)
-      while ((await stateOf(victim, node)) === 'up') await delay(100)
-      reason = await reasonOf(victim, node)
+      while (await takesWrites(victim, node)) await delay(100)
+      reason = (await livenessOf(victim, node)).reason
       await load.progress(10)
       assert.deepEqual(await load.stop(), [], 'every write was acknowledged by the others')
       await victim.verify()
@@ -86,17 +87,14 @@ export const failingDisk: ChaosCase = {
   },
 }
 
-async function nodeOf({ cluster }: Victim, name: string) {
-  const { zones } = await cluster.status()
-  const found = zones.flatMap(({ nodes }) => nodes).find(({ node }) => node === name)
-  if (found === undefined) throw new Error(`status does not name ${name}`)
+async function livenessOf({ inspector }: Victim, name: string): Promise<NodeLiveness> {
+  const { nodes } = await inspector.metadata.call('getCluster', {})
+  const found = nodes.find(({ node }) => node === name)
+  if (found === undefined) throw new Error(`metadata does not know ${name}`)
   return found
 }
 
-async function stateOf(victim: Victim, node: string): Promise<string> {
-  return (await nodeOf(victim, node)).state
-}
-
-async function reasonOf(victim: Victim, node: string): Promise<string> {
-  return (await nodeOf(victim, node)).reason
+async function takesWrites(victim: Victim, node: string): Promise<boolean> {
+  const { up, condition } = await livenessOf(victim, node)
+  return up && condition !== NodeCondition.READ_ONLY
 }

@@ -2,7 +2,7 @@ import { startLoad } from '../../cluster/load.ts'
 import { BUCKET, serviceOf, startVictim, type ChaosCase, type Victim } from '../chaos-case.ts'
 import type { Chance } from '../seeded.ts'
 
-const KILLS_A_ROUND = 10
+const KILLS_A_ROUND = 6
 
 /** kill -9 of any service, of several storage nodes at once, or of everything, in the middle of writes. */
 export const kill: ChaosCase = {
