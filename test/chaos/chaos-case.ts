@@ -11,6 +11,8 @@ export interface ChaosCase {
   /** One word or two with a dash: names the case on the command line. */
   readonly name: string
   readonly what: string
+  /** The test that does the same in short; without one, `npm test` runs the case itself. */
+  readonly shortForm?: string
   /** Why it cannot run on this machine; undefined: it can. */
   unable?(): Promise<string | undefined>
   /**

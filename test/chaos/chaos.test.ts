@@ -1,5 +1,6 @@
 /**
- * Every way to hurt a cluster, once each, against real processes and real files. The long form, with another seed each
+ * Every way to hurt a cluster, once each, against real processes and real files, but for those that another test has in short.
+ * The long form, with another seed each
  * time: `npm run chaos -- --minutes 30`.
  */
 import { test } from 'node:test'
@@ -9,7 +10,8 @@ import { seeded } from './seeded.ts'
 
 const seed = Number(process.env['ASHLAR_CHAOS_SEED'] ?? 1)
 
-for (const { name, what, unable, run } of cases) {
+for (const { name, what, shortForm, unable, run } of cases) {
+  if (shortForm !== undefined) continue
   test(`${name}: ${what}`, async (t) => {
     const reason = await unable?.()
     if (reason !== undefined) {

@@ -7,6 +7,7 @@ import { startVictim, type ChaosCase, type Victim } from '../chaos-case.ts'
 export const topology: ChaosCase = {
   name: 'topology',
   what: 'a node added, one drained and removed, under load',
+  shortForm: 'test/cluster/topology.test.ts',
   async run(t, { chance, rounds }) {
     const victim = await startVictim(t, {})
     const nodes = [...victim.nodes]
