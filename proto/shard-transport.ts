@@ -198,7 +198,10 @@ export type ShardErrorCode =
   | 'corrupt'
   /** The node knows a newer cluster map than the caller. */
   | 'stale-map'
-  /** The disk is full, read-only or failing: takes no writes. */
+  /**
+   * The disk is full, read-only or failing: takes no writes. Of a write that was on its way when that began, the outcome is
+   * unknown.
+   */
   | 'read-only'
   /** Not reached, hung up, or shutting down. For a write the outcome is unknown. */
   | 'unavailable'
