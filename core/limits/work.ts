@@ -92,3 +92,6 @@ export const GROUP_AGEING_MS = 20 * 60 * 1000
 
 /** Such blobs that are kept in mind of one group; the next deep pass finds the others. */
 export const GROUP_SUSPECTS_MAX = 1000
+
+/** Age from which on a blob that cannot be read from what all nodes list is told as lost: by then its write has long ended. */
+export const BLOB_LOST_AGE_MS = 10 * 60 * 1000

@@ -167,6 +167,8 @@ async function loseNode(scene: Scene): Promise<Step> {
     async () => {
       const { cluster } = scene.target
       await cluster.kill([`storage-node-${lost}`], 'SIGKILL')
+      // A node that may be up is not given up: its lease must end first, which counts.
+      await cluster.nodesDown([lost])
       await rm(cluster.paths.node(lost), { recursive: true })
       await ashlar(scene, 'node', 'remove', lost, '--lost', '--yes')
       await ashlar(scene, 'node', 'add', 'zone-b-3', '--zone', 'zone-b', '--start')

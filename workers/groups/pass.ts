@@ -1,12 +1,14 @@
 /** One pass over a placement group: every blob that any node lists is brought to where it belongs, or removed. */
 
 import {
+  BLOB_LOST_AGE_MS,
   GROUP_SUSPECTS_MAX,
   GROUP_WINDOW_BLOBS,
   GROUP_WINDOW_SHARDS,
   SLOT_SETTLE_MS,
   WORK_BLOBS_IN_FLIGHT_MAX,
 } from '../../core/limits.ts'
+import { blobTimeMs } from '../../core/records/blob-age.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { eachOf, type WorkContext } from '../blob/context.ts'
@@ -181,7 +183,10 @@ class Pass {
     const { group, onBlob } = this.#request
     const lost = plan.spare < 0 && this.#all && plan.rebuild.length === 0
     if (!lost) this.#note(plan)
-    else this.#context.log.error('a blob is lost', { group: group.id, place: live.place })
+    // One that was written or removed while the nodes were listed looks the same.
+    else if (this.#context.clock.nowMs() - blobTimeMs(live.record.id) > BLOB_LOST_AGE_MS) {
+      this.#context.log.error('a blob is lost', { group: group.id, place: live.place })
+    }
     const restored = await this.#tryTo(live)
     if (restored === undefined) return
     const { outcome, made, bytes } = restored
