@@ -3,32 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { COMPACTION_LOOK_MS } from '../../core/limits.ts'
 import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
-import { silentLog } from '../../runtime/log/pino-log.ts'
-import { systemRandom } from '../../runtime/random/system-random.ts'
 import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
 import { IndexDamage } from '../../storage-node/index/shard-index.ts'
-import { StorageNode, type StorageNodeOptions } from '../../storage-node/node.ts'
-import { SimulatedClock } from '../../store/testing/simulated-clock.ts'
-import { addressOf, blobOf, bytesOf, putOf } from './shard-requests.ts'
-
-async function open(
-  disk: MemoryDisk,
-  index: MemoryIndex,
-  more: Partial<StorageNodeOptions> = {},
-): Promise<{ node: StorageNode; clock: SimulatedClock }> {
-  const clock = new SimulatedClock()
-  const options = { nodeId: 'n1', zone: 'a', segmentBytes: 24_000, checkpointBytes: 40_000, ...more }
-  const ports = { disk, index, clock, random: systemRandom, log: silentLog }
-  return { node: await clock.drive(StorageNode.open(options, ports)), clock }
-}
-
-const one = (blob: number) => addressOf(1, blobOf(blob))
-
-async function put(node: StorageNode, blobs: readonly number[], bytes = 2000): Promise<void> {
-  for (const blob of blobs) await node.put(putOf(one(blob), bytesOf(bytes, blob)))
-}
-
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
+import type { StorageNode } from '../../storage-node/node.ts'
+import { blobOf } from './shard-requests.ts'
+import { one, open, put, range } from './small-node.ts'
 
 async function holds(node: StorageNode, blobs: readonly number[]): Promise<void> {
   for (const blob of blobs) await node.get({ address: one(blob), epoch: 1 })
