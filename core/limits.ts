@@ -391,6 +391,9 @@ export const ENGINE_BATCH_BYTES_MAX = 8 * 1024 * 1024
 /** Keys and values that one scan returns: a listing of 1,000 and one more to see that there is more, rounded up. */
 export const ENGINE_SCAN_ENTRIES_MAX = 1024
 
+/** How late a process may learn of a key that another has written: engines that cannot tell are asked so often. */
+export const ENGINE_WATCH_MS = 500
+
 /** Parts of an object in one manifest page: about 64 KiB of records, and the 40 pages of 10,000 parts fit in one batch. */
 export const MANIFEST_PAGE_PARTS = 256
 

@@ -16,6 +16,16 @@ export interface Engine {
   /** Several scans of one consistent snapshot: what a batch moves from one range to another is seen exactly once. */
   scanTogether(requests: readonly ScanRequest[]): Promise<EngineEntry[][]>
   /**
+   * Calls `changed` some time after the key may have been written: in this process at once, by other processes as soon as the
+   * engine tells, at most ENGINE_WATCH_MS later. It may also be called for nothing; whoever watches reads the key. The function
+   * returned ends it.
+   */
+  watch(key: Uint8Array, changed: () => void): () => void
+  /** What lies in a range, roughly, without reading it. */
+  estimate(range: KeyRange): Promise<EngineEstimate>
+  /** What is durable at one moment, for reads that take long, such as a backup. */
+  openSnapshot(): Promise<EngineSnapshot>
+  /**
    * Resolves once all of the batch is on stable storage; from then on every read sees it.
    * @throws {FencedError} the fence does not hold; nothing was written
    * @throws {BatchTooLargeError} the batch breaks `limits`; nothing was written
@@ -24,6 +34,19 @@ export interface Engine {
   commit(batch: EngineBatch): Promise<void>
   /** Waits for what runs. Calls after it are refused. */
   close(): Promise<void>
+}
+
+export interface EngineSnapshot {
+  /** As {@link Engine.scan}, whatever is committed meanwhile. @throws {SnapshotLostError} */
+  scan(request: ScanRequest): Promise<EngineEntry[]>
+  /** Always called. May be called again. */
+  close(): Promise<void>
+}
+
+/** Undefined where the engine cannot tell. */
+export interface EngineEstimate {
+  readonly entries: number | undefined
+  readonly bytes: number | undefined
 }
 
 export interface EngineLimits {
@@ -65,6 +88,11 @@ export class FencedError extends Error {
   constructor() {
     super('fenced out: another owner has taken over')
   }
+}
+
+/** The engine has let the snapshot go, be it for its age or with a connection: whoever reads begins anew. */
+export class SnapshotLostError extends Error {
+  override readonly name = 'SnapshotLostError'
 }
 
 export class BatchTooLargeError extends Error {

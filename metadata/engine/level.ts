@@ -1,3 +1,4 @@
+import type { KeyRange } from '../../core/keyspace/bytes.ts'
 import { ClassicLevel } from 'classic-level'
 import {
   ENGINE_BATCH_BYTES_MAX,
@@ -10,10 +11,13 @@ import {
   type Engine,
   type EngineBatch,
   type EngineEntry,
+  type EngineEstimate,
+  type EngineSnapshot,
   FencedError,
   fenceHolds,
   type ScanRequest,
 } from './engine.ts'
+import { KeyWatchers } from './key-watchers.ts'
 
 type Snapshot = ReturnType<ClassicLevel<Uint8Array, Uint8Array>['snapshot']>
 
@@ -34,6 +38,7 @@ export class EngineOpenError extends Error {
 export class LevelEngine implements Engine {
   readonly limits = { operations: ENGINE_BATCH_OPERATIONS_MAX, bytes: ENGINE_BATCH_BYTES_MAX }
   readonly #level: ClassicLevel<Uint8Array, Uint8Array>
+  readonly #watchers = new KeyWatchers()
   /** Settles when the commit before is done: a fence is checked and its batch written without another in between. */
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -76,6 +81,23 @@ export class LevelEngine implements Engine {
     }
   }
 
+  watch(key: Uint8Array, changed: () => void): () => void {
+    return this.#watchers.add(key, changed)
+  }
+
+  /** Of what has left the log for the tables. */
+  async estimate({ gte, lt }: KeyRange): Promise<EngineEstimate> {
+    return { entries: undefined, bytes: await this.#level.approximateSize(gte, lt) }
+  }
+
+  async openSnapshot(): Promise<EngineSnapshot> {
+    const snapshot = this.#level.snapshot()
+    return {
+      scan: (request) => this.#scan(request, snapshot),
+      close: () => snapshot.close(),
+    }
+  }
+
   async commit(batch: EngineBatch): Promise<void> {
     assertWithinLimits(batch, this.limits)
     const done = this.#tail.then(() => this.#write(batch))
@@ -109,6 +131,7 @@ export class LevelEngine implements Engine {
     for (const key of deletes) chain.del(key)
     for (const { key, value } of puts) chain.put(key, value)
     await chain.write({ sync: true })
+    this.#watchers.committed({ puts, deletes })
   }
 }
 

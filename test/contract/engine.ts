@@ -229,6 +229,64 @@ export function engineContract(name: string, open: EngineFactory): void {
         assert.equal(found.length, Math.min(engine.limits.operations, ENGINE_SCAN_ENTRIES_MAX))
       }))
 
+    it('keeps a snapshot as it was, whatever is committed meanwhile, for as long as it is open', () =>
+      withEngine(async (engine) => {
+        await engine.commit(batch({ a: '1', b: '1', c: '1' }))
+        const snapshot = await engine.openSnapshot()
+        await engine.commit(batch({ a: '2', d: '2' }, ['b']))
+        const all = { gte: bytes('a'), lt: bytes('z'), limit: 2 }
+        assert.deepEqual(texts(await snapshot.scan(all)), [
+          ['a', '1'],
+          ['b', '1'],
+        ])
+        await engine.commit(batch({ c: '3' }))
+        assert.deepEqual(texts(await snapshot.scan({ ...all, gte: bytes('b\0') })), [['c', '1']])
+        assert.deepEqual(texts(await snapshot.scan({ ...all, reverse: true, limit: 1 })), [['c', '1']])
+        await assert.rejects(snapshot.scan({ ...all, limit: ENGINE_SCAN_ENTRIES_MAX + 1 }), RangeError)
+        await snapshot.close()
+        await snapshot.close()
+        assert.deepEqual(texts(await engine.scan(all)), [
+          ['a', '2'],
+          ['c', '3'],
+        ])
+      }))
+
+    it('tells of keys that are watched, until it is told not to', () =>
+      withEngine(async (engine) => {
+        const told: string[] = []
+        const first = Promise.withResolvers<undefined>()
+        const stop = engine.watch(bytes('a'), () => {
+          told.push('a')
+          first.resolve(undefined)
+        })
+        await engine.commit(batch({ a: '1' }))
+        await first.promise
+        stop()
+        const second = Promise.withResolvers<undefined>()
+        const stopSecond = engine.watch(bytes('a'), () => {
+          second.resolve(undefined)
+        })
+        const before = told.length
+        await engine.commit(batch({}, ['a']))
+        await second.promise
+        stopSecond()
+        assert.equal(told.length, before)
+      }))
+
+    it('estimates what lies in a range, where it can', () =>
+      withEngine(async (engine) => {
+        const empty = await engine.estimate({ gte: bytes('a'), lt: bytes('z') })
+        assert.ok((empty.entries ?? 0) === 0)
+        await engine.commit(batch({ a: 'x'.repeat(1000), b: 'y' }))
+        for (const { gte, lt } of [
+          { gte: bytes('a'), lt: bytes('z') },
+          { gte: bytes('z'), lt: bytes('a') },
+        ]) {
+          const { entries = 0, bytes: size = 0 } = await engine.estimate({ gte, lt })
+          assert.ok(entries >= 0 && size >= 0)
+        }
+      }))
+
     it('refuses a scan without bound', () =>
       withEngine(async (engine) => {
         for (const limit of [ENGINE_SCAN_ENTRIES_MAX + 1, -1, Number.NaN]) {

@@ -9,6 +9,7 @@ import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { LIVE, ORPHAN, placeOf, states, YOUNG } from '../contract/metadata-api-blobs.ts'
 import { createBucket, failsWith, newId, objectInit, put, remove } from '../contract/metadata-requests.ts'
 import { metadataConfig, world } from '../contract/metadata-service.ts'
+import { engineWith } from './engine-with.ts'
 
 const HOUR = 60 * 60 * 1000
 
@@ -27,7 +28,7 @@ function timed() {
 test('what was deleted a moment ago is left alone for the grace, however old it is, across a restart too', async () => {
   const { time, ports } = timed()
   const engine = new MemoryEngine()
-  const closed = { ...closeable(engine), close: async () => undefined }
+  const closed = engineWith(engine, { close: async () => undefined })
   const first = await startOn(closed, metadataConfig(), ports)
   await createBucket(first.api)
   const kept = await put(first.api, 'kept')
@@ -71,14 +72,3 @@ test('a clock that was hours ahead and went back: what was called an orphan is r
   await api.call('commitObject', { object: { ...later, blob: { ...blob, id } } as typeof later })
   await close()
 })
-
-/** The methods of an engine, which are on its prototype. */
-function closeable(engine: MemoryEngine) {
-  return {
-    limits: engine.limits,
-    get: engine.get.bind(engine),
-    scan: engine.scan.bind(engine),
-    scanTogether: engine.scanTogether.bind(engine),
-    commit: engine.commit.bind(engine),
-  }
-}

@@ -11,6 +11,7 @@ import { keyName } from '../../metadata/partition/key-name.ts'
 import type { Engine, EngineBatch, EngineEntry } from '../../metadata/engine/engine.ts'
 import { annotationKind, decodeRecord, manifestKind, objectKind, outboxKind } from '../../metadata/records.ts'
 import type { ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { engineWith } from './engine-with.ts'
 
 /**
  * What must hold of everything that lies in the engine, after each batch: whatever a crash leaves behind is one of these
@@ -26,18 +27,13 @@ const OUTBOX = 0x30
 
 /** An engine whose every batch is followed by `look`, and takes some turns of the event loop. */
 export function watched(engine: Engine, look: () => Promise<void>): Engine {
-  return {
-    limits: engine.limits,
-    get: (key) => engine.get(key),
-    scan: (request) => engine.scan(request),
-    scanTogether: (requests) => engine.scanTogether(requests),
+  return engineWith(engine, {
     async commit(batch: EngineBatch) {
       for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate)
       await engine.commit(batch)
       await look()
     },
-    close: () => engine.close(),
-  }
+  })
 }
 
 async function space(engine: Engine, first: number): Promise<EngineEntry[]> {
