@@ -165,6 +165,12 @@ export class MetadataService {
         return { case: 'changeCluster', value: await cluster.changeCluster(operation.value) }
       case 'getRisk':
         return { case: 'getRisk', value: ledger.getRisk() }
+      case 'getPartitions':
+      case 'changePartitions':
+      case 'leaseBucket':
+      case 'revokeBucket':
+      case 'probeBucket':
+      case 'reportLoad':
       case undefined:
         throw invalidRequest('this service does not know the operation')
     }

@@ -12,6 +12,7 @@ const retried = [500, 502, 503, 504]
 const LATER_FAILURES: ReadonlySet<FailureCode> = new Set([
   FailureCode.UNKNOWN_NODE,
   FailureCode.TOPOLOGY_REFUSED,
+  FailureCode.PARTITION_REFUSED,
   FailureCode.STALE_EPOCH,
   FailureCode.STALE_BLOB,
 ])

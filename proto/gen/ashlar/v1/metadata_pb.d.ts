@@ -9,6 +9,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { Message } from "@bufbuild/protobuf";
 import type { AccessControlList, AnnotationRecord, BlobRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, TagSet, UploadRecord } from "./records_pb.js";
 import type { ClusterMap, Inventory, MemberState, NodeLiveness } from "./cluster_pb.js";
+import type { MetadataMember, PartitionLoad, PartitionMap, Position } from "./partitions_pb.js";
 
 /**
  * Describes the file ashlar/v1/metadata.proto.
@@ -277,6 +278,42 @@ export declare type Request = Message<"ashlar.v1.Request"> & {
      */
     value: GetRiskRequest;
     case: "getRisk";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetPartitionsRequest get_partitions = 38;
+     */
+    value: GetPartitionsRequest;
+    case: "getPartitions";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ChangePartitionsRequest change_partitions = 39;
+     */
+    value: ChangePartitionsRequest;
+    case: "changePartitions";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.LeaseBucketRequest lease_bucket = 40;
+     */
+    value: LeaseBucketRequest;
+    case: "leaseBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.RevokeBucketRequest revoke_bucket = 41;
+     */
+    value: RevokeBucketRequest;
+    case: "revokeBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ProbeBucketRequest probe_bucket = 42;
+     */
+    value: ProbeBucketRequest;
+    case: "probeBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReportLoadRequest report_load = 43;
+     */
+    value: ReportLoadRequest;
+    case: "reportLoad";
   } | { case: undefined; value?: undefined };
 };
 
@@ -520,6 +557,42 @@ export declare type Reply = Message<"ashlar.v1.Reply"> & {
      */
     value: GetRiskReply;
     case: "getRisk";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetPartitionsReply get_partitions = 38;
+     */
+    value: GetPartitionsReply;
+    case: "getPartitions";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ChangePartitionsReply change_partitions = 39;
+     */
+    value: ChangePartitionsReply;
+    case: "changePartitions";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.LeaseBucketReply lease_bucket = 40;
+     */
+    value: LeaseBucketReply;
+    case: "leaseBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.RevokeBucketReply revoke_bucket = 41;
+     */
+    value: RevokeBucketReply;
+    case: "revokeBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ProbeBucketReply probe_bucket = 42;
+     */
+    value: ProbeBucketReply;
+    case: "probeBucket";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReportLoadReply report_load = 43;
+     */
+    value: ReportLoadReply;
+    case: "reportLoad";
   } | { case: undefined; value?: undefined };
 };
 
@@ -980,6 +1053,13 @@ export declare type ListObjectsRequest = Message<"ashlar.v1.ListObjectsRequest">
    * @generated from field: uint32 limit = 5;
    */
   limit: number;
+
+  /**
+   * inclusive: nothing before this key; beside after, whichever is later
+   *
+   * @generated from field: string from = 6;
+   */
+  from: string;
 };
 
 /**
@@ -1013,6 +1093,14 @@ export declare type ListObjectsReply = Message<"ashlar.v1.ListObjectsReply"> & {
    * @generated from field: string next_after = 4;
    */
   nextAfter: string;
+
+  /**
+   * Only where not truncated: the partition ends before the range that was asked for. Ask the next one, from this key on. Absent:
+   * all was covered.
+   *
+   * @generated from field: optional string covered_to = 5;
+   */
+  coveredTo?: string | undefined;
 };
 
 /**
@@ -1111,6 +1199,13 @@ export declare type ListVersionsRequest = Message<"ashlar.v1.ListVersionsRequest
    * @generated from field: uint32 limit = 6;
    */
   limit: number;
+
+  /**
+   * as of ListObjectsRequest
+   *
+   * @generated from field: string from = 7;
+   */
+  from: string;
 };
 
 /**
@@ -1151,6 +1246,13 @@ export declare type ListVersionsReply = Message<"ashlar.v1.ListVersionsReply"> &
    * @generated from field: string next_version_id_marker = 5;
    */
   nextVersionIdMarker: string;
+
+  /**
+   * as of ListObjectsReply
+   *
+   * @generated from field: optional string covered_to = 6;
+   */
+  coveredTo?: string | undefined;
 };
 
 /**
@@ -1673,6 +1775,13 @@ export declare type ListUploadsRequest = Message<"ashlar.v1.ListUploadsRequest">
    * @generated from field: uint32 limit = 6;
    */
   limit: number;
+
+  /**
+   * as of ListObjectsRequest
+   *
+   * @generated from field: string from = 7;
+   */
+  from: string;
 };
 
 /**
@@ -1709,6 +1818,13 @@ export declare type ListUploadsReply = Message<"ashlar.v1.ListUploadsReply"> & {
    * @generated from field: string next_upload_id_marker = 5;
    */
   nextUploadIdMarker: string;
+
+  /**
+   * as of ListObjectsReply
+   *
+   * @generated from field: optional string covered_to = 6;
+   */
+  coveredTo?: string | undefined;
 };
 
 /**
@@ -2278,6 +2394,13 @@ export declare type ReadOutboxRequest = Message<"ashlar.v1.ReadOutboxRequest"> &
    * @generated from field: ashlar.v1.OutboxKind kind = 3;
    */
   kind: OutboxKind;
+
+  /**
+   * which one, as the partition map lists them; 0: that of partition 1
+   *
+   * @generated from field: uint64 outbox = 4;
+   */
+  outbox: bigint;
 };
 
 /**
@@ -2319,6 +2442,13 @@ export declare type AcknowledgeOutboxRequest = Message<"ashlar.v1.AcknowledgeOut
    * @generated from field: repeated uint64 sequences = 1;
    */
   sequences: bigint[];
+
+  /**
+   * as of ReadOutboxRequest
+   *
+   * @generated from field: uint64 outbox = 2;
+   */
+  outbox: bigint;
 };
 
 /**
@@ -3185,6 +3315,443 @@ export declare type ZoneRisk = Message<"ashlar.v1.ZoneRisk"> & {
 export declare const ZoneRiskSchema: GenMessage<ZoneRisk>;
 
 /**
+ * Answered by every metadata process, from the map that it follows.
+ *
+ * @generated from message ashlar.v1.GetPartitionsRequest
+ */
+export declare type GetPartitionsRequest = Message<"ashlar.v1.GetPartitionsRequest"> & {
+  /**
+   * the map is left out of the reply if it has not changed since
+   *
+   * @generated from field: uint64 known_version = 1;
+   */
+  knownVersion: bigint;
+
+  /**
+   * read from the engine, not what was followed
+   *
+   * @generated from field: bool fresh = 2;
+   */
+  fresh: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.GetPartitionsRequest.
+ * Use `create(GetPartitionsRequestSchema)` to create a new message.
+ */
+export declare const GetPartitionsRequestSchema: GenMessage<GetPartitionsRequest>;
+
+/**
+ * @generated from message ashlar.v1.GetPartitionsReply
+ */
+export declare type GetPartitionsReply = Message<"ashlar.v1.GetPartitionsReply"> & {
+  /**
+   * @generated from field: ashlar.v1.PartitionMap map = 1;
+   */
+  map?: PartitionMap | undefined;
+
+  /**
+   * those that are alive as far as this process knows
+   *
+   * @generated from field: repeated ashlar.v1.MetadataMember members = 2;
+   */
+  members: MetadataMember[];
+
+  /**
+   * as the coordinator has been told; only from the coordinator
+   *
+   * @generated from field: repeated ashlar.v1.PartitionLoad loads = 3;
+   */
+  loads: PartitionLoad[];
+
+  /**
+   * the process that answers
+   *
+   * @generated from field: string self = 4;
+   */
+  self: string;
+};
+
+/**
+ * Describes the message ashlar.v1.GetPartitionsReply.
+ * Use `create(GetPartitionsReplySchema)` to create a new message.
+ */
+export declare const GetPartitionsReplySchema: GenMessage<GetPartitionsReply>;
+
+/**
+ * Changes of the partitions that people ask for. The coordinator takes them, and passes them to the owner.
+ *
+ * @generated from message ashlar.v1.ChangePartitionsRequest
+ */
+export declare type ChangePartitionsRequest = Message<"ashlar.v1.ChangePartitionsRequest"> & {
+  /**
+   * 0: whatever it is now
+   *
+   * @generated from field: uint64 expected_version = 1;
+   */
+  expectedVersion: bigint;
+
+  /**
+   * @generated from oneof ashlar.v1.ChangePartitionsRequest.change
+   */
+  change: {
+    /**
+     * @generated from field: ashlar.v1.SplitPartition split = 2;
+     */
+    value: SplitPartition;
+    case: "split";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.MergePartitions merge = 3;
+     */
+    value: MergePartitions;
+    case: "merge";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.MovePartition move = 4;
+     */
+    value: MovePartition;
+    case: "move";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ashlar.v1.ChangePartitionsRequest.
+ * Use `create(ChangePartitionsRequestSchema)` to create a new message.
+ */
+export declare const ChangePartitionsRequestSchema: GenMessage<ChangePartitionsRequest>;
+
+/**
+ * @generated from message ashlar.v1.SplitPartition
+ */
+export declare type SplitPartition = Message<"ashlar.v1.SplitPartition"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * first position of the new partition; absent: where its load, or else its size, is halved
+   *
+   * @generated from field: ashlar.v1.Position at = 2;
+   */
+  at?: Position | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.SplitPartition.
+ * Use `create(SplitPartitionSchema)` to create a new message.
+ */
+export declare const SplitPartitionSchema: GenMessage<SplitPartition>;
+
+/**
+ * @generated from message ashlar.v1.MergePartitions
+ */
+export declare type MergePartitions = Message<"ashlar.v1.MergePartitions"> & {
+  /**
+   * takes over its right neighbour
+   *
+   * @generated from field: uint64 left = 1;
+   */
+  left: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.MergePartitions.
+ * Use `create(MergePartitionsSchema)` to create a new message.
+ */
+export declare const MergePartitionsSchema: GenMessage<MergePartitions>;
+
+/**
+ * @generated from message ashlar.v1.MovePartition
+ */
+export declare type MovePartition = Message<"ashlar.v1.MovePartition"> & {
+  /**
+   * 0: the root
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * empty: as it is
+   *
+   * @generated from field: string owner = 2;
+   */
+  owner: string;
+
+  /**
+   * empty: as it is
+   *
+   * @generated from field: string engine = 3;
+   */
+  engine: string;
+};
+
+/**
+ * Describes the message ashlar.v1.MovePartition.
+ * Use `create(MovePartitionSchema)` to create a new message.
+ */
+export declare const MovePartitionSchema: GenMessage<MovePartition>;
+
+/**
+ * @generated from message ashlar.v1.ChangePartitionsReply
+ */
+export declare type ChangePartitionsReply = Message<"ashlar.v1.ChangePartitionsReply"> & {
+  /**
+   * @generated from field: ashlar.v1.PartitionMap map = 1;
+   */
+  map?: PartitionMap | undefined;
+
+  /**
+   * for which requests of the range were held
+   *
+   * @generated from field: uint64 held_ms = 2;
+   */
+  heldMs: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.ChangePartitionsReply.
+ * Use `create(ChangePartitionsReplySchema)` to create a new message.
+ */
+export declare const ChangePartitionsReplySchema: GenMessage<ChangePartitionsReply>;
+
+/**
+ * The holder keeps a copy of the bucket's record, for lease_ms from before it asked; it gives it back when it is asked to.
+ *
+ * @generated from message ashlar.v1.LeaseBucketRequest
+ */
+export declare type LeaseBucketRequest = Message<"ashlar.v1.LeaseBucketRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * metadata node
+   *
+   * @generated from field: string holder = 2;
+   */
+  holder: string;
+
+  /**
+   * of its run
+   *
+   * @generated from field: bytes session = 3;
+   */
+  session: Uint8Array;
+};
+
+/**
+ * Describes the message ashlar.v1.LeaseBucketRequest.
+ * Use `create(LeaseBucketRequestSchema)` to create a new message.
+ */
+export declare const LeaseBucketRequestSchema: GenMessage<LeaseBucketRequest>;
+
+/**
+ * @generated from message ashlar.v1.LeaseBucketReply
+ */
+export declare type LeaseBucketReply = Message<"ashlar.v1.LeaseBucketReply"> & {
+  /**
+   * absent: there is no such bucket, which is not leased
+   *
+   * @generated from field: ashlar.v1.BucketRecord bucket = 1;
+   */
+  bucket?: BucketRecord | undefined;
+
+  /**
+   * @generated from field: uint32 lease_ms = 2;
+   */
+  leaseMs: number;
+
+  /**
+   * @generated from field: bytes root_session = 3;
+   */
+  rootSession: Uint8Array;
+};
+
+/**
+ * Describes the message ashlar.v1.LeaseBucketReply.
+ * Use `create(LeaseBucketReplySchema)` to create a new message.
+ */
+export declare const LeaseBucketReplySchema: GenMessage<LeaseBucketReply>;
+
+/**
+ * From the coordinator to holders. Answered when nothing that was decided by the copy is still on its way.
+ *
+ * @generated from message ashlar.v1.RevokeBucketRequest
+ */
+export declare type RevokeBucketRequest = Message<"ashlar.v1.RevokeBucketRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bytes root_session = 2;
+   */
+  rootSession: Uint8Array;
+};
+
+/**
+ * Describes the message ashlar.v1.RevokeBucketRequest.
+ * Use `create(RevokeBucketRequestSchema)` to create a new message.
+ */
+export declare const RevokeBucketRequestSchema: GenMessage<RevokeBucketRequest>;
+
+/**
+ * @generated from message ashlar.v1.RevokeBucketReply
+ */
+export declare type RevokeBucketReply = Message<"ashlar.v1.RevokeBucketReply"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.RevokeBucketReply.
+ * Use `create(RevokeBucketReplySchema)` to create a new message.
+ */
+export declare const RevokeBucketReplySchema: GenMessage<RevokeBucketReply>;
+
+/**
+ * From the coordinator to owners, while no copies of the bucket's record are out: what is in the bucket.
+ *
+ * @generated from message ashlar.v1.ProbeBucketRequest
+ */
+export declare type ProbeBucketRequest = Message<"ashlar.v1.ProbeBucketRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bytes incarnation = 2;
+   */
+  incarnation: Uint8Array;
+
+  /**
+   * uploads in progress are marked to be aborted once the bucket is gone
+   *
+   * @generated from field: bool mark_uploads = 3;
+   */
+  markUploads: boolean;
+
+  /**
+   * uploads of a bucket that is gone are aborted now
+   *
+   * @generated from field: bool abort_uploads = 4;
+   */
+  abortUploads: boolean;
+
+  /**
+   * those that overlap the bucket by the coordinator's map; refused if the owner's differs
+   *
+   * @generated from field: repeated uint64 partitions = 5;
+   */
+  partitions: bigint[];
+};
+
+/**
+ * Describes the message ashlar.v1.ProbeBucketRequest.
+ * Use `create(ProbeBucketRequestSchema)` to create a new message.
+ */
+export declare const ProbeBucketRequestSchema: GenMessage<ProbeBucketRequest>;
+
+/**
+ * @generated from message ashlar.v1.ProbeBucketReply
+ */
+export declare type ProbeBucketReply = Message<"ashlar.v1.ProbeBucketReply"> & {
+  /**
+   * or versions, or delete markers
+   *
+   * @generated from field: bool has_objects = 1;
+   */
+  hasObjects: boolean;
+
+  /**
+   * @generated from field: bool has_uploads = 2;
+   */
+  hasUploads: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.ProbeBucketReply.
+ * Use `create(ProbeBucketReplySchema)` to create a new message.
+ */
+export declare const ProbeBucketReplySchema: GenMessage<ProbeBucketReply>;
+
+/**
+ * From owners to the coordinator, every second or so.
+ *
+ * @generated from message ashlar.v1.ReportLoadRequest
+ */
+export declare type ReportLoadRequest = Message<"ashlar.v1.ReportLoadRequest"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: repeated ashlar.v1.PartitionLoad loads = 2;
+   */
+  loads: PartitionLoad[];
+
+  /**
+   * of the cluster map it goes by
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * into which it admits no commits
+   *
+   * @generated from field: repeated uint32 closed_pools = 4;
+   */
+  closedPools: number[];
+};
+
+/**
+ * Describes the message ashlar.v1.ReportLoadRequest.
+ * Use `create(ReportLoadRequestSchema)` to create a new message.
+ */
+export declare const ReportLoadRequestSchema: GenMessage<ReportLoadRequest>;
+
+/**
+ * @generated from message ashlar.v1.ReportLoadReply
+ */
+export declare type ReportLoadReply = Message<"ashlar.v1.ReportLoadReply"> & {
+  /**
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * that it is to admit no commits into
+   *
+   * @generated from field: repeated uint32 closed_pools = 2;
+   */
+  closedPools: number[];
+
+  /**
+   * of the cluster, if it is another than the epoch given
+   *
+   * @generated from field: ashlar.v1.ClusterMap map = 3;
+   */
+  map?: ClusterMap | undefined;
+
+  /**
+   * @generated from field: repeated ashlar.v1.NodeLiveness nodes = 4;
+   */
+  nodes: NodeLiveness[];
+};
+
+/**
+ * Describes the message ashlar.v1.ReportLoadReply.
+ * Use `create(ReportLoadReplySchema)` to create a new message.
+ */
+export declare const ReportLoadReplySchema: GenMessage<ReportLoadReply>;
+
+/**
  * @generated from enum ashlar.v1.FailureCode
  */
 export enum FailureCode {
@@ -3206,7 +3773,8 @@ export enum FailureCode {
   UNAVAILABLE = 2,
 
   /**
-   * another process owns this range; refresh the partition map
+   * Another process owns this range, or what is the cluster's, and nothing was done. Refresh the partition map; the field
+   * MapVersion says which map the answer goes by.
    *
    * @generated from enum value: FAILURE_CODE_NOT_MINE = 3;
    */
@@ -3321,6 +3889,13 @@ export enum FailureCode {
    * @generated from enum value: FAILURE_CODE_STALE_EPOCH = 27;
    */
   STALE_EPOCH = 27,
+
+  /**
+   * a change of the partitions that cannot be made; the message says why
+   *
+   * @generated from enum value: FAILURE_CODE_PARTITION_REFUSED = 30;
+   */
+  PARTITION_REFUSED = 30,
 
   /**
    * too old to be committed, or of a pool that is gone: nothing was changed; write it anew
