@@ -1,5 +1,5 @@
-import { nextTurn } from '../runtime/clock/next-turn.ts'
 import { inProcessMetadata } from '../runtime/metadata-client/in-process.ts'
+import type { Request } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi } from '../proto/metadata-api.ts'
 import { createNodeDisk } from '../runtime/disk/node-disk.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
@@ -7,19 +7,14 @@ import type { Disk } from '../runtime/ports/disk.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { NextTurn } from '../runtime/ports/next-turn.ts'
 import type { Random } from '../runtime/ports/random.ts'
-import { wholeRange } from '../core/keyspace/partitions.ts'
-import { NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
+import { nextTurn } from '../runtime/clock/next-turn.ts'
+import { GrpcMetadata } from '../runtime/metadata-client/grpc.ts'
 import type { ClusterPlan } from './cluster/bootstrap.ts'
-import { Cluster } from './cluster/cluster.ts'
-import { Controller } from './cluster/controller.ts'
-import { openFormat } from './cluster/format.ts'
-import { RiskLedger } from './cluster/risk-ledger.ts'
 import type { Engine } from './engine/engine.ts'
 import { LevelEngine } from './engine/level.ts'
 import { MemoryEngine } from './engine/memory.ts'
-import { WorkLeases } from './leases/leases.ts'
-import { Partition } from './partition/partition.ts'
-import { Purger } from './partition/purge.ts'
+import type { ConnectPeer } from './host/peers.ts'
+import { MetadataNode } from './node.ts'
 import { Room } from './room.ts'
 import { serveMetadata } from './server/server.ts'
 import { MetadataService } from './service.ts'
@@ -40,9 +35,18 @@ export interface MetadataConfig {
   readonly clusterId: string
   /** What a new cluster is made of; an existing one keeps its map. */
   readonly bootstrap: ClusterPlan
+  /** Name of this process among the metadata processes; METADATA_NODE_DEFAULT by default. */
+  readonly nodeId?: string
+  /** Other processes may have the engine at the same time. */
+  readonly shared?: boolean
+  /** How the others are reached; over gRPC by default. */
+  readonly connectPeer?: ConnectPeer
   /** Time that a storage node may be down before others take its place; NODE_GRACE_SECONDS_DEFAULT by default. */
   readonly nodeGraceMs?: number
 }
+
+/** Name of the one metadata process of a cluster that has no other. */
+const METADATA_NODE_DEFAULT = 'metadata'
 
 export interface MetadataPorts {
   readonly clock: Clock
@@ -57,6 +61,7 @@ export interface RunningMetadata {
   readonly api: MetadataApi
   /** `host:port` of gRPC; undefined without `listen`. */
   readonly address: string | undefined
+  readonly node: MetadataNode
   /** Answers what is in flight and lets the folder go. */
   close(): Promise<void>
 }
@@ -89,37 +94,50 @@ export async function startOn(
 ): Promise<RunningMetadata> {
   const { clock, random, log } = ports
   const turn = ports.nextTurn ?? nextTurn
-  await openFormat(engine)
-  const partition = await Partition.open(engine, wholeRange(config.clusterId), {
-    clock,
-    random,
-    log,
-    nextTurn: turn,
-  })
-  const backlog = () => partition.outbox.backlog
-  const cluster = await Cluster.open(engine, config.clusterId, config.bootstrap, clock, backlog)
-  partition.blobs.goBy(cluster)
-  const purger = new Purger(partition)
-  const room = disk === undefined ? undefined : new Room(disk, clock)
-  const leases = new WorkLeases(clock)
-  const ledger = new RiskLedger(cluster, leases, clock)
-  const service = new MetadataService({ partition, purger, cluster, leases, ledger, room, random, log })
   const { secret, host, port } = config
+  const room = disk === undefined ? undefined : new Room(disk, clock)
+  const connect: ConnectPeer = ({ address }) => {
+    const api = new GrpcMetadata({ address, secret, clock, random, log, nextTurn: turn })
+    return { api, close: () => api.close() }
+  }
+  // Requests may come before the node is there to answer them, which it cannot be before its address is known.
+  const opened = Promise.withResolvers<MetadataService>()
+  opened.promise.catch(() => undefined)
+  const handler = { handle: async (request: Request) => (await opened.promise).handle(request) }
   const server = config.listen
-    ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })
+    ? await serveMetadata({ handler, secret, host, port, clock, log, nextTurn: turn })
     : undefined
-  const nodeGraceMs = config.nodeGraceMs ?? NODE_GRACE_SECONDS_DEFAULT * 1000
-  const controller = new Controller({ cluster, clock, log, nodeGraceMs, room })
-  // What an earlier process left to be removed.
-  purger.wake()
+  let node: MetadataNode
+  try {
+    node = await MetadataNode.open({
+      engines: [{ engine, room }],
+      id: config.nodeId ?? METADATA_NODE_DEFAULT,
+      address: server?.address ?? '',
+      exclusive: config.shared !== true,
+      clusterId: config.clusterId,
+      bootstrap: config.bootstrap,
+      nodeGraceMs: config.nodeGraceMs,
+      connectPeer: config.connectPeer ?? connect,
+      clock,
+      random,
+      log,
+      nextTurn: turn,
+    })
+  } catch (error) {
+    opened.reject(error)
+    await server?.close()
+    throw error
+  }
+  const service = new MetadataService(node)
+  opened.resolve(service)
   return {
     api: inProcessMetadata(service),
     address: server?.address,
+    node,
     async close() {
-      await controller.close()
       await server?.close()
       await service.close()
-      await purger.close()
+      await node.close()
       await engine.close()
     },
   }

@@ -5,6 +5,7 @@ import type { OutboxTaskKind } from '../core/keyspace/keys.ts'
 import { RECORD_FORMAT } from '../core/limits.ts'
 import { assertKnownFormat } from '../core/records/format.ts'
 import { ClusterMapSchema } from '../proto/gen/ashlar/v1/cluster_pb.js'
+import { MetadataMemberSchema, PartitionMapSchema } from '../proto/gen/ashlar/v1/partitions_pb.js'
 import {
   AnnotationRecordSchema,
   BucketRecordSchema,
@@ -31,6 +32,8 @@ export const uploadKind = { what: 'the upload record', schema: UploadRecordSchem
 export const partKind = { what: 'the part record', schema: PartRecordSchema }
 export const annotationKind = { what: 'the annotation record', schema: AnnotationRecordSchema }
 export const outboxKind = { what: 'the outbox record', schema: OutboxRecordSchema }
+export const partitionMapKind = { what: 'the partition map', schema: PartitionMapSchema }
+export const memberKind = { what: 'the record of a metadata process', schema: MetadataMemberSchema }
 export const clusterMapKind = { what: 'the cluster map', schema: ClusterMapSchema }
 
 /** @throws {NewerFormatError} */

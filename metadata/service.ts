@@ -1,66 +1,42 @@
 import { create } from '@bufbuild/protobuf'
 import { IllFormedStringError } from '../core/keyspace/utf8.ts'
+import type { Position } from '../core/keyspace/partitions.ts'
+import { PARTITION_HOLD_MS_MAX } from '../core/limits.ts'
 import { NewerFormatError } from '../core/records/format.ts'
-import { FailureCode, type Reply, ReplySchema, type Request } from '../proto/gen/ashlar/v1/metadata_pb.js'
-import { MetadataError } from '../proto/metadata-api.ts'
-import type { Log } from '../runtime/ports/log.ts'
-import type { Random } from '../runtime/ports/random.ts'
-import type { Cluster } from './cluster/cluster.ts'
-import type { RiskLedger } from './cluster/risk-ledger.ts'
+import {
+  FailureCode,
+  GetPartitionsReplySchema,
+  type GetPartitionsReply,
+  type GetPartitionsRequest,
+  type Reply,
+  ReplySchema,
+  type Request,
+  RevokeBucketReplySchema,
+} from '../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError, type MetadataOperation, type MetadataReply } from '../proto/metadata-api.ts'
+import { divided } from '../runtime/metadata-client/divide.ts'
+import { locate } from '../runtime/metadata-client/locate.ts'
+import { answerPartition } from './answer/partition-requests.ts'
+import { answerRoot } from './answer/root-requests.ts'
+import { changePartitions } from './answer/change-partitions.ts'
 import { BatchTooLargeError } from './engine/engine.ts'
 import { invalidRequest } from './failure.ts'
-import type { WorkLeases } from './leases/leases.ts'
-import { deleteAnnotation, getAnnotation, listAnnotations, putAnnotation } from './partition/annotations.ts'
-import { replaceBlob, resolveBlobs } from './partition/blob-requests.ts'
-import { createBucket, deleteBucket, getBucket, listBuckets } from './partition/buckets.ts'
-import { completeUpload } from './partition/complete.ts'
-import { deleteObject } from './partition/delete-object.ts'
-import { listVersions } from './partition/list-versions.ts'
-import { commitObject, getManifest, getObject, listObjects } from './partition/objects.ts'
-import { acknowledgeOutbox, readOutbox } from './partition/outbox-requests.ts'
-import type { Partition } from './partition/partition.ts'
-import type { Purger } from './partition/purge.ts'
-import { requestRepair } from './partition/repair-requests.ts'
-import {
-  deleteBucketSetting,
-  getBucketSetting,
-  putBucketSetting,
-  updateBucket,
-} from './partition/settings.ts'
-import { updateObject } from './partition/update-object.ts'
-import type { Room } from './room.ts'
-import {
-  abortUpload,
-  commitPart,
-  createUpload,
-  getUpload,
-  listParts,
-  listUploads,
-} from './partition/uploads.ts'
+import type { Gate } from './host/gate.ts'
+import type { OwnedPartition } from './host/owned.ts'
+import type { MetadataNode } from './node.ts'
 
-export interface MetadataServiceParts {
-  readonly partition: Partition
-  readonly purger: Purger
-  readonly cluster: Cluster
-  readonly leases: WorkLeases
-  readonly ledger: RiskLedger
-  /** Undefined where there is no disk to fill. */
-  readonly room: Room | undefined
-  readonly random: Random
-  readonly log: Log
-}
-
+type Operation = Request['operation']
 type Result = Reply['result']
 
 /** Answers requests, whichever way they came. */
 export class MetadataService {
-  readonly #parts: MetadataServiceParts
+  readonly #node: MetadataNode
   readonly #idle = Promise.withResolvers<undefined>()
   #working = 0
   #closed = false
 
-  constructor(parts: MetadataServiceParts) {
-    this.#parts = parts
+  constructor(node: MetadataNode) {
+    this.#node = node
   }
 
   /** Never rejects: what is refused or goes wrong is a reply, too. */
@@ -71,7 +47,6 @@ export class MetadataService {
       if (this.#closed) {
         throw new MetadataError(FailureCode.UNAVAILABLE, 'the metadata service is shutting down')
       }
-      await this.#parts.room?.require(request.operation.case)
       result = await this.#answer(request.operation)
     } catch (error) {
       const { code, message, fields } = this.#errorOf(error)
@@ -90,90 +65,109 @@ export class MetadataService {
     if (this.#working > 0) await this.#idle.promise
   }
 
-  async #answer(operation: Request['operation']): Promise<Result> {
-    const { partition, purger, cluster, leases, ledger, room, random } = this.#parts
-    switch (operation.case) {
-      case 'createBucket':
-        return { case: 'createBucket', value: await createBucket(partition, random, operation.value) }
-      case 'getBucket':
-        return { case: 'getBucket', value: await getBucket(partition, operation.value) }
-      case 'deleteBucket':
-        return { case: 'deleteBucket', value: await deleteBucket(partition, purger, operation.value) }
-      case 'updateBucket':
-        return { case: 'updateBucket', value: await updateBucket(partition, operation.value) }
-      case 'putBucketSetting':
-        return { case: 'putBucketSetting', value: await putBucketSetting(partition, operation.value) }
-      case 'getBucketSetting':
-        return { case: 'getBucketSetting', value: await getBucketSetting(partition, operation.value) }
-      case 'deleteBucketSetting':
-        return { case: 'deleteBucketSetting', value: await deleteBucketSetting(partition, operation.value) }
-      case 'listBuckets':
-        return { case: 'listBuckets', value: await listBuckets(partition, operation.value) }
-      case 'commitObject':
-        return { case: 'commitObject', value: await commitObject(partition, operation.value) }
-      case 'getObject':
-        return { case: 'getObject', value: await getObject(partition, operation.value) }
-      case 'deleteObject':
-        return { case: 'deleteObject', value: await deleteObject(partition, room, operation.value) }
-      case 'listObjects':
-        return { case: 'listObjects', value: await listObjects(partition, operation.value) }
-      case 'listVersions':
-        return { case: 'listVersions', value: await listVersions(partition, operation.value) }
-      case 'updateObject':
-        return { case: 'updateObject', value: await updateObject(partition, operation.value) }
-      case 'getManifest':
-        return { case: 'getManifest', value: await getManifest(partition, operation.value) }
-      case 'createUpload':
-        return { case: 'createUpload', value: await createUpload(partition, operation.value) }
-      case 'getUpload':
-        return { case: 'getUpload', value: await getUpload(partition, operation.value) }
-      case 'commitPart':
-        return { case: 'commitPart', value: await commitPart(partition, operation.value) }
-      case 'listParts':
-        return { case: 'listParts', value: await listParts(partition, operation.value) }
-      case 'completeUpload':
-        return { case: 'completeUpload', value: await completeUpload(partition, purger, operation.value) }
-      case 'abortUpload':
-        return { case: 'abortUpload', value: await abortUpload(partition, purger, operation.value) }
-      case 'listUploads':
-        return { case: 'listUploads', value: await listUploads(partition, operation.value) }
-      case 'putAnnotation':
-        return { case: 'putAnnotation', value: await putAnnotation(partition, operation.value) }
-      case 'getAnnotation':
-        return { case: 'getAnnotation', value: await getAnnotation(partition, operation.value) }
-      case 'listAnnotations':
-        return { case: 'listAnnotations', value: await listAnnotations(partition, operation.value) }
-      case 'deleteAnnotation':
-        return { case: 'deleteAnnotation', value: await deleteAnnotation(partition, operation.value) }
-      case 'getCluster':
-        return { case: 'getCluster', value: cluster.getCluster(operation.value) }
-      case 'heartbeat':
-        return { case: 'heartbeat', value: cluster.heartbeat(operation.value) }
-      case 'readOutbox':
-        return { case: 'readOutbox', value: await readOutbox(partition, operation.value) }
-      case 'acknowledgeOutbox':
-        return { case: 'acknowledgeOutbox', value: await acknowledgeOutbox(partition, operation.value) }
-      case 'resolveBlobs':
-        return { case: 'resolveBlobs', value: await resolveBlobs(partition, operation.value) }
-      case 'replaceBlob':
-        return { case: 'replaceBlob', value: await replaceBlob(partition, room, operation.value) }
-      case 'requestRepair':
-        return { case: 'requestRepair', value: await requestRepair(partition, operation.value) }
-      case 'keepLease':
-        return { case: 'keepLease', value: leases.keep(operation.value) }
-      case 'changeCluster':
-        return { case: 'changeCluster', value: await cluster.changeCluster(operation.value) }
-      case 'getRisk':
-        return { case: 'getRisk', value: ledger.getRisk() }
-      case 'getPartitions':
-      case 'changePartitions':
-      case 'leaseBucket':
-      case 'revokeBucket':
-      case 'probeBucket':
-      case 'reportLoad':
-      case undefined:
-        throw invalidRequest('this service does not know the operation')
+  async #answer(operation: Operation): Promise<Result> {
+    const { host, contents, buckets } = this.#node
+    if (operation.case === undefined) throw invalidRequest('this service does not know the operation')
+    const route = locate(operation.case, operation.value)
+    switch (route.to) {
+      case 'root':
+        return this.#ofRoot(operation)
+      case 'position':
+      case 'listing':
+        return this.#ofPartition(() => host.at(route.position), operation)
+      case 'outbox':
+        return this.#ofPartition(() => host.byOutbox(route.outbox), operation)
+      case 'places':
+        return this.#ofPlaces(operation)
+      case 'anybody':
+      case 'direct':
+        break
     }
+    switch (operation.case) {
+      case 'getPartitions':
+        return { case: 'getPartitions', value: await this.#getPartitions(operation.value) }
+      case 'revokeBucket':
+        await buckets.copies.revoke(operation.value.name)
+        return { case: 'revokeBucket', value: create(RevokeBucketReplySchema) }
+      case 'probeBucket':
+        return { case: 'probeBucket', value: await contents.probe(operation.value) }
+      default:
+        throw invalidRequest(`nobody answers ${operation.case}`)
+    }
+  }
+
+  async #ofRoot(operation: Operation): Promise<Result> {
+    // What moves the root cannot wait within it.
+    if (operation.case === 'changePartitions') {
+      return { case: 'changePartitions', value: await changePartitions(this.#node, operation.value) }
+    }
+    for (;;) {
+      const root = await this.#node.host.root()
+      await this.#enter(root.gate)
+      try {
+        if (root.dropped) continue
+        await root.parts.room?.require(operation.case)
+        return await answerRoot(root, this.#node.options.random, operation)
+      } finally {
+        root.gate.leave()
+      }
+    }
+  }
+
+  /** @param find the partition, as it is now */
+  async #ofPartition(find: () => Promise<OwnedPartition>, operation: Operation): Promise<Result> {
+    for (;;) {
+      const owned = await find()
+      await this.#enter(owned.gate)
+      try {
+        // While the gate was held, its range may have become another's.
+        if (owned.dropped || (await find()) !== owned) continue
+        await owned.room?.require(operation.case)
+        return await answerPartition(owned, operation)
+      } finally {
+        owned.gate.leave()
+      }
+    }
+  }
+
+  async #ofPlaces(operation: Operation): Promise<Result> {
+    const { table } = this.#node.host
+    const whose = (position: Position) => table.at(position)
+    switch (operation.case) {
+      case 'resolveBlobs': {
+        const value = await divided('resolveBlobs', operation.value, whose, async ({ start }, some) => {
+          const part = { case: 'resolveBlobs', value: { ...operation.value, ...some } } as Operation
+          return replyOf('resolveBlobs', await this.#ofPartition(() => this.#node.host.at(start), part))
+        })
+        return { case: 'resolveBlobs', value }
+      }
+      case 'requestRepair': {
+        const value = await divided('requestRepair', operation.value, whose, async ({ start }, some) => {
+          const part = { case: 'requestRepair', value: { ...operation.value, ...some } } as Operation
+          return replyOf('requestRepair', await this.#ofPartition(() => this.#node.host.at(start), part))
+        })
+        return { case: 'requestRepair', value }
+      }
+      default:
+        throw invalidRequest(`${String(operation.case)} is of one place`)
+    }
+  }
+
+  async #getPartitions({ knownVersion, fresh }: GetPartitionsRequest): Promise<GetPartitionsReply> {
+    const { host, maps, members, options } = this.#node
+    if (fresh) await host.refresh()
+    return create(GetPartitionsReplySchema, {
+      ...(maps.map.version === knownVersion ? {} : { map: maps.map }),
+      members: [...members.alive],
+      loads: host.servedRoot?.parts.loads.all ?? [],
+      self: options.id,
+    })
+  }
+
+  async #enter(gate: Gate): Promise<void> {
+    if (gate.tryEnter()) return
+    if (await gate.enterWithin(this.#node.options.clock, PARTITION_HOLD_MS_MAX)) return
+    throw new MetadataError(FailureCode.NOT_MINE, 'the partition is being changed')
   }
 
   #errorOf(error: unknown): MetadataError {
@@ -182,9 +176,15 @@ export class MetadataService {
     if (error instanceof BatchTooLargeError) {
       return invalidRequest(`the request is too large: ${error.message}`)
     }
-    this.#parts.log.error('a metadata request failed', { error })
+    this.#node.options.log.error('a metadata request failed', { error })
     const message =
       error instanceof NewerFormatError ? error.message : 'the metadata service has a fault; see its log'
     return new MetadataError(FailureCode.INTERNAL, message)
   }
+}
+
+function replyOf<K extends MetadataOperation>(wanted: K, result: Result): MetadataReply<K> {
+  if (result.case !== wanted) throw new Error(`${String(result.case)} is no answer to ${wanted}`)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the case was compared above
+  return result.value as MetadataReply<K>
 }

@@ -9,6 +9,9 @@ import { decodeUtf8 } from './utf8.ts'
  *     03                              cluster map
  *     04 partition                    outbox sequences up to here may have been given out
  *     05 partition                    orders of versions up to here may have been given out
+ *     06                              partition map
+ *     07 node                         a metadata process, as it says it is
+ *     08                              the engine's own id
  *     10 name                         bucket
  *     11 owner · name                 buckets of an account (empty value)
  *     12 name · kind                  setting of a bucket
@@ -16,7 +19,7 @@ import { decodeUtf8 } from './utf8.ts'
  *     21 bucket · key · version, page manifest page
  *     22 bucket · key · upload        multipart upload
  *     23 bucket · key · upload, part  its parts
- *     24 bucket                       purge: uploads of a deleted bucket are to be aborted
+ *     24 bucket · partition           purge: uploads of a deleted bucket are to be aborted
  *     25 bucket · key · upload        purge: parts of a finished upload are to be removed
  *     26 bucket · key · ~order        every other version and every delete marker, the newest of a key first
  *     27 bucket · key                 order of the null version, where that lies in 26
@@ -37,6 +40,9 @@ const SPACE = {
   clusterMap: 0x03,
   outboxReserve: 0x04,
   orderReserve: 0x05,
+  partitionMap: 0x06,
+  member: 0x07,
+  engineId: 0x08,
   bucket: 0x10,
   ownedBucket: 0x11,
   bucketSetting: 0x12,
@@ -53,6 +59,12 @@ const SPACE = {
   outbox: 0x30,
   repairOutbox: 0x31,
 } as const
+
+/**
+ * The partition of what is the cluster's and no object's: spaces 03 to 12. It is never split, and lies on the coordination
+ * engine, as do the partition map and the members.
+ */
+export const ROOT_PARTITION = 0
 
 /** Whether records of this kind are read again and again: buckets and their settings, objects and uploads. */
 export function isHotKey(key: Uint8Array): boolean {
@@ -74,6 +86,18 @@ export interface UploadPlace {
 
 export const formatKey: Uint8Array = new KeyWriter(SPACE.format).bytes()
 export const clusterMapKey: Uint8Array = new KeyWriter(SPACE.clusterMap).bytes()
+
+export const partitionMapKey: Uint8Array = new KeyWriter(SPACE.partitionMap).bytes()
+export const engineIdKey: Uint8Array = new KeyWriter(SPACE.engineId).bytes()
+
+/** @param node a metadata process */
+export function memberKey(node: string): Uint8Array {
+  return new KeyWriter(SPACE.member).rest(node).bytes()
+}
+
+export function memberSpace(): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.member).bytes())
+}
 
 export function leaseKey(partition: number): Uint8Array {
   return new KeyWriter(SPACE.lease).number(partition, 8).bytes()
@@ -200,16 +224,24 @@ export function partRange({ bucket, key, uploadId }: UploadPlace): KeyRange {
   return prefixRange(new KeyWriter(SPACE.part).text(bucket).text(key).text(uploadId).bytes())
 }
 
-export function bucketPurgeKey(bucket: string): Uint8Array {
-  return new KeyWriter(SPACE.bucketPurge).text(bucket).bytes()
+export function bucketPurgeKey(bucket: string, partition: number): Uint8Array {
+  return new KeyWriter(SPACE.bucketPurge).text(bucket).number(partition, 8).bytes()
+}
+
+/** Those of one bucket, of whichever partition. */
+export function bucketPurgeRange(bucket: string): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.bucketPurge).text(bucket).bytes())
 }
 
 export function bucketPurgeSpace(): KeyRange {
   return prefixRange(new KeyWriter(SPACE.bucketPurge).bytes())
 }
 
-export function readBucketPurgeKey(key: Uint8Array): string {
-  return decodeUtf8(new KeyReader(key).text())
+/** Earlier programs, which had one partition, did not name it. */
+export function readBucketPurgeKey(key: Uint8Array): { bucket: string; partition: number } {
+  const reader = new KeyReader(key)
+  const bucket = decodeUtf8(reader.text())
+  return { bucket, partition: reader.rest().length === 0 ? 1 : reader.number(8) }
 }
 
 export function uploadPurgeKey({ bucket, key, uploadId }: UploadPlace): Uint8Array {

@@ -18,7 +18,7 @@ import {
   type PartitionRange,
   partitionOf,
   type Position,
-  wholeRange,
+  WHOLE_RANGE,
 } from './partitions.ts'
 
 const text = fc.string({
@@ -31,11 +31,11 @@ function split(cuts: readonly Position[]): PartitionRange[] {
   const starts = [{ bucket: '', key: '' }, ...cuts]
     .sort(comparePositions)
     .filter((cut, index, all) => index === 0 || comparePositions(cut, all[index - 1] ?? cut) !== 0)
-  return starts.map((start, index) => ({ id: index + 1, start, end: starts[index + 1], owner: 'o' }))
+  return starts.map((start, index) => ({ id: index + 1, start, end: starts[index + 1] }))
 }
 
 test('one partition holds everything until it is split', () => {
-  fc.assert(fc.property(position, (at) => assert.equal(partitionOf([wholeRange('o')], at).id, 1)))
+  fc.assert(fc.property(position, (at) => assert.equal(partitionOf([WHOLE_RANGE], at).id, 1)))
 })
 
 test('exactly one partition of a split key space holds a position, and the search finds it', () => {
@@ -49,7 +49,7 @@ test('exactly one partition of a split key space holds a position, and the searc
 })
 
 test('a gap is told, not guessed over', () => {
-  const gap = [{ id: 1, start: { bucket: 'b', key: '' }, end: undefined, owner: 'o' }]
+  const gap = [{ id: 1, start: { bucket: 'b', key: '' }, end: undefined }]
   assert.throws(() => partitionOf(gap, { bucket: 'a', key: '' }), RangeError)
 })
 
@@ -58,7 +58,7 @@ test('objects, versions, manifests, uploads and parts of a key lie in the ranges
     fc.property(position, position, position, (a, b, at) => {
       const [start, end] = [a, b].sort(comparePositions)
       fc.pre(start !== undefined && end !== undefined)
-      const range = { id: 1, start, end, owner: 'o' }
+      const range = { id: 1, start, end }
       const place = { ...at, uploadId: '0'.repeat(32) }
       const keys = [
         objectKey(at.bucket, at.key),

@@ -1,5 +1,5 @@
-import { type KeyRange, next } from './bytes.ts'
-import { spacesAt } from './keys.ts'
+import { compareBytes, type KeyRange, prefixRange } from './bytes.ts'
+import { ROOT_PARTITION, spacesAt } from './keys.ts'
 import { compareUtf8 } from './utf8.ts'
 
 /** A point in the order of all objects: by bucket name, then by key, both in UTF-8 order. */
@@ -15,14 +15,15 @@ export interface PartitionRange {
   readonly start: Position
   /** Exclusive; undefined: to the end of everything. */
   readonly end: Position | undefined
-  /** The process that serves it, by the name in its lease. */
-  readonly owner: string
 }
 
+export const FIRST_POSITION: Position = { bucket: '', key: '' }
+
 /** The one partition of a cluster that has not been split. */
-export function wholeRange(owner: string): PartitionRange {
-  return { id: 1, start: { bucket: '', key: '' }, end: undefined, owner }
-}
+export const WHOLE_RANGE: PartitionRange = { id: 1, start: FIRST_POSITION, end: undefined }
+
+/** Holds no position. */
+export const ROOT_RANGE: PartitionRange = { id: ROOT_PARTITION, start: FIRST_POSITION, end: FIRST_POSITION }
 
 export function comparePositions(left: Position, right: Position): number {
   return compareUtf8(left.bucket, right.bucket) || compareUtf8(left.key, right.key)
@@ -38,7 +39,7 @@ export function holds(range: PartitionRange, position: Position): boolean {
  * end of everything.
  * @throws {RangeError} when they are not, and none holds it.
  */
-export function partitionOf(ranges: readonly PartitionRange[], position: Position): PartitionRange {
+export function partitionOf<T extends PartitionRange>(ranges: readonly T[], position: Position): T {
   let low = 0
   let high = ranges.length - 1
   while (low < high) {
@@ -54,11 +55,28 @@ export function partitionOf(ranges: readonly PartitionRange[], position: Positio
   return found
 }
 
-/** The engine's keys that belong to a partition with an end: one range in each space cut by position. */
-export function engineRanges(range: PartitionRange & { readonly end: Position }): KeyRange[] {
-  const ends = spacesAt(range.end.bucket, range.end.key)
-  return spacesAt(range.start.bucket, range.start.key).map((gte, index) => ({
+/** The engine's keys that belong to a partition: one range in each space cut by position. */
+export function engineRanges({ start, end }: Omit<PartitionRange, 'id'>): KeyRange[] {
+  const ends = end === undefined ? undefined : spacesAt(end.bucket, end.key)
+  return spacesAt(start.bucket, start.key).map((gte, index) => ({
     gte,
-    lt: ends[index] ?? next(gte),
+    lt: ends?.[index] ?? prefixRange(gte.subarray(0, 1)).lt,
   }))
+}
+
+/**
+ * Cuts a range of one space of the engine to what belongs to a partition; the same range in a space that is not cut by
+ * position. What lies outside is another partition's.
+ */
+export function createClip(range: PartitionRange): <T extends KeyRange>(wanted: T) => T {
+  const { start, end } = range
+  if (end === undefined && comparePositions(start, FIRST_POSITION) === 0) return (wanted) => wanted
+  const bounds = new Map(engineRanges(range).map((bound) => [bound.gte[0], bound]))
+  return (wanted) => {
+    const bound = bounds.get(wanted.gte[0])
+    if (bound === undefined) return wanted
+    const gte = compareBytes(wanted.gte, bound.gte) < 0 ? bound.gte : wanted.gte
+    const lt = compareBytes(wanted.lt, bound.lt) > 0 ? bound.lt : wanted.lt
+    return { ...wanted, gte, lt }
+  }
 }

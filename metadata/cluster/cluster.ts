@@ -25,17 +25,20 @@ import {
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
-import type { Engine } from '../engine/engine.ts'
 import { required } from '../failure.ts'
 import type { Backlog } from '../partition/outbox.ts'
+import type { Partition } from '../partition/partition.ts'
 import { type ClusterPlan, firstMap } from './bootstrap.ts'
 import { LivenessTable } from './liveness.ts'
 import { MapStore } from './map-store.ts'
 import { changeOf, fromTopology, toTopology } from './topology-map.ts'
 
-/** The engine holds another cluster than the one that was asked for. */
-export class WrongClusterError extends Error {
-  override readonly name = 'WrongClusterError'
+/** Processes beside this one that commit blobs. */
+export interface CommittingOthers {
+  /** There are none. */
+  readonly none: boolean
+  /** Whether all of them have said that they admit nothing into a pool. */
+  haveClosed(pool: number): boolean
 }
 
 export interface ChangeOptions {
@@ -57,8 +60,12 @@ export class Cluster {
   #groups: { map: ClusterMap; ids: ReadonlySet<number> } | undefined
   /** When a commit into a pool was admitted last, on the monotonic clock; by pool id. */
   readonly #admittedMs = new Map<number, number>()
-  /** A pool that is being removed. Kept until the next change: when a change fails, the engine may have made it. */
+  /** A pool that is being removed. Kept until the next change. */
   #closedPool: number | undefined
+  /** Pools that other processes are to admit no commits into, and since when all of them have been known not to. */
+  readonly #closing = new Map<number, number | undefined>()
+  /** Asks the other processes that commit blobs. */
+  #others: CommittingOthers | undefined
   #topology: { of: ClusterMap; map: TopologyMap } | undefined
   #changing: Promise<unknown> = Promise.resolve()
 
@@ -69,26 +76,26 @@ export class Cluster {
     this.liveness = new LivenessTable(clock)
   }
 
-  /**
-   * Reads the map, or makes the first one of a new cluster.
-   * @throws {WrongClusterError}
-   * @throws {ClusterPlanError}
-   * @throws {NewerFormatError}
-   */
+  /** Reads the map, or makes the first one of a new cluster. @throws {ClusterPlanError} */
   static async open(
-    engine: Engine,
+    root: Partition,
     clusterId: string,
     plan: ClusterPlan,
     clock: Clock,
     backlog: () => Readonly<Backlog>,
   ): Promise<Cluster> {
-    const store = await MapStore.open(engine, () => firstMap(clusterId, plan))
-    if (store.map.clusterId !== clusterId) {
-      throw new WrongClusterError(
-        `the metadata here belongs to cluster ${store.map.clusterId}, not ${clusterId}`,
-      )
-    }
+    const store = await MapStore.open(root, () => firstMap(clusterId, plan))
     return new Cluster(store, clock, backlog)
+  }
+
+  /** From now on, pools are removed only when other processes commit nothing into them either. */
+  goBy(others: CommittingOthers): void {
+    this.#others = others
+  }
+
+  /** Pools that are being removed, into which nobody is to commit anything. */
+  get closedPools(): number[] {
+    return [...this.#closing.keys()]
   }
 
   /** Frozen; another one after each change. */
@@ -184,7 +191,6 @@ export class Cluster {
     change: TopologyChange,
     { expectedEpoch = 0n, dryRun = false, force = false }: ChangeOptions,
   ): Promise<ChangeClusterReply> {
-    await this.#store.refresh()
     const before = this.map
     if (expectedEpoch !== 0n && expectedEpoch !== before.epoch) {
       const message = `the cluster map is at epoch ${before.epoch} by now, not ${expectedEpoch}`
@@ -199,6 +205,7 @@ export class Cluster {
       // No commit is admitted from here on, though the map should not say so before it is durable.
       if (change.kind === 'remove-pool') this.#closedPool = change.pool
       await this.#store.replace(next)
+      if (change.kind === 'remove-pool') this.#closing.delete(change.pool)
       for (const { id } of before.nodes) {
         if (!next.nodes.some((node) => node.id === id)) this.liveness.forget(id)
       }
@@ -208,9 +215,22 @@ export class Cluster {
 
   /** What was committed into the pool is in the inventories by now. @throws {MetadataError} TOPOLOGY_REFUSED */
   #assertQuiet(pool: number): void {
+    this.#assertClosed(pool)
     const admittedMs = this.#admittedMs.get(pool) ?? Number.NEGATIVE_INFINITY
     if (this.#clock.monotonicMs() - admittedMs >= POOL_QUIET_MS) return
     const message = `pool ${pool} was written to a moment ago: it goes ${POOL_QUIET_MS / 1000} s after the last write`
+    throw new MetadataError(FailureCode.TOPOLOGY_REFUSED, message)
+  }
+
+  /** @throws {MetadataError} TOPOLOGY_REFUSED until other processes have been closing the pool for long enough */
+  #assertClosed(pool: number): void {
+    if (this.#others === undefined) return
+    const now = this.#clock.monotonicMs()
+    const since = this.#others.haveClosed(pool) ? (this.#closing.get(pool) ?? now) : undefined
+    this.#closing.set(pool, since)
+    if (since !== undefined && now - since >= POOL_QUIET_MS) return
+    if (since !== undefined && this.#others.none) return
+    const message = `pool ${pool} is being closed on all metadata processes: it goes ${POOL_QUIET_MS / 1000} s after that`
     throw new MetadataError(FailureCode.TOPOLOGY_REFUSED, message)
   }
 

@@ -3,6 +3,7 @@ import { BlobState, FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js
 import type { BlobRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
+import { GARBAGE_GRACE_MS } from '../../core/limits.ts'
 import { invalidRequest } from '../failure.ts'
 import { RecentGarbage } from './recent-garbage.ts'
 
@@ -26,10 +27,18 @@ export class BlobGuard {
   #rules: BlobRules = { admits: () => true }
   /** Time of the newest blob that was called an orphan. */
   #orphansToMs = Number.NEGATIVE_INFINITY
+  /** Monotonic time since which all that became garbage is known. */
+  #knowsSinceMs: number
 
   constructor(clock: Clock) {
     this.#clock = clock
     this.#recent = new RecentGarbage(clock)
+    this.#knowsSinceMs = clock.monotonicMs()
+  }
+
+  /** Another partition's keys are looked after from now on, of whose garbage nothing is known. */
+  begin(): void {
+    this.#knowsSinceMs = this.#clock.monotonicMs()
   }
 
   /** From now on; before, every group is taken for one that there is. */
@@ -48,8 +57,12 @@ export class BlobGuard {
     if (!this.#rules.admits(group)) throw staleBlob(`there is no placement group ${group}`)
   }
 
-  /** What is to be said of a blob that no record names. */
+  /**
+   * What is to be said of a blob that no record names. For one grace after a partition was taken over nothing is called an
+   * orphan: reads of what its owner before made garbage may still be under way.
+   */
   judge(id: string): BlobState {
+    if (this.#clock.monotonicMs() - this.#knowsSinceMs < GARBAGE_GRACE_MS) return BlobState.YOUNG
     if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id)) return BlobState.YOUNG
     this.#orphansToMs = Math.max(this.#orphansToMs, blobTimeMs(id))
     return BlobState.ORPHAN

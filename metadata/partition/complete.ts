@@ -33,7 +33,7 @@ import {
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { invalidRequest, noSuchUpload } from '../failure.ts'
 import { decodeRecord, encodeRecord, manifestKind, objectKind, partKind, uploadKind } from '../records.ts'
-import { viewBucket } from './buckets.ts'
+import { readBucket } from './bucket.ts'
 import { newestVersions } from './find-version.ts'
 import { assertConditions, modifiedAt } from './objects.ts'
 import type { OutboxTask } from './outbox.ts'
@@ -59,7 +59,7 @@ export async function completeUpload(
     throw invalidRequest(`an upload has at most ${PART_NUMBER_MAX} parts`)
   }
   const reply = await partition.onKey(bucket, key, async () => {
-    const { versioning } = await viewBucket(partition, bucket)
+    const { versioning } = await readBucket(partition, bucket)
     const at = objectKey(bucket, key)
     const current = await partition.view(objectKind, at)
     const upload = await partition.view(uploadKind, uploadKey(request))

@@ -16,7 +16,7 @@ import {
 import { noSuchVersion } from '../failure.ts'
 import { encodeRecord, objectKind } from '../records.ts'
 import type { Room } from '../room.ts'
-import { viewBucket } from './buckets.ts'
+import { readBucket } from './bucket.ts'
 import { newestVersions, viewAny } from './find-version.ts'
 import { assertConditions, assertIdentifier, modifiedAt } from './objects.ts'
 import type { Partition } from './partition.ts'
@@ -42,7 +42,7 @@ export async function deleteObject(
   request: DeleteObjectRequest,
 ): Promise<DeleteObjectReply> {
   return partition.onKey(request.bucket, request.key, async () => {
-    const bucket = await viewBucket(partition, request.bucket)
+    const bucket = await readBucket(partition, request.bucket)
     const current = await partition.view(objectKind, objectKey(request.bucket, request.key))
     if (request.versionId !== '') return deleteVersion(partition, bucket, request, current)
     await assertDeletable(partition, bucket, request, current)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { wholeRange } from '../../core/keyspace/partitions.ts'
+import { WHOLE_RANGE } from '../../core/keyspace/partitions.ts'
 import {
   BlobState,
   CommitObjectRequestSchema,
@@ -18,7 +18,7 @@ import { systemRandom } from '../../runtime/random/system-random.ts'
 import { MemoryEngine } from '../engine/memory.ts'
 import { putAnnotation } from './annotations.ts'
 import { resolveBlobs } from './blob-requests.ts'
-import { createBucket } from './buckets.ts'
+import { createBucket } from '../buckets/buckets.ts'
 import { deleteObject } from './delete-object.ts'
 import { commitObject } from './objects.ts'
 import { Partition } from './partition.ts'
@@ -26,12 +26,18 @@ import { Partition } from './partition.ts'
 test('an annotation whose version is gone is nobody’s, though its record is there until it is purged', async () => {
   const ports = { clock: systemClock, random: systemRandom, log: silentLog, nextTurn }
   // Nobody purges it.
-  const partition = await Partition.open(new MemoryEngine(), wholeRange('test'), ports)
+  const partition = await Partition.open(new MemoryEngine(), WHOLE_RANGE, ports)
   const at = { bucket: 'b', key: 'k' }
   const blob = { id: newIdentifier(systemClock, systemRandom), size: 5n, group: 1 }
   const version = newIdentifier(systemClock, systemRandom)
+  const contents = {
+    recall: async () => undefined,
+    isEmpty: async () => true,
+    abortUploads: async () => undefined,
+  }
   await createBucket(
     partition,
+    contents,
     systemRandom,
     create(CreateBucketRequestSchema, { bucket: { name: 'b', owner: 'o' } }),
   )

@@ -2,7 +2,6 @@ import { create } from '@bufbuild/protobuf'
 import { next } from '../../core/keyspace/bytes.ts'
 import {
   annotationKey,
-  bucketKey,
   manifestPageKey,
   objectKey,
   partKey,
@@ -24,7 +23,6 @@ import {
 import type { EngineEntry } from '../engine/engine.ts'
 import {
   annotationKind,
-  bucketKind,
   decodeRecord,
   encodeRecord,
   manifestKind,
@@ -59,7 +57,7 @@ export async function findBlobs(
   key: string,
   places: readonly BlobPlace[],
 ): Promise<Sighting[]> {
-  const found = await partition.view(bucketKind, bucketKey(bucket))
+  const found = await partition.buckets.read(bucket)
   if (found === undefined) return places.map(() => undefined)
   const search = new Search(partition, bucket, key, found.versioning)
   return search.run(places)

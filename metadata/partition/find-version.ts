@@ -11,7 +11,7 @@ import { BucketVersioning, type ObjectRecord } from '../../proto/gen/ashlar/v1/r
 import type { EngineEntry, ScanRequest } from '../engine/engine.ts'
 import { deletedKey, markerRefused, noSuchKey, noSuchVersion } from '../failure.ts'
 import { decodeRecord, objectKind } from '../records.ts'
-import { readBucket, viewBucket } from './buckets.ts'
+import { readBucket } from './bucket.ts'
 import type { Partition } from './partition.ts'
 
 /**
@@ -44,7 +44,7 @@ export async function readVersion(partition: Partition, named: NamedVersion): Pr
 
 /** The object for a decision, under its key's lock. @throws {MetadataError} as {@link readVersion} */
 export async function viewVersion(partition: Partition, named: NamedVersion): Promise<FoundVersion> {
-  const { versioning } = await viewBucket(partition, named.bucket)
+  const { versioning } = await readBucket(partition, named.bucket)
   const found = await viewAny(partition, versioning, named)
   const object = requireObject(named, found?.object)
   return { at: found?.at ?? objectKey(named.bucket, named.key), object }

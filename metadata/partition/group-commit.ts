@@ -56,12 +56,28 @@ export class GroupCommit {
   /** Batches that take no more changes, since the start. */
   #sealed = 0
   #failure: MetadataError | undefined
+  #stopped: MetadataError | undefined
+  readonly #ended = Promise.withResolvers<MetadataError>()
 
   constructor(engine: Engine, fence: Fence, nextTurn: NextTurn, publish: Publish) {
     this.#engine = engine
     this.#fence = fence
     this.#nextTurn = nextTurn
     this.#publish = publish
+  }
+
+  /** Resolves when nothing can be written any more, with the reason. Never rejects. */
+  get ended(): Promise<MetadataError> {
+    return this.#ended.promise
+  }
+
+  /** Takes no more changes. What was taken is written, or refused, as it would have been. */
+  stop(): void {
+    this.#stopped ??= new MetadataError(
+      FailureCode.NOT_MINE,
+      'this process does not serve the partition any more',
+    )
+    this.#ended.resolve(this.#stopped)
   }
 
   /** The write of a key that is still to become durable, the latest if there are several. */
@@ -73,8 +89,9 @@ export class GroupCommit {
     return undefined
   }
 
-  /** @throws {MetadataError} NOT_MINE once a commit has shown that another owner has taken over */
+  /** @throws {MetadataError} NOT_MINE once it was stopped, or a commit has shown that another owner has taken over */
   assertOwner(): void {
+    if (this.#stopped !== undefined) throw this.#stopped
     if (this.#failure?.code === FailureCode.NOT_MINE) throw this.#failure
   }
 
@@ -83,6 +100,7 @@ export class GroupCommit {
    * @throws {MetadataError} after the engine failed, or when the change is too large for one batch
    */
   enqueue(change: Change): void {
+    if (this.#stopped !== undefined) throw this.#stopped
     if (this.#failure !== undefined) throw this.#failure
     const { operations, bytes } = sizeOf(change)
     const { limits } = this.#engine
@@ -174,13 +192,14 @@ export class GroupCommit {
           )
         : new MetadataError(
             FailureCode.UNAVAILABLE,
-            'the metadata engine failed: writes are refused until the service is started again',
+            'the metadata engine failed: the outcome is unknown',
             {},
             { cause: error },
           )
     const failed = this.#batches
     this.#batches = []
     for (const { durable } of failed) durable.reject(this.#failure)
+    this.#ended.resolve(this.#failure)
   }
 }
 

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { next } from '../../core/keyspace/bytes.ts'
+import { compareBytes, next } from '../../core/keyspace/bytes.ts'
 import {
   objectKey,
   objectRange,
@@ -23,9 +23,10 @@ import {
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { invalidRequest } from '../failure.ts'
 import { readVersionLine, type VersionLine } from '../records.ts'
-import { readBucket } from './buckets.ts'
+import { readBucket } from './bucket.ts'
 import { readAny } from './find-version.ts'
 import { firstPage, nextPage } from './grouped-listing.ts'
+import { coverage } from './objects.ts'
 import type { Partition } from './partition.ts'
 
 /** Where a listing goes on, in both spaces that versions lie in. */
@@ -64,8 +65,17 @@ export async function listVersions(
   return new VersionListing(partition, request, limit).run(await startOf(partition, request))
 }
 
-/** The first position after the markers. */
+/** The first position after the markers, and not before `from`. */
 async function startOf(partition: Partition, request: ListVersionsRequest): Promise<Cursor> {
+  const { bucket, prefix, from } = request
+  // A marker of a key that is before this partition would not be found here.
+  const passed = request.keyMarker !== '' && compareUtf8(from, request.keyMarker) > 0
+  const after = await afterMarkers(partition, passed ? { ...request, versionIdMarker: '' } : request)
+  const least = compareUtf8(from, prefix) > 0 ? atKey(bucket, from) : atPrefix(bucket, prefix)
+  return compareBytes(after.objects, least.objects) < 0 ? least : after
+}
+
+async function afterMarkers(partition: Partition, request: ListVersionsRequest): Promise<Cursor> {
   const { bucket, prefix, delimiter, keyMarker, versionIdMarker } = request
   if (keyMarker === '') {
     if (versionIdMarker !== '') throw invalidRequest('a version id marker needs a key marker')
@@ -213,6 +223,7 @@ class VersionListing {
       commonPrefixes: this.#commonPrefixes,
       truncated,
       ...(truncated ? this.#nextMarkers : {}),
+      ...coverage(this.#partition, this.#request, truncated),
     })
   }
 }

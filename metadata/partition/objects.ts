@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next, successor } from '../../core/keyspace/bytes.ts'
-import { bucketKey, objectKey, objectRange, readObjectKey } from '../../core/keyspace/keys.ts'
+import { objectKey, objectRange, readObjectKey } from '../../core/keyspace/keys.ts'
 import { commonPrefixOf } from '../../core/keyspace/listing.ts'
 import { ERASURE_SHARDS_MAX, LIST_ENTRIES_MAX, OBJECT_KEY_BYTES_MAX } from '../../core/limits.ts'
 import { type ConditionTarget, refusalOf } from '../../core/records/conditions.ts'
@@ -24,9 +24,9 @@ import {
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { ObjectRecordSchema, type RepairTask } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
-import { deletedKey, invalidRequest, noSuchBucket, noSuchKey, noSuchVersion, required } from '../failure.ts'
-import { bucketKind, encodeRecord, objectKind, readObjectLine } from '../records.ts'
-import { readBucket, viewBucket } from './buckets.ts'
+import { deletedKey, invalidRequest, noSuchKey, noSuchVersion, required } from '../failure.ts'
+import { encodeRecord, objectKind, readObjectLine } from '../records.ts'
+import { readBucket } from './bucket.ts'
 import { readAny } from './find-version.ts'
 import { readPages } from './garbage.ts'
 import { type Listed, listGrouped } from './grouped-listing.ts'
@@ -105,7 +105,7 @@ export async function commitObject(
   if (given.manifest !== undefined) throw invalidRequest('only a completed upload makes a manifest')
   const repairs = repairTasks(request.repairs)
   return partition.onKey(bucket, key, async () => {
-    const { versioning } = await viewBucket(partition, bucket)
+    const { versioning } = await readBucket(partition, bucket)
     const at = objectKey(bucket, key)
     const current = await partition.view(objectKind, at)
     if (current?.version === version) return create(CommitObjectReplySchema, { object: current })
@@ -142,9 +142,7 @@ export async function getObject(partition: Partition, request: GetObjectRequest)
   const current = versionId === '' ? await partition.read(objectKind, objectKey(bucket, key)) : undefined
   const object = current ?? (await readAny(partition, request))
   // Its bucket is in memory as a rule, and is asked for without a detour.
-  const found = await partition.read(bucketKind, bucketKey(bucket))
-  if (found === undefined) throw noSuchBucket(bucket)
-  const { versioning } = found
+  const { versioning } = await readBucket(partition, bucket)
   if (object === undefined) throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)
   if (object.deleteMarker && versionId === '') throw deletedKey(key, versionIdOf(object))
   return create(GetObjectReplySchema, { object, versioning })
@@ -163,7 +161,7 @@ export async function listObjects(
     scan: (range) => partition.scan(range),
     keyOf: (entry) => readObjectKey(entry.key, start),
     after: (commonPrefix) => successor(objectKey(bucket, commonPrefix)),
-    gte: startAfter(gte, request, objectKey(bucket, after)),
+    gte: latest(startAfter(gte, request, objectKey(bucket, after)), objectKey(bucket, request.from)),
     lt,
     prefix,
     delimiter,
@@ -176,7 +174,23 @@ export async function listObjects(
     commonPrefixes: [...listed.commonPrefixes],
     truncated: listed.truncated,
     nextAfter: listed.truncated ? nameOf(listed.last) : '',
+    ...coverage(partition, request, listed.truncated),
   })
+}
+
+/** How far a listing goes that is not truncated, where the partition ends before it does. */
+export function coverage(
+  partition: Partition,
+  { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
+  truncated: boolean,
+): { coveredTo?: string } {
+  const coveredTo = truncated ? undefined : partition.coveredTo(bucket, prefix)
+  return coveredTo === undefined ? {} : { coveredTo }
+}
+
+/** The later one of two keys of the engine. */
+export function latest(one: Uint8Array, other: Uint8Array): Uint8Array {
+  return compareBytes(one, other) < 0 ? other : one
 }
 
 function nameOf(last: Listed['last']): string {

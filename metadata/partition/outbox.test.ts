@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { wholeRange } from '../../core/keyspace/partitions.ts'
+import { WHOLE_RANGE } from '../../core/keyspace/partitions.ts'
 import { outboxKey } from '../../core/keyspace/keys.ts'
 import { METADATA_MESSAGE_BYTES_MAX, OUTBOX_PAGE_BYTES_MAX } from '../../core/limits.ts'
 import {
@@ -24,7 +24,7 @@ import type { OutboxTask } from './outbox.ts'
 import { readOutbox } from './outbox-requests.ts'
 import { Partition } from './partition.ts'
 
-const range = wholeRange('test')
+const range = WHOLE_RANGE
 const open = (engine: MemoryEngine): Promise<Partition> =>
   Partition.open(engine, range, { clock: systemClock, random: systemRandom, log: silentLog, nextTurn })
 

@@ -9,11 +9,10 @@ import {
 } from '../../core/keyspace/keys.ts'
 import {
   ENGINE_BATCH_OPERATIONS_MIN,
-  GARBAGE_GRACE_MS,
   OUTBOX_SCAN_RECORDS,
   OUTBOX_SEQUENCES_RESERVED,
 } from '../../core/limits.ts'
-import { type OutboxRecord, OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Engine, EngineEntry, Fence } from '../engine/engine.ts'
 import { decodeRecord, encodeRecord, outboxHeadOf, outboxKind } from '../records.ts'
@@ -30,9 +29,9 @@ export interface OutboxParts {
   /** The partition's own. */
   readonly fence: Fence
   readonly partition: number
+  /** Outboxes of partitions that were merged into this one, whose tasks are not all done. */
+  readonly adopted: readonly number[]
   readonly clock: Clock
-  /** Called with each task that became garbage less than the grace ago, when the outbox is opened. */
-  readonly recentGarbage: (task: OutboxRecord['task']) => void
 }
 
 /**
@@ -52,14 +51,24 @@ export class Outbox {
     this.sequence = sequence
   }
 
-  /** Reads where the sequences stand, and goes through what is waiting. */
+  /** Reads where the sequences stand, and what is waiting. */
   static async open(parts: OutboxParts): Promise<Outbox> {
-    const { engine, partition, clock } = parts
+    const { engine, partition, clock, adopted } = parts
     const sequence = await Sequence.open(engine, outboxReserveKey(partition), OUTBOX_SEQUENCES_RESERVED)
     const outbox = new Outbox(partition, clock, sequence)
     await moveRepairs(parts)
-    for (const kind of ['garbage', 'repair'] as const) await outbox.#count(parts, kind)
+    for (const each of [partition, ...adopted]) {
+      await outbox.#take(engine, each, 'repair')
+      await outbox.#take(engine, each, 'garbage')
+    }
     return outbox
+  }
+
+  /** Counts what waits in another outbox as well, which nobody writes to any more. */
+  adopt({ backlog, repairs }: Outbox): void {
+    this.#backlog.garbage += backlog.garbage
+    this.#backlog.repair += backlog.repair
+    this.repairs.addAll(repairs)
   }
 
   get backlog(): Readonly<Backlog> {
@@ -86,18 +95,13 @@ export class Outbox {
     for (const task of tasks) if (task !== undefined) this.#backlog[task] += by
   }
 
-  async #count(
-    { engine, partition, clock, recentGarbage }: OutboxParts,
-    kind: OutboxTaskKind,
-  ): Promise<void> {
-    const recentMs = clock.nowMs() - GARBAGE_GRACE_MS
+  async #take(engine: Engine, partition: number, kind: OutboxTaskKind): Promise<void> {
     for await (const entries of chunks(engine, partition, kind)) {
       this.#backlog[kind] += entries.length
+      if (kind === 'garbage') continue
       for (const { value } of entries) {
-        if (kind === 'garbage' && outboxHeadOf(value).createdMs < recentMs) continue
         const { task } = decodeRecord(outboxKind, value)
         if (task.case === 'repair') this.repairs.add(task.value.blob?.id ?? '')
-        else recentGarbage(task)
       }
     }
   }

@@ -1,6 +1,8 @@
 import type { Message } from '@bufbuild/protobuf'
 import { isHotKey, isPurgeKey, orderReserveKey, type OutboxTaskKind } from '../../core/keyspace/keys.ts'
-import { holds, type PartitionRange } from '../../core/keyspace/partitions.ts'
+import type { KeyRange } from '../../core/keyspace/bytes.ts'
+import { createClip, holds, type PartitionRange } from '../../core/keyspace/partitions.ts'
+import { compareUtf8 } from '../../core/keyspace/utf8.ts'
 import { VERSION_ORDERS_RESERVED } from '../../core/limits.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
@@ -8,6 +10,8 @@ import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import type { NextTurn } from '../../runtime/ports/next-turn.ts'
 import type { Random } from '../../runtime/ports/random.ts'
+import type { BucketRecords } from '../buckets/bucket-records.ts'
+import { OwnBuckets } from '../buckets/own-buckets.ts'
 import type { Engine, EngineEntry, ScanRequest } from '../engine/engine.ts'
 import { decodeRecord, type RecordKind } from '../records.ts'
 import { BlobGuard } from './blob-guard.ts'
@@ -24,6 +28,20 @@ export interface PartitionPorts {
   readonly random: Random
   readonly log: Log
   readonly nextTurn: NextTurn
+  /** By default, for the root and for a partition alone, it has them itself. */
+  readonly buckets?: BucketRecords
+  /** Shared by all that are opened as the same partition in turn, where decisions outlive them; by default its own. */
+  readonly locks?: NamedLocks
+  /** Undefined where no other process can ever own the partition. */
+  readonly serving?: ServingLease
+  /** Outboxes of partitions that were merged into this one. */
+  readonly adopted?: readonly number[]
+}
+
+/** The time in which no other process serves what this one owns. */
+export interface ServingLease {
+  /** @throws {MetadataError} NOT_MINE when it is over */
+  assertHeld(): void
 }
 
 /** What a decision changes, with the tasks that follow from it; all of it in one batch. */
@@ -46,7 +64,9 @@ export interface Decision {
  * instant; any other from the cache. So a read never goes back behind what another has seen.
  */
 export class Partition {
-  readonly range: PartitionRange
+  /** Whose outboxes it has: its own first. */
+  readonly outboxes: number[]
+  readonly buckets: BucketRecords
   readonly outbox: Outbox
   /** Where versions stand among those of their key: a number is taken by the decision that makes the version. */
   readonly orders: Sequence
@@ -57,8 +77,11 @@ export class Partition {
   readonly #engine: Engine
   readonly #commits: GroupCommit
   readonly #cache: RecordCache
-  readonly #locks = new NamedLocks()
+  readonly #locks: NamedLocks
   readonly #markers: MarkerListener
+  readonly #serving: ServingLease | undefined
+  #range: PartitionRange
+  #clip: <T extends KeyRange>(range: T) => T
 
   private constructor(
     engine: Engine,
@@ -69,10 +92,15 @@ export class Partition {
     commits: GroupCommit,
     cache: RecordCache,
     markers: MarkerListener,
-    { clock, log }: PartitionPorts,
+    { clock, log, buckets, serving, locks, adopted = [] }: PartitionPorts,
   ) {
     this.#engine = engine
-    this.range = range
+    this.#range = range
+    this.#clip = createClip(range)
+    this.#serving = serving
+    this.#locks = locks ?? new NamedLocks()
+    this.outboxes = [range.id, ...adopted]
+    this.buckets = buckets ?? new OwnBuckets(this)
     this.outbox = outbox
     this.orders = orders
     this.#commits = commits
@@ -86,16 +114,14 @@ export class Partition {
   /** Takes the range over from whoever owned it. @throws {FencedError} */
   static async open(engine: Engine, range: PartitionRange, ports: PartitionPorts): Promise<Partition> {
     const fence = await takeLease(engine, range.id, ports.random)
-    // Read after the lease is taken: nobody else can change it now.
+    // What follows is read after the lease is taken: nobody else can change it now.
     const blobs = new BlobGuard(ports.clock)
     const outbox = await Outbox.open({
       engine,
       fence,
       partition: range.id,
+      adopted: ports.adopted ?? [],
       clock: ports.clock,
-      recentGarbage(task) {
-        if (task.case === 'garbage') blobs.discarded(task.value.blobs)
-      },
     })
     const orders = await Sequence.open(engine, orderReserveKey(range.id), VERSION_ORDERS_RESERVED)
     const cache = new RecordCache()
@@ -112,9 +138,45 @@ export class Partition {
     return new Partition(engine, range, outbox, orders, blobs, commits, cache, markers, ports)
   }
 
+  get range(): PartitionRange {
+    return this.#range
+  }
+
+  /** Another range from now on, while nothing of the partition is being read or decided. */
+  resize(range: PartitionRange): void {
+    this.#range = range
+    this.#clip = createClip(range)
+  }
+
+  /** Takes over the outbox and the keys of its right neighbour, while nothing of either is being read or decided. */
+  adopt(right: Partition): void {
+    this.outboxes.push(...right.outboxes)
+    this.outbox.adopt(right.outbox)
+    this.blobs.begin()
+    this.resize({ ...this.#range, end: right.range.end })
+  }
+
+  /** Where a listing of a bucket is to go on: the first key that may belong to it and to another partition; undefined: there is none. */
+  coveredTo(bucket: string, prefix: string): string | undefined {
+    const { end } = this.#range
+    if (end?.bucket !== bucket) return undefined
+    const past = compareUtf8(end.key, prefix) > 0 && !end.key.startsWith(prefix)
+    return past ? undefined : end.key
+  }
+
+  /** Resolves when nothing can be written any more: to NOT_MINE when another owner has taken over, else the engine has failed. */
+  get ended(): Promise<MetadataError> {
+    return this.#commits.ended
+  }
+
+  /** Decides and reads nothing any more. */
+  stop(): void {
+    this.#commits.stop()
+  }
+
   /** @throws {MetadataError} NOT_MINE for a position of another partition */
   assertMine(bucket: string, key: string): void {
-    if (!holds(this.range, { bucket, key })) {
+    if (!holds(this.#range, { bucket, key })) {
       throw new MetadataError(FailureCode.NOT_MINE, 'this key belongs to another partition')
     }
   }
@@ -126,7 +188,14 @@ export class Partition {
   ): Promise<T | undefined> {
     this.#commits.assertOwner()
     const value = this.#durable(key)
-    return (value instanceof CachedValue ? value : await value).record(kind)
+    if (value instanceof CachedValue) {
+      this.#serving?.assertHeld()
+      return value.record(kind)
+    }
+    const read = await value
+    // Held after the read, it was held at the moment of which the value is.
+    this.#serving?.assertHeld()
+    return read.record(kind)
   }
 
   /** The record as the next decision must see it, pending writes included. The caller holds the key's lock. Frozen. */
@@ -142,19 +211,31 @@ export class Partition {
   /** The bytes as the next decision must see them. The caller holds the key's lock. */
   async viewBytes(key: Uint8Array): Promise<Uint8Array | undefined> {
     const pending = this.#commits.pending(keyName(key))
-    return pending === undefined ? this.#engine.get(key) : (pending.value ?? undefined)
+    if (pending !== undefined) return pending.value ?? undefined
+    const value = await this.#engine.get(key)
+    this.#serving?.assertHeld()
+    return value
   }
 
-  /** Durable entries. A decision that scans waits for {@link settled} first, under its locks. */
+  /** Whether a write of the key is still to become durable. */
+  hasPending(key: Uint8Array): boolean {
+    return this.#commits.pending(keyName(key)) !== undefined
+  }
+
+  /** Durable entries of the partition: what a range has beyond its ends is left out. A decision that scans waits for {@link settled} first, under its locks. */
   async scan(request: ScanRequest): Promise<EngineEntry[]> {
     this.#commits.assertOwner()
-    return this.#engine.scan(request)
+    const entries = await this.#engine.scan(this.#clip(request))
+    this.#serving?.assertHeld()
+    return entries
   }
 
   /** Durable entries of several ranges at one and the same moment. */
   async scanTogether(requests: readonly ScanRequest[]): Promise<EngineEntry[][]> {
     this.#commits.assertOwner()
-    return this.#engine.scanTogether(requests)
+    const entries = await this.#engine.scanTogether(requests.map((request) => this.#clip(request)))
+    this.#serving?.assertHeld()
+    return entries
   }
 
   /** Resolves when all that was decided so far is durable. @throws {MetadataError} */
@@ -191,12 +272,17 @@ export class Partition {
   /** Decides about one key of a bucket, while the bucket stays as it is. Answers when the decision is durable. */
   async onKey<T>(bucket: string, key: string, decide: () => Promise<T>): Promise<T> {
     this.assertMine(bucket, key)
-    const releaseBucket = await this.#locks.shared(bucketLock(bucket))
+    const releaseBucket = await this.buckets.hold(bucket)
     const releaseKey = await this.#locks.exclusive(`key ${bucket}\0${key}`)
     return this.#decide(decide, [releaseKey, releaseBucket])
   }
 
-  /** Decides about a bucket, while nothing in it is decided. */
+  /** Keeps a bucket of the root from being decided about. */
+  holdBucket(bucket: string): Promise<Release> {
+    return this.#locks.shared(bucketLock(bucket))
+  }
+
+  /** Decides about a bucket of the root, while nothing in it is decided. */
   async onBucket<T>(bucket: string, decide: () => Promise<T>): Promise<T> {
     return this.#decide(decide, [await this.#locks.exclusive(bucketLock(bucket))])
   }

@@ -16,6 +16,10 @@ export class PendingRepairs {
     if (this.#blobs.size < REPAIRS_PENDING_MAX) this.#blobs.add(blob)
   }
 
+  addAll(others: PendingRepairs): void {
+    for (const blob of others.#blobs) this.add(blob)
+  }
+
   delete(blob: string): void {
     this.#blobs.delete(blob)
   }

@@ -1,10 +1,11 @@
 import { create } from '@bufbuild/protobuf'
-import type { KeyRange } from '../../core/keyspace/bytes.ts'
+import { type KeyRange, next } from '../../core/keyspace/bytes.ts'
 import {
   annotationPurgeKey,
   annotationPurgeSpace,
   annotationRange,
   bucketPurgeKey,
+  bucketPurgeRange,
   bucketPurgeSpace,
   partRange,
   readAnnotationPurgeKey,
@@ -49,12 +50,19 @@ export function annotationsMarker(removed: ObjectRecord | undefined): EngineEntr
   return [{ key: annotationPurgeKey(removed), value: new Uint8Array() }]
 }
 
+/** The marker that has a bucket's uploads aborted, should the bucket be gone. */
+export function bucketMarker(partition: Partition, bucket: string): EngineEntry {
+  return { key: bucketPurgeKey(bucket, partition.range.id), value: new Uint8Array() }
+}
+
 /**
- * Aborts every upload of a bucket that does not exist. The caller holds the bucket's lock.
+ * Aborts the uploads that a bucket which is gone left in the partition. The caller keeps the bucket away meanwhile.
  * The parts are left to the purger.
  */
 export async function abortUploadsOf(partition: Partition, bucket: string): Promise<void> {
-  if ((await partition.viewBytes(bucketPurgeKey(bucket))) === undefined) return
+  await partition.settled()
+  const markers = await ownMarkers(partition, bucketPurgeRange(bucket))
+  if (markers.length === 0) return
   for (;;) {
     await partition.settled()
     const uploads = await partition.scan({ ...uploadRange(bucket, ''), limit: PURGE_RECORDS_PER_BATCH })
@@ -64,7 +72,25 @@ export async function abortUploadsOf(partition: Partition, bucket: string): Prom
       puts: uploads.map(({ key }) => purgeMarker(readUploadKey(key), 'discard')),
     })
   }
-  partition.enqueue({ deletes: [bucketPurgeKey(bucket)] })
+  partition.enqueue({ deletes: markers.map(({ key }) => key) })
+}
+
+/** Whether uploads of buckets that are gone are still to be aborted. */
+export async function isPurgingBuckets(partition: Partition): Promise<boolean> {
+  return (await ownMarkers(partition, bucketPurgeSpace())).length > 0
+}
+
+/** Markers of buckets that are the partition's own, or of one that was merged into it. All lie in one space. */
+async function ownMarkers(partition: Partition, range: KeyRange): Promise<EngineEntry[]> {
+  const found: EngineEntry[] = []
+  let cursor = range.gte
+  for (;;) {
+    const entries = await partition.scan({ gte: cursor, lt: range.lt, limit: PURGE_RECORDS_PER_BATCH })
+    found.push(...entries.filter(({ key }) => partition.outboxes.includes(readBucketPurgeKey(key).partition)))
+    const last = entries.at(-1)
+    if (last === undefined || found.length > 0) return found
+    cursor = next(last.key)
+  }
 }
 
 /** Works off the markers in the background, one batch at a time. Those of an earlier process are found at the start. */
@@ -118,13 +144,28 @@ export class Purger {
   }
 
   async #purgeBuckets(): Promise<boolean> {
-    const markers = await this.#partition.scan({ ...bucketPurgeSpace(), limit: PURGE_RECORDS_PER_BATCH })
-    for (const { key } of markers) {
+    const markers = await ownMarkers(this.#partition, bucketPurgeSpace())
+    for (const marker of markers) {
       if (this.#closed) return true
-      const bucket = readBucketPurgeKey(key)
-      await this.#partition.onBucket(bucket, () => abortUploadsOf(this.#partition, bucket))
+      await this.#purgeBucket(marker)
     }
     return markers.length > 0
+  }
+
+  async #purgeBucket({ key }: EngineEntry): Promise<void> {
+    const { bucket: name } = readBucketPurgeKey(key)
+    const { buckets } = this.#partition
+    // Waits for the deletion that the marker was made for, if that is under way.
+    const release = await buckets.hold(name)
+    try {
+      const bucket = await buckets.read(name)
+      if (bucket === undefined) await abortUploadsOf(this.#partition, name)
+      // It was not deleted after all; one that was made since found the uploads aborted.
+      else this.#partition.enqueue({ deletes: [key] })
+      await this.#partition.settled()
+    } finally {
+      release()
+    }
   }
 
   async #purgeUploads(): Promise<boolean> {

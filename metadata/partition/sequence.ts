@@ -30,6 +30,16 @@ export class Sequence {
     return this.#next++
   }
 
+  /** No number from here on was taken, or ever will be by who takes no more. */
+  get end(): number {
+    return Math.max(this.#next, this.#reserved)
+  }
+
+  /** From now on numbers are `least` or more; {@link reservation} makes it last. */
+  raise(least: number): void {
+    this.#next = Math.max(this.#next, least)
+  }
+
   /** The put, and what to call when it is in line, if the numbers taken go beyond what is reserved. */
   reservation(): { readonly put: EngineEntry; readonly inLine: () => void } | undefined {
     if (this.#next <= this.#reserved) return undefined
@@ -43,7 +53,7 @@ export class Sequence {
   }
 }
 
-/** The first byte stands where a key has its space, and is 1: the value's own format. */
-function reserveValue(sequence: number): Uint8Array {
+/** What {@link Sequence} keeps. The first byte stands where a key has its space, and is 1: the value's own format. */
+export function reserveValue(sequence: number): Uint8Array {
   return new KeyWriter(1).number(sequence, 8).bytes()
 }

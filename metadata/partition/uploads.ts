@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { compareBytes, next } from '../../core/keyspace/bytes.ts'
+import { next } from '../../core/keyspace/bytes.ts'
 import {
   objectKey,
   partKey,
@@ -40,16 +40,16 @@ import {
 } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { invalidRequest, noSuchUpload, required } from '../failure.ts'
 import { decodeRecord, encodeRecord, objectKind, partKind, uploadKind } from '../records.ts'
-import { readBucket, viewBucket } from './buckets.ts'
+import { readBucket } from './bucket.ts'
 import { listGrouped } from './grouped-listing.ts'
-import { assertIdentifier, assertKey, modifiedAt, repairTasks } from './objects.ts'
+import { assertIdentifier, assertKey, coverage, latest, modifiedAt, repairTasks } from './objects.ts'
 import type { OutboxTask } from './outbox.ts'
 import type { Partition } from './partition.ts'
 import { purgeMarker, type Purger } from './purge.ts'
 
 /** The upload as a decision must see it, under its key's lock. @throws {MetadataError} NO_SUCH_BUCKET, NO_SUCH_UPLOAD */
 async function viewUpload(partition: Partition, place: UploadPlace): Promise<UploadRecord> {
-  await viewBucket(partition, place.bucket)
+  await readBucket(partition, place.bucket)
   const upload = await partition.view(uploadKind, uploadKey(place))
   if (upload === undefined) throw noSuchUpload(place.uploadId)
   return upload
@@ -73,7 +73,7 @@ export async function createUpload(
   assertKey(key)
   assertIdentifier(uploadId, 'the upload id')
   return partition.onKey(bucket, key, async () => {
-    await viewBucket(partition, bucket)
+    await readBucket(partition, bucket)
     const at = uploadKey(given)
     const existing = await partition.view(uploadKind, at)
     // The same request again, since its answer was lost.
@@ -173,7 +173,10 @@ export async function listUploads(
     scan: (range) => partition.scan(range),
     keyOf: (entry) => readUploadKey(entry.key).key,
     after: (commonPrefix) => uploadRange(bucket, commonPrefix).lt,
-    gte: start === undefined || compareBytes(start, gte) < 0 ? gte : start,
+    gte: [start, uploadRange(bucket, request.from).gte].reduce<Uint8Array>(
+      (first, one) => (one === undefined ? first : latest(first, one)),
+      gte,
+    ),
     lt,
     prefix,
     delimiter,
@@ -192,6 +195,7 @@ export async function listUploads(
     commonPrefixes: [...listed.commonPrefixes],
     truncated: listed.truncated,
     ...markers,
+    ...coverage(partition, request, listed.truncated),
   })
 }
 

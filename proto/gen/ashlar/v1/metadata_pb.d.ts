@@ -3534,13 +3534,6 @@ export declare type LeaseBucketRequest = Message<"ashlar.v1.LeaseBucketRequest">
    * @generated from field: string holder = 2;
    */
   holder: string;
-
-  /**
-   * of its run
-   *
-   * @generated from field: bytes session = 3;
-   */
-  session: Uint8Array;
 };
 
 /**
@@ -3564,11 +3557,6 @@ export declare type LeaseBucketReply = Message<"ashlar.v1.LeaseBucketReply"> & {
    * @generated from field: uint32 lease_ms = 2;
    */
   leaseMs: number;
-
-  /**
-   * @generated from field: bytes root_session = 3;
-   */
-  rootSession: Uint8Array;
 };
 
 /**
@@ -3587,11 +3575,6 @@ export declare type RevokeBucketRequest = Message<"ashlar.v1.RevokeBucketRequest
    * @generated from field: string name = 1;
    */
   name: string;
-
-  /**
-   * @generated from field: bytes root_session = 2;
-   */
-  rootSession: Uint8Array;
 };
 
 /**
@@ -3624,30 +3607,19 @@ export declare type ProbeBucketRequest = Message<"ashlar.v1.ProbeBucketRequest">
   name: string;
 
   /**
-   * @generated from field: bytes incarnation = 2;
-   */
-  incarnation: Uint8Array;
-
-  /**
-   * uploads in progress are marked to be aborted once the bucket is gone
+   * The bucket is gone: its uploads are aborted now. Else: is it empty? If it is, its uploads in progress are marked to be aborted
+   * once it is gone.
    *
-   * @generated from field: bool mark_uploads = 3;
-   */
-  markUploads: boolean;
-
-  /**
-   * uploads of a bucket that is gone are aborted now
-   *
-   * @generated from field: bool abort_uploads = 4;
+   * @generated from field: bool abort_uploads = 2;
    */
   abortUploads: boolean;
 
   /**
-   * those that overlap the bucket by the coordinator's map; refused if the owner's differs
+   * by which the owner is asked; NOT_MINE if it goes by another
    *
-   * @generated from field: repeated uint64 partitions = 5;
+   * @generated from field: uint64 map_version = 3;
    */
-  partitions: bigint[];
+  mapVersion: bigint;
 };
 
 /**
@@ -3661,16 +3633,11 @@ export declare const ProbeBucketRequestSchema: GenMessage<ProbeBucketRequest>;
  */
 export declare type ProbeBucketReply = Message<"ashlar.v1.ProbeBucketReply"> & {
   /**
-   * or versions, or delete markers
+   * of objects, versions and delete markers
    *
-   * @generated from field: bool has_objects = 1;
+   * @generated from field: bool empty = 1;
    */
-  hasObjects: boolean;
-
-  /**
-   * @generated from field: bool has_uploads = 2;
-   */
-  hasUploads: boolean;
+  empty: boolean;
 };
 
 /**
@@ -3696,7 +3663,7 @@ export declare type ReportLoadRequest = Message<"ashlar.v1.ReportLoadRequest"> &
   loads: PartitionLoad[];
 
   /**
-   * of the cluster map it goes by
+   * of the cluster map it goes by; 0: none
    *
    * @generated from field: uint64 epoch = 3;
    */
@@ -3721,28 +3688,18 @@ export declare const ReportLoadRequestSchema: GenMessage<ReportLoadRequest>;
  */
 export declare type ReportLoadReply = Message<"ashlar.v1.ReportLoadReply"> & {
   /**
-   * @generated from field: uint64 epoch = 1;
-   */
-  epoch: bigint;
-
-  /**
-   * that it is to admit no commits into
+   * if it is another than that of the epoch given
    *
-   * @generated from field: repeated uint32 closed_pools = 2;
-   */
-  closedPools: number[];
-
-  /**
-   * of the cluster, if it is another than the epoch given
-   *
-   * @generated from field: ashlar.v1.ClusterMap map = 3;
+   * @generated from field: ashlar.v1.ClusterMap map = 1;
    */
   map?: ClusterMap | undefined;
 
   /**
-   * @generated from field: repeated ashlar.v1.NodeLiveness nodes = 4;
+   * into which it is to admit no commits
+   *
+   * @generated from field: repeated uint32 closed_pools = 2;
    */
-  nodes: NodeLiveness[];
+  closedPools: number[];
 };
 
 /**

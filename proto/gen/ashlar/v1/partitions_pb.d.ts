@@ -83,6 +83,13 @@ export declare type PartitionMap = Message<"ashlar.v1.PartitionMap"> & {
    * @generated from field: repeated ashlar.v1.EngineLeftover leftovers = 7;
    */
   leftovers: EngineLeftover[];
+
+  /**
+   * Marks of the last changes, each its own: who could not learn whether theirs was made looks for it here.
+   *
+   * @generated from field: repeated string changes = 8;
+   */
+  changes: string[];
 };
 
 /**
@@ -255,14 +262,16 @@ export declare type PartitionLoad = Message<"ashlar.v1.PartitionLoad"> & {
   id: bigint;
 
   /**
-   * @generated from field: double writes_per_second = 2;
+   * Requests of each of the last whole seconds, oldest first; fewer while the partition is new to its owner or its range.
+   *
+   * @generated from field: repeated double writes = 2;
    */
-  writesPerSecond: number;
+  writes: number[];
 
   /**
-   * @generated from field: double reads_per_second = 3;
+   * @generated from field: repeated double reads = 3;
    */
-  readsPerSecond: number;
+  reads: number[];
 
   /**
    * outbox
@@ -298,9 +307,30 @@ export declare type PartitionLoad = Message<"ashlar.v1.PartitionLoad"> & {
   splitAt?: Position | undefined;
 
   /**
+   * of the load that would be left of it
+   *
+   * @generated from field: double split_share = 9;
+   */
+  splitShare: number;
+
+  /**
+   * why nothing does: "single-key" or "too-few-samples"
+   *
+   * @generated from field: string split_obstacle = 10;
+   */
+  splitObstacle: string;
+
+  /**
+   * there is no key between its records
+   *
+   * @generated from field: bool indivisible = 11;
+   */
+  indivisible: boolean;
+
+  /**
    * SLOW_DOWN
    *
-   * @generated from field: double refused_per_second = 9;
+   * @generated from field: double refused_per_second = 12;
    */
   refusedPerSecond: number;
 };

@@ -1,15 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next } from '../../core/keyspace/bytes.ts'
-import {
-  bucketKey,
-  bucketPurgeKey,
-  objectRange,
-  ownedBucketKey,
-  ownedBucketRange,
-  readOwnedBucketKey,
-  uploadRange,
-  versionRange,
-} from '../../core/keyspace/keys.ts'
+import { bucketKey, ownedBucketKey, ownedBucketRange, readOwnedBucketKey } from '../../core/keyspace/keys.ts'
 import { ENGINE_SCAN_ENTRIES_MAX, LIST_ENTRIES_MAX } from '../../core/limits.ts'
 import {
   type CreateBucketReply,
@@ -31,11 +22,27 @@ import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Random } from '../../runtime/ports/random.ts'
 import { invalidRequest, noSuchBucket, required } from '../failure.ts'
 import { bucketKind, encodeRecord } from '../records.ts'
-import type { Partition } from './partition.ts'
-import { abortUploadsOf, type Purger } from './purge.ts'
+import type { Partition } from '../partition/partition.ts'
 import { firstSettings, settingKeys } from './setting-records.ts'
 
 const INCARNATION_BYTES = 16
+
+/** What lies in buckets, and who goes by their records: the partitions, in this process and in others. */
+export interface BucketContents {
+  /**
+   * Calls back all copies of the bucket's record; none is given out while the bucket is locked.
+   * @throws {MetadataError} UNAVAILABLE
+   */
+  recall(name: string): Promise<void>
+  /**
+   * Whether there is any object, version or delete marker, by all that was decided. If there is none, uploads in progress are marked
+   * to be aborted once the bucket is gone. The bucket is locked, and copies are called back.
+   * @throws {MetadataError} UNAVAILABLE
+   */
+  isEmpty(name: string): Promise<boolean>
+  /** Aborts the uploads that a bucket of the name has left. @throws {MetadataError} UNAVAILABLE */
+  abortUploads(name: string): Promise<void>
+}
 
 /** The bucket, or NO_SUCH_BUCKET. For decisions, under the bucket's lock. */
 export async function viewBucket(partition: Partition, name: string): Promise<BucketRecord> {
@@ -45,7 +52,7 @@ export async function viewBucket(partition: Partition, name: string): Promise<Bu
 }
 
 /** The durable bucket, or NO_SUCH_BUCKET. */
-export async function readBucket(partition: Partition, name: string): Promise<BucketRecord> {
+export async function durableBucket(partition: Partition, name: string): Promise<BucketRecord> {
   const bucket = await partition.read(bucketKind, bucketKey(name))
   if (bucket === undefined) throw noSuchBucket(name)
   return bucket
@@ -57,13 +64,13 @@ export async function readBucket(partition: Partition, name: string): Promise<Bu
  */
 export async function createBucket(
   partition: Partition,
+  contents: BucketContents,
   random: Random,
   request: CreateBucketRequest,
 ): Promise<CreateBucketReply> {
   const { name, owner, region, versioning, objectOwnership } = required(request.bucket, 'bucket')
   if (name === '') throw invalidRequest('a bucket needs a name')
   const settings = firstSettings(name, request.settings)
-  partition.assertMine(name, '')
   return partition.onBucket(name, () =>
     // Buckets of one owner are created one after the other, so that each sees how many there are.
     partition.onName(`buckets of ${owner}`, async () => {
@@ -77,7 +84,7 @@ export async function createBucket(
         )
       }
       // Uploads left over from a bucket of this name must not show up in the new one.
-      await abortUploadsOf(partition, name)
+      await contents.abortUploads(name)
       const bucket = create(BucketRecordSchema, {
         name,
         owner,
@@ -100,7 +107,7 @@ export async function createBucket(
 }
 
 export async function getBucket(partition: Partition, { name }: GetBucketRequest): Promise<GetBucketReply> {
-  return create(GetBucketReplySchema, { bucket: await readBucket(partition, name) })
+  return create(GetBucketReplySchema, { bucket: await durableBucket(partition, name) })
 }
 
 /**
@@ -111,30 +118,23 @@ export async function getBucket(partition: Partition, { name }: GetBucketRequest
  */
 export async function deleteBucket(
   partition: Partition,
-  purger: Purger,
+  contents: BucketContents,
   { name }: DeleteBucketRequest,
 ): Promise<DeleteBucketReply> {
-  let purge = false
-  await partition.onBucket(name, async () => {
+  return partition.onBucket(name, async () => {
     const bucket = await viewBucket(partition, name)
-    // Nothing in the bucket is being decided now; what was decided must be there to be found.
-    await partition.settled()
-    const contents = [objectRange(name, ''), versionRange(name, '')].map((range) => ({ ...range, limit: 1 }))
-    if ((await partition.scanTogether(contents)).some((found) => found.length > 0)) {
+    await contents.recall(name)
+    if (!(await contents.isEmpty(name))) {
       throw new MetadataError(FailureCode.BUCKET_NOT_EMPTY, `the bucket ${name} is not empty`, {
         BucketName: name,
       })
     }
-    const [upload] = await partition.scan({ ...uploadRange(name, ''), limit: 1 })
-    purge = upload !== undefined
     partition.enqueue({
       // The settings go in the same batch: a later bucket of this name must never have one of them.
       deletes: [bucketKey(name), ownedBucketKey(bucket.owner, name), ...(await settingKeys(partition, name))],
-      puts: purge ? [{ key: bucketPurgeKey(name), value: new Uint8Array() }] : [],
     })
+    return create(DeleteBucketReplySchema)
   })
-  if (purge) purger.wake()
-  return create(DeleteBucketReplySchema)
 }
 
 /** In order of name. */

@@ -18,8 +18,8 @@ import {
 import { BucketRecordSchema, BucketVersioning } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { invalidRequest, required } from '../failure.ts'
 import { bucketKind, encodeRecord, settingKind } from '../records.ts'
-import { readBucket, viewBucket } from './buckets.ts'
-import type { Partition } from './partition.ts'
+import { type BucketContents, durableBucket, viewBucket } from './buckets.ts'
+import type { Partition } from '../partition/partition.ts'
 import { settingEntry, settingKey } from './setting-records.ts'
 
 /**
@@ -28,9 +28,9 @@ import { settingEntry, settingKey } from './setting-records.ts'
  */
 export async function updateBucket(
   partition: Partition,
+  contents: BucketContents,
   { name, versioning, objectOwnership }: UpdateBucketRequest,
 ): Promise<UpdateBucketReply> {
-  partition.assertMine(name, '')
   return partition.onBucket(name, async () => {
     const current = await viewBucket(partition, name)
     const { $typeName: _, ...fields } = current
@@ -42,6 +42,7 @@ export async function updateBucket(
     if (bucket.versioning === BucketVersioning.NEVER && current.versioning !== BucketVersioning.NEVER) {
       throw invalidRequest('versioning can be suspended, and never undone')
     }
+    await contents.recall(name)
     partition.enqueue({ puts: [{ key: bucketKey(name), value: encodeRecord(bucketKind, bucket) }] })
     return create(UpdateBucketReplySchema, { bucket })
   })
@@ -53,7 +54,6 @@ export async function putBucketSetting(
   request: PutBucketSettingRequest,
 ): Promise<PutBucketSettingReply> {
   const { name } = request
-  partition.assertMine(name, '')
   const entry = settingEntry(name, required(request.setting, 'setting'))
   return partition.onBucket(name, async () => {
     await viewBucket(partition, name)
@@ -71,14 +71,13 @@ export async function getBucketSetting(
   partition: Partition,
   { name, kinds }: GetBucketSettingRequest,
 ): Promise<GetBucketSettingReply> {
-  partition.assertMine(name, '')
   if (kinds.length === 0) {
-    return create(GetBucketSettingReplySchema, { bucket: await readBucket(partition, name) })
+    return create(GetBucketSettingReplySchema, { bucket: await durableBucket(partition, name) })
   }
   const keys = [...new Set(kinds)].map((kind) => settingKey(name, kind))
-  for (let bucket = await readBucket(partition, name); ;) {
+  for (let bucket = await durableBucket(partition, name); ;) {
     const settings = await Promise.all(keys.map((key) => partition.read(settingKind, key)))
-    const after = await readBucket(partition, name)
+    const after = await durableBucket(partition, name)
     if (compareBytes(bucket.incarnation, after.incarnation) === 0) {
       return create(GetBucketSettingReplySchema, {
         bucket: after,
@@ -94,7 +93,6 @@ export async function deleteBucketSetting(
   partition: Partition,
   { name, kind }: DeleteBucketSettingRequest,
 ): Promise<DeleteBucketSettingReply> {
-  partition.assertMine(name, '')
   const key = settingKey(name, kind)
   return partition.onBucket(name, async () => {
     await viewBucket(partition, name)

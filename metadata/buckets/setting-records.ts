@@ -5,7 +5,7 @@ import { type BucketSetting, BucketSettingSchema } from '../../proto/gen/ashlar/
 import type { EngineEntry } from '../engine/engine.ts'
 import { invalidRequest } from '../failure.ts'
 import { encodeRecord, settingKind } from '../records.ts'
-import type { Partition } from './partition.ts'
+import type { Partition } from '../partition/partition.ts'
 
 /**
  * What a bucket has beside its record: one document a kind, each a record of its own, since some are read with every

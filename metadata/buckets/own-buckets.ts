@@ -1,0 +1,32 @@
+import { bucketKey } from '../../core/keyspace/keys.ts'
+import type { BucketRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import type { Partition } from '../partition/partition.ts'
+import { bucketKind } from '../records.ts'
+import type { BucketRecords } from './bucket-records.ts'
+
+/** The records of buckets in the process that has the root. */
+export class OwnBuckets implements BucketRecords {
+  readonly #root: Partition
+
+  constructor(root: Partition) {
+    this.#root = root
+  }
+
+  read(name: string): Promise<BucketRecord | undefined> {
+    return this.#root.read(bucketKind, bucketKey(name))
+  }
+
+  async hold(name: string): Promise<() => void> {
+    const release = await this.#root.holdBucket(name)
+    // A change that is not durable yet may still be undone by a crash: nothing may be built on it.
+    if (this.#root.hasPending(bucketKey(name))) {
+      try {
+        await this.#root.settled()
+      } catch (error) {
+        release()
+        throw error
+      }
+    }
+    return release
+  }
+}

@@ -1,0 +1,38 @@
+import type { BucketRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { Gate } from '../host/gate.ts'
+import type { BucketRecords } from './bucket-records.ts'
+import type { BucketCopies } from './copies.ts'
+
+/** The records of buckets for the partitions of a process: the root's own while it has the root, copies else. */
+export class ProcessBuckets implements BucketRecords {
+  readonly copies: BucketCopies
+  /** Passed by those who go by the root's own: the root is given away when none is left. */
+  readonly gate = new Gate()
+  readonly #own: () => BucketRecords | undefined
+
+  /** @param own of the root, while this process has it */
+  constructor(copies: BucketCopies, own: () => BucketRecords | undefined) {
+    this.copies = copies
+    this.#own = own
+  }
+
+  read(name: string): Promise<BucketRecord | undefined> {
+    return (this.#own() ?? this.copies).read(name)
+  }
+
+  async hold(name: string): Promise<() => void> {
+    if (this.#own() === undefined) return this.copies.hold(name)
+    await this.gate.enter()
+    try {
+      // It may have gone while the gate was held.
+      const release = await (this.#own() ?? this.copies).hold(name)
+      return () => {
+        release()
+        this.gate.leave()
+      }
+    } catch (error) {
+      this.gate.leave()
+      throw error
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { orderReserveKey } from '../../core/keyspace/keys.ts'
+import type { Position } from '../../core/keyspace/partitions.ts'
+import { PARTITION_DRAIN_MS_MAX } from '../../core/limits.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { PartitionMap } from '../../proto/gen/ashlar/v1/partitions_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { ProcessBuckets } from '../buckets/process-buckets.ts'
+import type { MapPlan, PartitionMaps } from '../coordination/partition-maps.ts'
+import { isPurgingBuckets } from '../partition/purge.ts'
+import { reserveValue } from '../partition/sequence.ts'
+import { type Gate, GateBusyError } from './gate.ts'
+import { mergePlan, movePlan, refused, reserveIdPlan, splitPlan } from './map-plans.ts'
+import type { OwnedPartition } from './owned.ts'
+import type { PartitionHost, Served } from './partition-host.ts'
+import type { Root } from './root.ts'
+
+export interface ChangesOptions {
+  readonly self: string
+  readonly maps: PartitionMaps
+  readonly host: PartitionHost<OwnedPartition, Root>
+  readonly buckets: ProcessBuckets
+  readonly clock: Clock
+}
+
+/** A change that was made. */
+export interface Changed {
+  readonly map: PartitionMap
+  /** For which requests were held. */
+  readonly heldMs: number
+}
+
+/** What is done while nothing passes the gates: what the map becomes, and what follows when it has. */
+interface Step {
+  readonly plan: MapPlan
+  readonly apply?: () => void
+}
+
+/**
+ * Changes of partitions that this process owns. Requests are held meanwhile, none is refused: first those under way end, then the
+ * map is changed, then the others find the partitions as they are. When it is not known whether the map was changed, nobody serves
+ * what it was about until it is.
+ *
+ * All throw PARTITION_REFUSED for what cannot be done, with everything as it was, and UNAVAILABLE when that is not known.
+ */
+export class PartitionChanges {
+  readonly #options: ChangesOptions
+
+  constructor(options: ChangesOptions) {
+    this.#options = options
+  }
+
+  /** The partition keeps what is before `at`; a new one has the rest, on the same engine, and no record is moved. */
+  async split(id: number, at: Position): Promise<Changed> {
+    const { maps, host, self } = this.#options
+    const owned = host.byId(id)
+    splitPlan(id, at, self, 0n)(maps.map)
+    const half = (await maps.change(reserveIdPlan)).nextId - 1n
+    await owned.purger.idle()
+    return this.#holding([owned], [owned.gate], async () => {
+      const { partition } = owned
+      if (await isPurgingBuckets(partition))
+        throw refused('uploads of a bucket that is gone are being removed')
+      // Versions of the keys that it takes over have orders up to here: those it makes must be newer.
+      const value = reserveValue(partition.orders.end)
+      partition.enqueue({ puts: [{ key: orderReserveKey(Number(half)), value }] })
+      await partition.settled()
+      return {
+        plan: splitPlan(id, at, self, half),
+        apply: () => {
+          partition.resize({ ...partition.range, end: at })
+        },
+      }
+    })
+  }
+
+  /** The left one goes on to where its right neighbour ended. Both are this process's, on one engine. */
+  async merge(left: number, right: number): Promise<Changed> {
+    const { host, maps, self } = this.#options
+    mergePlan(left, right, self)(maps.map)
+    const one = host.byId(left)
+    const other = host.byId(right)
+    return this.#holding([one, other], [one.gate, other.gate], async () => {
+      one.partition.orders.raise(other.partition.orders.end)
+      // Puts nothing but what the orders reserve.
+      one.partition.enqueue({})
+      await Promise.all([one.partition.settled(), other.partition.settled()])
+      return {
+        plan: mergePlan(left, right, self),
+        apply: () => {
+          one.partition.adopt(other.partition)
+        },
+      }
+    })
+  }
+
+  /** Another process serves it from now on. */
+  async move(id: number, to: string): Promise<Changed> {
+    const { host, self } = this.#options
+    const owned = host.byId(id)
+    return this.#holding([owned], [owned.gate], async () => {
+      await owned.partition.settled()
+      return { plan: movePlan(id, self, to) }
+    })
+  }
+
+  /** Another process has the root from now on. */
+  async moveRoot(to: string): Promise<Changed> {
+    const { host, self, buckets } = this.#options
+    const root = host.servedRoot
+    if (root === undefined) throw refused('this process does not have the root')
+    return this.#holding([root], [root.gate, buckets.gate], async () => {
+      await root.parts.partition.settled()
+      return {
+        plan: (map) => {
+          if (map.rootOwner !== self) throw refused(`the root belongs to ${map.rootOwner} by now`)
+          return { rootOwner: to }
+        },
+      }
+    })
+  }
+
+  async #holding(
+    changed: readonly (OwnedPartition | Root)[],
+    gates: readonly Gate[],
+    prepare: () => Promise<Step>,
+  ): Promise<Changed> {
+    const { clock, host } = this.#options
+    if (changed.some(({ changing, dropped }) => changing || dropped)) {
+      throw refused('it is being changed already')
+    }
+    for (const one of changed) one.changing = true
+    const since = clock.monotonicMs()
+    const releases: (() => void)[] = []
+    try {
+      await Promise.all(changed.map((one) => ('purger' in one ? one.pausePurge() : undefined)))
+      for (const gate of gates) releases.push(await gate.hold(clock, PARTITION_DRAIN_MS_MAX))
+      if (changed.some(({ dropped }) => dropped)) throw refused('this process does not serve it any more')
+      const { plan, apply } = await prepare()
+      const map = await this.#change(plan, changed)
+      if (!changed.some(({ dropped }) => dropped)) apply?.()
+      return { map, heldMs: clock.monotonicMs() - since }
+    } catch (error) {
+      if (error instanceof GateBusyError) throw refused(error.message)
+      throw error
+    } finally {
+      for (const one of changed) one.changing = false
+      host.reconcile()
+      for (const one of changed) if ('purger' in one) one.resumePurge()
+      for (const release of releases) release()
+    }
+  }
+
+  async #change(plan: MapPlan, changed: readonly Served[]): Promise<PartitionMap> {
+    const { maps, host } = this.#options
+    try {
+      return await maps.change(plan)
+    } catch (error) {
+      if (error instanceof MetadataError && error.code === FailureCode.PARTITION_REFUSED) throw error
+      for (const one of changed) one.drop()
+      host.unsureOfMap()
+      const message = 'the partition map could not be written; whether it changed is not known'
+      throw new MetadataError(FailureCode.UNAVAILABLE, message, {}, { cause: error })
+    }
+  }
+}

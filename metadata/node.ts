@@ -1,0 +1,308 @@
+import { ROOT_RANGE } from '../core/keyspace/partitions.ts'
+import { LOAD_REPORT_MS, NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
+import type { MappedPartition } from '../runtime/metadata-client/partition-table.ts'
+import type { Clock } from '../runtime/ports/clock.ts'
+import type { Log } from '../runtime/ports/log.ts'
+import type { NextTurn } from '../runtime/ports/next-turn.ts'
+import type { Random } from '../runtime/ports/random.ts'
+import { Failover } from './balance/failover.ts'
+import { Loads } from './balance/loads.ts'
+import { BucketCopies } from './buckets/copies.ts'
+import { BucketGrants } from './buckets/grants.ts'
+import { OwnBuckets } from './buckets/own-buckets.ts'
+import { ProcessBuckets } from './buckets/process-buckets.ts'
+import type { ClusterPlan } from './cluster/bootstrap.ts'
+import { assertCluster } from './cluster/assert-cluster.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { Controller } from './cluster/controller.ts'
+import { openFormat } from './cluster/format.ts'
+import { RiskLedger } from './cluster/risk-ledger.ts'
+import { openEngineId } from './coordination/engine-id.ts'
+import { Members } from './coordination/members.ts'
+import { OwnMember } from './coordination/own-member.ts'
+import { PartitionMaps } from './coordination/partition-maps.ts'
+import type { Engine } from './engine/engine.ts'
+import { LocalContents, RootContents } from './host/bucket-contents.ts'
+import { PartitionChanges } from './host/changes.ts'
+import { OwnedPartition } from './host/owned.ts'
+import { PartitionHost } from './host/partition-host.ts'
+import { type ConnectPeer, Peers } from './host/peers.ts'
+import { PoolRules } from './host/pool-rules.ts'
+import { Root } from './host/root.ts'
+import { WorkLeases } from './leases/leases.ts'
+import { NamedLocks } from './partition/locks.ts'
+import { Partition } from './partition/partition.ts'
+import type { Room } from './room.ts'
+import { loadOf } from './host/load-of.ts'
+
+/** An engine, and what it has room for. */
+export interface NodeEngine {
+  readonly engine: Engine
+  /** Undefined where there is no disk to fill. */
+  readonly room: Room | undefined
+}
+
+export interface NodeOptions {
+  /** The coordination engine first. */
+  readonly engines: readonly NodeEngine[]
+  /** The name of this process among the metadata processes. */
+  readonly id: string
+  /** `host:port` of its gRPC; empty: only within its process. */
+  readonly address: string
+  /** No other process can have the engines. */
+  readonly exclusive: boolean
+  readonly clusterId: string
+  readonly bootstrap: ClusterPlan
+  readonly nodeGraceMs: number | undefined
+  readonly connectPeer: ConnectPeer
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly nextTurn: NextTurn
+}
+
+type Host = PartitionHost<OwnedPartition, Root>
+
+/** A metadata process: what it owns by the partition map, and its part in what all of them do together. */
+export class MetadataNode {
+  readonly maps: PartitionMaps
+  readonly members: Members
+  readonly member: OwnMember
+  readonly host: Host
+  readonly peers: Peers
+  readonly changes: PartitionChanges
+  readonly buckets: ProcessBuckets
+  readonly contents: LocalContents
+  readonly options: NodeOptions
+  readonly #rules: PoolRules
+  readonly #engines: ReadonlyMap<string, NodeEngine>
+  /** The same for every root that is opened here: what goes by the one before ends before the next changes anything. */
+  readonly #rootLocks = new NamedLocks()
+  #cancelReport: (() => void) | undefined
+  #closed = false
+
+  private constructor(
+    options: NodeOptions,
+    engines: ReadonlyMap<string, NodeEngine>,
+    maps: PartitionMaps,
+    member: OwnMember,
+    members: Members,
+  ) {
+    const { id: self, clock, log, connectPeer } = options
+    this.options = options
+    this.#engines = engines
+    this.maps = maps
+    this.member = member
+    this.members = members
+    this.peers = new Peers(connectPeer, (id) => members.get(id), clock)
+    const copies = new BucketCopies(clock, (name) =>
+      this.peers.call(maps.map.rootOwner, 'leaseBucket', { name, holder: self }),
+    )
+    this.buckets = new ProcessBuckets(copies, () => this.#ownBuckets())
+    this.#rules = new PoolRules(() => this.host.servedRoot?.parts.cluster)
+    this.host = new PartitionHost<OwnedPartition, Root>({
+      self,
+      maps,
+      serving: member,
+      ports: { clock, log },
+      openPartition: (mapped) => this.#openPartition(mapped),
+      openRoot: () => this.#openRoot(),
+    })
+    const contents = {
+      self,
+      maps,
+      table: () => this.host.table,
+      served: () => this.host.served,
+      copies,
+      peers: this.peers,
+      clock,
+    }
+    this.#contentsOptions = contents
+    this.contents = new LocalContents(contents)
+    this.changes = new PartitionChanges({ self, maps, host: this.host, buckets: this.buckets, clock })
+  }
+
+  readonly #contentsOptions: ConstructorParameters<typeof LocalContents>[0]
+
+  /**
+   * @throws {MemberTakenError} another process has this one's name
+   * @throws {NewerFormatError} a newer program has written there
+   * @throws {WrongClusterError} it belongs to another cluster
+   * @throws {ClusterPlanError} the bootstrap of a new cluster breaks a rule
+   */
+  static async open(options: NodeOptions): Promise<MetadataNode> {
+    const { clock, random, log, id, address, exclusive } = options
+    const engines = new Map<string, NodeEngine>()
+    for (const each of options.engines) {
+      await openFormat(each.engine)
+      engines.set(await openEngineId(each.engine, random), each)
+    }
+    const [first] = engines
+    if (first === undefined) throw new Error('a metadata process needs an engine')
+    const [coordinationId, { engine }] = first
+    await assertCluster(engine, options.clusterId, options.bootstrap)
+    const ports = { engine, clock, random, log }
+    const maps = await PartitionMaps.open(ports, coordinationId)
+    const hooks: { node: MetadataNode | undefined } = { node: undefined }
+    const member = await OwnMember.open({
+      ...ports,
+      id,
+      address,
+      engines: [...engines.keys()],
+      exclusive,
+      onExpelled: () => hooks.node?.host.dropAll(),
+      onReturned: () => void hooks.node?.host.refresh().catch(() => undefined),
+    })
+    let failover: Failover | undefined
+    const members = new Members({
+      engine,
+      clock,
+      log,
+      exclusive,
+      self: id,
+      onLook: () => void failover?.look(),
+    })
+    await members.start()
+    await maps.refresh()
+    const node = new MetadataNode(options, engines, maps, member, members)
+    hooks.node = node
+    const hasRoot = () => node.host.servedRoot !== undefined
+    failover = new Failover({ self: id, member, members, maps, hasRoot, clock, log })
+    await failover.look()
+    node.#report()
+    if (exclusive) {
+      // Nobody else can serve: whoever starts the service finds all of it open.
+      await node.host.idle()
+      await failover.look()
+      await node.host.idle()
+    }
+    return node
+  }
+
+  /** Gives everything away, if there is anybody to take it, and ends. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelReport?.()
+    await this.members.close()
+    const root = this.host.servedRoot
+    const served = [...this.host.served]
+    this.host.close()
+    await Promise.all(served.map((owned) => owned.closed()))
+    await root?.closed()
+    await this.member.close()
+    this.maps.close()
+    await this.peers.close()
+  }
+
+  async #openPartition(mapped: MappedPartition): Promise<OwnedPartition> {
+    const { clock, random, log, nextTurn, exclusive } = this.options
+    const found = this.#engines.get(mapped.engine)
+    if (found === undefined) {
+      throw new Error(`this process does not have engine ${mapped.engine}, where partition ${mapped.id} lies`)
+    }
+    const { engine, room } = found
+    const { id, start, end } = mapped
+    const partition = await Partition.open(
+      engine,
+      { id, start, end },
+      {
+        clock,
+        random,
+        log,
+        nextTurn,
+        buckets: this.buckets,
+        adopted: mapped.outboxes.filter((outbox) => outbox !== id),
+        ...(exclusive ? {} : { serving: this.member }),
+      },
+    )
+    partition.blobs.goBy(this.#rules)
+    const owned = new OwnedPartition(partition, mapped.engine, room)
+    owned.resumePurge()
+    return owned
+  }
+
+  async #openRoot(): Promise<Root> {
+    const { clock, random, log, nextTurn, exclusive, clusterId, bootstrap, nodeGraceMs, id } = this.options
+    const coordination = this.#engines.get(this.maps.map.coordinationEngine)
+    if (coordination === undefined) throw new Error('the coordination engine must be listed first')
+    const { engine, room } = coordination
+    const partition = await Partition.open(engine, ROOT_RANGE, {
+      clock,
+      random,
+      log,
+      nextTurn,
+      locks: this.#rootLocks,
+      ...(exclusive ? {} : { serving: this.member }),
+    })
+    const loads = new Loads({
+      clock,
+      self: id,
+      alive: () => this.members.alive.map((member) => member.id),
+      own: () => this.host.served.map((owned) => loadOf(owned)),
+    })
+    const cluster = await Cluster.open(partition, clusterId, bootstrap, clock, () => loads.backlog)
+    cluster.goBy(loads)
+    loads.goBy(cluster)
+    const leases = new WorkLeases(clock)
+    const grants = new BucketGrants({
+      buckets: new OwnBuckets(partition),
+      clock,
+      alone: exclusive,
+      revoke: async (holder, name) => {
+        await this.peers.call(holder, 'revokeBucket', { name })
+      },
+    })
+    const controller = new Controller({
+      cluster,
+      clock,
+      log,
+      nodeGraceMs: nodeGraceMs ?? NODE_GRACE_SECONDS_DEFAULT * 1000,
+      room,
+    })
+    return new Root({
+      partition,
+      engine: this.maps.map.coordinationEngine,
+      cluster,
+      leases,
+      ledger: new RiskLedger(cluster, leases, clock),
+      grants,
+      contents: new RootContents(this.#contentsOptions, this.contents, grants),
+      loads,
+      room,
+      close: () => controller.close(),
+    })
+  }
+
+  #ownBuckets(): OwnBuckets | undefined {
+    return this.host.servedRoot?.buckets
+  }
+
+  /** Tells the coordinator what the partitions here do, and goes by what it says. */
+  #report(): void {
+    if (this.#closed || this.options.exclusive) return
+    const { clock, log, id } = this.options
+    this.#cancelReport = clock.after(LOAD_REPORT_MS, () => {
+      const owner = this.maps.map.rootOwner
+      const reported =
+        owner === '' || owner === id
+          ? Promise.resolve()
+          : this.peers
+              .call(owner, 'reportLoad', {
+                node: id,
+                loads: this.host.served.map((owned) => loadOf(owned)),
+                epoch: this.#rules.epoch,
+                closedPools: [...this.#rules.closedPools],
+              })
+              .then((reply) => {
+                this.#rules.told(reply)
+              })
+      void reported
+        .catch((error: unknown) => {
+          log.debug('the coordinator does not take the report', { coordinator: owner, error })
+        })
+        .finally(() => {
+          this.#report()
+        })
+    })
+  }
+}
