@@ -95,6 +95,11 @@ export class SnapshotLostError extends Error {
   override readonly name = 'SnapshotLostError'
 }
 
+/** What the engine keeps its records in cannot be used: a folder in use or damaged, a server that is not there or refuses. */
+export class EngineOpenError extends Error {
+  override readonly name = 'EngineOpenError'
+}
+
 export class BatchTooLargeError extends Error {
   override readonly name = 'BatchTooLargeError'
 }
