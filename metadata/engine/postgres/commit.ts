@@ -81,7 +81,5 @@ function unitOf({ fence, puts, deletes }: EngineBatch, statements: Statements): 
   const rest = puts.filter((put) => put !== taken)
   const gone = taken === undefined && !deletes.some(isFence) ? [...deletes, fence.key] : deletes
   const take = statements.takeFence(fence.key, taken?.value ?? new Uint8Array())
-  return rest.length + gone.length === 0
-    ? [take]
-    : [take, statements.change({ puts: rest, deletes: gone })]
+  return rest.length + gone.length === 0 ? [take] : [take, statements.change({ puts: rest, deletes: gone })]
 }

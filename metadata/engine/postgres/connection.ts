@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 import { POSTGRES_KEEPALIVE_MS } from '../../../core/limits.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
-import { ConnectionLostError, isDatabaseError, reasonOf } from './errors.ts'
+import { ConnectionLostError, endsSession, isDatabaseError, reasonOf } from './errors.ts'
 import type { Tls } from './tls.ts'
 import { UnitOfWork, UnitRefusedError } from './unit-of-work.ts'
 import type { PostgresHost, PostgresTarget } from './url.ts'
@@ -137,7 +137,11 @@ export class PostgresConnection {
     try {
       return await ask()
     } catch (error) {
-      if (isDatabaseError(error) || error instanceof UnitRefusedError) throw error
+      const said = error instanceof UnitRefusedError ? error.cause : error
+      if (isDatabaseError(said)) {
+        if (endsSession(said)) this.destroy(said.message)
+        throw error
+      }
       // The driver's own words for a lost connection are many; this one says why.
       throw this.#lost ?? error
     } finally {

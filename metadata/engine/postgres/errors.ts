@@ -60,6 +60,11 @@ export function isPassing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && PASSING_ERRNOS.has(String(error.code))
 }
 
+/** Whether the server closes the session after this error. */
+export function endsSession({ severity, code }: DatabaseError): boolean {
+  return severity === 'FATAL' || severity === 'PANIC' || code?.startsWith('57P') === true
+}
+
 export function isDatabaseError(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError
 }

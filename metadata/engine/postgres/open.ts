@@ -39,10 +39,7 @@ export async function openPostgresEngine(url: string, ports: PostgresPorts): Pro
   }
 }
 
-async function makeTable(
-  { connection, isYugabyte }: PrimarySession,
-  statements: Statements,
-): Promise<void> {
+async function makeTable({ connection, isYugabyte }: PrimarySession, statements: Statements): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const [row = []] = await connection.query(statements.exists())
     if (row[0] === true) return

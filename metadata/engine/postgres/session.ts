@@ -57,10 +57,14 @@ export async function prepareSession(connection: PostgresConnection, replyMs: nu
       if (isYugabyte) return []
       const dangers: string[] = []
       if (fsync === 'off') {
-        dangers.push('PostgreSQL runs with fsync=off: a power cut or a crash of its machine loses acknowledged writes')
+        dangers.push(
+          'PostgreSQL runs with fsync=off: a power cut or a crash of its machine loses acknowledged writes',
+        )
       }
       if (fullPageWrites === 'off') {
-        dangers.push('PostgreSQL runs with full_page_writes=off: a power cut may leave pages that are half written')
+        dangers.push(
+          'PostgreSQL runs with full_page_writes=off: a power cut may leave pages that are half written',
+        )
       }
       if (hasStandbys && standbys === '') {
         dangers.push('PostgreSQL has no synchronous standby: a failover loses acknowledged writes')

@@ -75,9 +75,7 @@ export class UnitOfWork implements Submittable {
     // A session that ends itself says so with an error, too; it has committed nothing that it has not completed.
     const refused = isDatabaseError(error) && this.#completed < this.#statements.length
     this.#done.reject(
-      refused
-        ? new UnitRefusedError(`PostgreSQL refused: ${error.message}`, { cause: error })
-        : error,
+      refused ? new UnitRefusedError(`PostgreSQL refused: ${error.message}`, { cause: error }) : error,
     )
   }
 
