@@ -9,6 +9,7 @@ import { type Engine, EngineOpenError, FencedError, SnapshotLostError } from '..
 import { missing, run } from '../cluster/tools.ts'
 import { entry, keptLog, type KeptLine, openOn, utf8 } from '../servers/postgres-engine.ts'
 import { postgresMissing, type PostgresServer, startPostgres, urlOf } from '../servers/postgres.ts'
+import { fencingContract } from './engine-fencing.ts'
 import { engineContract } from './engine.ts'
 
 const skip = await postgresMissing()
@@ -45,6 +46,10 @@ describe('PostgreSQL', { skip }, () => {
     },
     { histories: 15, rounds: 8 },
   )
+
+  describe('with explicit transactions, as YugabyteDB needs them', () => {
+    fencingContract((run) => withEngine(run, `${table()}&transaction=explicit`), 4)
+  })
 
   it('makes one table when many open it at once, and all of them see one another', async () => {
     const options = table()

@@ -13,7 +13,7 @@ export class UnsureCommitError extends Error {
 }
 
 /**
- * Writes a batch: one round trip, one transaction of two statements. The first makes sure of the fence and locks it, the
+ * Writes a batch: one transaction of two statements, in one round trip. The first makes sure of the fence and locks it, the
  * second changes everything. Why that is right at READ COMMITTED, where each statement sees what was committed before it
  * began, and a row that somebody else changed meanwhile is waited for and judged anew (EvalPlanQual):
  *
@@ -30,6 +30,9 @@ export class UnsureCommitError extends Error {
  *   the one waited for had inserted.
  * - The check fails by an error, a division by zero, rather than by an empty result: then the server itself skips the second
  *   statement and rolls back (see {@link UnitOfWork}). There is no path on which the change is made and the check is not.
+ *
+ * YugabyteDB gets the same two statements between BEGIN and COMMIT, each in a round trip of its own: it retries a statement of a
+ * batch by itself without those before it (yugabyte-db issue 21607), which would make the change without the fence's lock.
  *
  * A transaction that the server rolled back before its commit, for a deadlock (40P01) or a conflict (40001, YugabyteDB), is
  * tried again, and so is one that a server which takes no writes any more refused (25006), on the server that does.
@@ -52,7 +55,7 @@ export async function commitBatch(
     try {
       const warning = await pool.with(async (session) => {
         try {
-          return await session.connection.together(unit)
+          return await session.connection.together(unit, session.transaction)
         } catch (error) {
           if (error instanceof UnitRefusedError && isReadOnly(error.cause)) primary.leave(session)
           throw error

@@ -4,7 +4,7 @@ import type { Clock } from '../../../runtime/ports/clock.ts'
 import { ConnectionLostError, endsSession, isDatabaseError, reasonOf } from './errors.ts'
 import type { Tls } from './tls.ts'
 import { UnitOfWork, UnitRefusedError } from './unit-of-work.ts'
-import type { PostgresHost, PostgresTarget } from './url.ts'
+import type { PostgresHost, PostgresTarget, TransactionKind } from './url.ts'
 
 /** A statement with its parameters; one with a name is prepared once a connection. */
 export interface Statement {
@@ -103,13 +103,21 @@ export class PostgresConnection {
   }
 
   /**
-   * Statements that take effect together or not at all, in one round trip: see {@link UnitOfWork}.
+   * Statements that take effect together or not at all. `implicit`: in one round trip, see {@link UnitOfWork}. `explicit`:
+   * between BEGIN and COMMIT, each sent when the one before was answered.
    * @returns what the server warned of meanwhile
    * @throws {UnitRefusedError} nothing took effect
-   * @throws {ConnectionLostError} unknown
+   * @throws anything else: unknown
    */
-  async together(statements: readonly Required<Statement>[]): Promise<string | undefined> {
+  async together(
+    statements: readonly Required<Statement>[],
+    kind: TransactionKind,
+  ): Promise<string | undefined> {
     this.#warning = undefined
+    if (kind === 'explicit') {
+      await this.#oneByOne(statements)
+      return this.#warning
+    }
     const unit = new UnitOfWork(statements, this.#prepared)
     await this.#answered(() => {
       this.#client.query(unit)
@@ -127,6 +135,19 @@ export class PostgresConnection {
   destroy(reason: string): void {
     this.#lost ??= new ConnectionLostError(`the connection to PostgreSQL was given up: ${reason}`)
     this.#client.connection.stream.destroy()
+  }
+
+  async #oneByOne(statements: readonly Required<Statement>[]): Promise<void> {
+    try {
+      await this.run('begin')
+      for (const statement of statements) await this.query(statement)
+    } catch (error) {
+      // Without a COMMIT nothing takes effect, whether or not the server hears of it.
+      if (this.usable) await this.run('rollback').catch((cause: unknown) => this.destroy(reasonOf(cause)))
+      throw new UnitRefusedError(`PostgreSQL refused: ${reasonOf(error)}`, { cause: error })
+    }
+    const { command } = await this.#answered(() => this.#client.query('commit'))
+    if (command !== 'COMMIT') throw new Error(`PostgreSQL answered COMMIT with ${command}`)
   }
 
   async #answered<T>(ask: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import { isPassing, NotPrimaryError, reasonOf } from './errors.ts'
 import type { PostgresPorts } from './ports.ts'
 import { type Place, prepareSession } from './session.ts'
 import type { Tls } from './tls.ts'
-import { hostName, type PostgresTarget } from './url.ts'
+import { hostName, type PostgresTarget, type TransactionKind } from './url.ts'
 
 /** None of the hosts takes writes. Nothing was asked of any. */
 export class NoPrimaryError extends Error {
@@ -16,6 +16,7 @@ export interface PrimarySession {
   readonly connection: PostgresConnection
   readonly generation: number
   readonly isYugabyte: boolean
+  readonly transaction: TransactionKind
 }
 
 /**
@@ -93,7 +94,9 @@ export class Primary {
     try {
       const place = await prepareSession(connection, this.#target.replyMs)
       this.#arriveAt(index, place)
-      return { connection, generation: this.#generation, isYugabyte: place.isYugabyte }
+      const { isYugabyte } = place
+      const transaction = this.#target.transaction ?? (isYugabyte ? 'explicit' : 'implicit')
+      return { connection, generation: this.#generation, isYugabyte, transaction }
     } catch (error) {
       connection.destroy('it is of no use')
       throw error

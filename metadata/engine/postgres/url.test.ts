@@ -59,6 +59,7 @@ test('what is refused, without the password in the message', () => {
     ['postgres://u:secret@h/d?statement_timeout=999', /statement_timeout is a whole number/],
     ['postgres://u:secret@h/d?table=a%3Bdrop', /table is 1 to 63/],
     ['postgres://u:secret@h/d?table=Users', /table is 1 to 63/],
+    ['postgres://u:secret@h/d?transaction=none', /transaction is implicit or explicit/],
     ['postgres://u:secret@h/d?target_session_attrs=any', /can only be read-write/],
   ]
   for (const [url, reason] of refused) {

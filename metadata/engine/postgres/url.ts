@@ -36,7 +36,11 @@ export interface PostgresTarget {
   readonly applicationName: string
   /** A name that needs no quotes. */
   readonly table: string
+  /** How a batch is sent: see {@link PostgresConnection.together}. Undefined: as the server wants it. */
+  readonly transaction: TransactionKind | undefined
 }
+
+export type TransactionKind = 'implicit' | 'explicit'
 
 const PORT_DEFAULT = 5432
 const URL_PARTS = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^/?#]*))?(?:\?([^#]*))?$/
@@ -53,6 +57,7 @@ const OPTIONS = [
   'pool_size',
   'application_name',
   'table',
+  'transaction',
   'target_session_attrs',
 ] as const
 
@@ -102,6 +107,7 @@ export function parsePostgresUrl(url: string): PostgresTarget {
     poolSize: wholeNumber(options, 'pool_size', POSTGRES_POOL_DEFAULT, 1, POSTGRES_POOL_MAX),
     applicationName: options.get('application_name') ?? 'ashlar-metadata',
     table: options.get('table') ?? 'ashlar_metadata',
+    transaction: transactionOf(options),
   }
   assertConsistent(target, options)
   return target
@@ -168,6 +174,12 @@ function sslModeOf(options: ReadonlyMap<Option, string>): SslMode {
   if (mode === undefined) throw refused(`sslmode is one of ${SSL_MODES.join(', ')}`)
   // As libpq: whoever names the authority wants it to be asked.
   return mode === 'require' && options.has('sslrootcert') ? 'verify-ca' : mode
+}
+
+function transactionOf(options: ReadonlyMap<Option, string>): TransactionKind | undefined {
+  const kind = options.get('transaction')
+  if (kind === undefined || kind === 'implicit' || kind === 'explicit') return kind
+  throw refused('transaction is implicit or explicit')
 }
 
 function wholeNumber(
