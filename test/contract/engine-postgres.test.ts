@@ -2,10 +2,17 @@ import assert from 'node:assert/strict'
 import { chmod, chown, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { Client } from 'pg'
 import { openPostgresEngine } from '../../metadata/engine/postgres/open.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
-import { type Engine, EngineOpenError, FencedError, SnapshotLostError } from '../../metadata/engine/engine.ts'
+import {
+  type Engine,
+  type EngineBatch,
+  EngineOpenError,
+  FencedError,
+  SnapshotLostError,
+} from '../../metadata/engine/engine.ts'
 import { missing, run } from '../cluster/tools.ts'
 import { entry, keptLog, type KeptLine, openOn, utf8 } from '../servers/postgres-engine.ts'
 import { postgresMissing, type PostgresServer, startPostgres, urlOf } from '../servers/postgres.ts'
@@ -49,6 +56,79 @@ describe('PostgreSQL', { skip }, () => {
 
   describe('with explicit transactions, as YugabyteDB needs them', () => {
     fencingContract((run) => withEngine(run, `${table()}&transaction=explicit`), 4)
+  })
+
+  /** Another transaction does something, a commit of the engine waits for it, and it ends. */
+  async function waitFor(
+    other: (table: string) => string,
+    end: 'commit' | 'rollback',
+    batch: EngineBatch,
+    before: EngineBatch,
+  ): Promise<{ failure: unknown; keys: string[] }> {
+    const options = table()
+    const engine = await openOn([server], options)
+    const client = new Client(server.url)
+    await client.connect()
+    try {
+      await engine.commit(before)
+      await client.query('begin')
+      await client.query(other(options.replace('table=', '')))
+      const commit = engine.commit(batch).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      const blocked = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+      while ((await server.query(blocked)).length === 0) {
+        // The commit is on its way to the lock.
+      }
+      await client.query(end)
+      const failure = await commit
+      const entries = await engine.scan({ gte: utf8('a'), lt: utf8('z'), limit: 10 })
+      return { failure, keys: entries.map(({ key }) => Buffer.from(key).toString()) }
+    } finally {
+      await client.end()
+      await engine.close()
+    }
+  }
+
+  const owned = { fence: OPEN, puts: [entry('fence', '1')], deletes: [] }
+  const own = { key: FENCE, token: utf8('1') }
+
+  it('deletes what was inserted while it waited for the fence', async () => {
+    const inserted = (name: string): string =>
+      `with held as materialized (select 1 from ${name} where key = 'fence' for update)
+       insert into ${name} select 'k', 'v' from held`
+    const batch = { fence: own, puts: [entry('l', 'v')], deletes: [utf8('k')] }
+    assert.deepEqual(await waitFor(inserted, 'commit', batch, owned), {
+      failure: undefined,
+      keys: ['fence', 'l'],
+    })
+  })
+
+  it('is refused by a take-over that it waited for, and goes on if that is rolled back', async () => {
+    const batch = { fence: own, puts: [entry('k', 'v')], deletes: [] }
+    for (const takeover of [
+      (name: string) => `update ${name} set value = '2' where key = 'fence'`,
+      (name: string) => `delete from ${name} where key = 'fence'`,
+    ]) {
+      const { failure, keys } = await waitFor(takeover, 'commit', batch, owned)
+      assert.ok(failure instanceof FencedError)
+      assert.ok(!keys.includes('k'))
+      assert.deepEqual(await waitFor(takeover, 'rollback', batch, owned), {
+        failure: undefined,
+        keys: ['fence', 'k'],
+      })
+    }
+  })
+
+  it('takes a fence that nobody has only if whoever is about to take it does not', async () => {
+    const batch = { fence: OPEN, puts: [entry('k', 'v')], deletes: [] }
+    const empty = { fence: OPEN, puts: [], deletes: [] }
+    const taken = (name: string): string => `insert into ${name} values ('fence', '1')`
+    const { failure, keys } = await waitFor(taken, 'commit', batch, empty)
+    assert.ok(failure instanceof FencedError)
+    assert.deepEqual(keys, ['fence'])
+    assert.deepEqual(await waitFor(taken, 'rollback', batch, empty), { failure: undefined, keys: ['k'] })
   })
 
   it('makes one table when many open it at once, and all of them see one another', async () => {
