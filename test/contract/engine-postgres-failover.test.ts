@@ -65,7 +65,9 @@ class Load {
   /** Resolves when so many more are acknowledged. */
   async more(commits: number): Promise<void> {
     const size = this.acknowledged.size + commits
-    await new Promise<void>((reached) => void this.#waiting.push({ size, reached }))
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.#waiting.push({ size, reached: () => resolve(undefined) })
+    await promise
   }
 
   async stop(): Promise<void> {

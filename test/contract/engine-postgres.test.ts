@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, chown, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Client } from 'pg'
@@ -13,7 +13,7 @@ import {
   FencedError,
   SnapshotLostError,
 } from '../../metadata/engine/engine.ts'
-import { missing, run } from '../cluster/tools.ts'
+import { missing, run as runProgram } from '../cluster/tools.ts'
 import { entry, keptLog, type KeptLine, openOn, utf8 } from '../servers/postgres-engine.ts'
 import { postgresMissing, type PostgresServer, startPostgres, urlOf } from '../servers/postgres.ts'
 import { fencingContract } from './engine-fencing.ts'
@@ -63,14 +63,14 @@ describe('PostgreSQL', { skip }, () => {
     other: (table: string) => string,
     end: 'commit' | 'rollback',
     batch: EngineBatch,
-    before: EngineBatch,
+    first: EngineBatch,
   ): Promise<{ failure: unknown; keys: string[] }> {
     const options = table()
     const engine = await openOn([server], options)
     const client = new Client(server.url)
     await client.connect()
     try {
-      await engine.commit(before)
+      await engine.commit(first)
       await client.query('begin')
       await client.query(other(options.replace('table=', '')))
       const commit = engine.commit(batch).then(
@@ -304,50 +304,21 @@ describe('PostgreSQL', { skip }, () => {
     }
   })
 
+  /** Files of a key and of its certificate, which it signed itself. */
+  async function certify(name: string): Promise<[key: string, certificate: string]> {
+    const [key, certificate] = [join(server.folder, `${name}-key.pem`), join(server.folder, `${name}.pem`)]
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+    const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`]
+    await runProgram('openssl', ['req', '-x509', ...kind, ...subject, '-keyout', key, '-out', certificate])
+    return [key, certificate]
+  }
+
   it('speaks TLS, and asks for the authority and the name when told to', { skip: noOpenssl }, async () => {
-    const [key, certificate] = [join(server.folder, 'key.pem'), join(server.folder, 'certificate.pem')]
-    await run('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...[
-        '-subj',
-        '/CN=localhost',
-        '-addext',
-        'subjectAltName=DNS:localhost',
-        '-keyout',
-        key,
-        '-out',
-        certificate,
-      ],
-    ])
+    const [key, certificate] = await certify('localhost')
+    const [, other] = await certify('other')
     const { uid, gid } = await stat(join(server.folder, 'data'))
     await chown(key, uid, gid)
     await chmod(key, 0o600)
-    const other = join(server.folder, 'other.pem')
-    await run('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...['-subj', '/CN=other', '-keyout', join(server.folder, 'other-key.pem'), '-out', other],
-    ])
-    await writeFile(join(server.folder, 'empty'), '')
     await server.query(`alter system set ssl_cert_file to '${certificate}'`)
     await server.query(`alter system set ssl_key_file to '${key}'`)
     await server.query('alter system set ssl to on')
@@ -374,7 +345,8 @@ describe('PostgreSQL', { skip }, () => {
       `sslmode=verify-ca&sslrootcert=${other}`,
       'sslmode=verify-full&sslrootcert=system',
     ]
-    for (const options of refused)
+    for (const options of refused) {
       await assert.rejects(openOn([server], `${table()}&${options}`), EngineOpenError)
+    }
   })
 })

@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { access, chmod, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 
@@ -383,7 +384,7 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
 async function until(ask: () => Promise<boolean>, what: string): Promise<void> {
   for (let left = READY_TRIES; left > 0; left--) {
     if (await ask()) return
-    await new Promise((resolve) => setTimeout(resolve, TRY_MS))
+    await delay(TRY_MS)
   }
   throw new Error(`waited in vain for ${what}`)
 }

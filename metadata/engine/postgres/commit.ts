@@ -8,7 +8,7 @@ import type { Statements } from './statements.ts'
 import { UnitRefusedError } from './unit-of-work.ts'
 
 /** The server has committed without knowing that its standby has the commit: somebody cancelled its wait. */
-export class UnsureCommitError extends Error {
+class UnsureCommitError extends Error {
   override readonly name = 'UnsureCommitError'
 }
 

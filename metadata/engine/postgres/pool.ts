@@ -20,7 +20,7 @@ export class SessionPool {
    */
   async with<T>(use: (session: PrimarySession) => Promise<T>): Promise<T> {
     if (this.#lent < this.#size) this.#lent++
-    else await new Promise<void>((resolve) => void this.#waiting.push(resolve))
+    else await this.#turn()
     let session: PrimarySession | undefined
     try {
       session = this.#takeIdle() ?? (await this.#primary.connect(true))
@@ -42,6 +42,14 @@ export class SessionPool {
   /** After the last use. */
   async close(): Promise<void> {
     await Promise.all(this.#idle.splice(0).map(({ connection }) => connection.close()))
+  }
+
+  #turn(): Promise<undefined> {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.#waiting.push(() => {
+      resolve(undefined)
+    })
+    return promise
   }
 
   #takeIdle(): PrimarySession | undefined {
