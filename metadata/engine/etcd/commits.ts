@@ -51,7 +51,7 @@ const TOKEN_BYTES_SENT_MAX = 1024
  * Batches under one fence wait for each other (GroupCommit sends one at a time anyway); those under different ones do not.
  */
 export class Commits {
-  readonly #members: Members
+  readonly #members: Pick<Members, 'call'>
   readonly #keys: EtcdKeys
   readonly #random: Random
   readonly #txnOperations: number
@@ -60,7 +60,7 @@ export class Commits {
   /** By fence, when the commit before is done. */
   readonly #tails = new Map<string, Promise<unknown>>()
 
-  constructor(members: Members, keys: EtcdKeys, random: Random, txnOperations: number) {
+  constructor(members: Pick<Members, 'call'>, keys: EtcdKeys, random: Random, txnOperations: number) {
     this.#members = members
     this.#keys = keys
     this.#random = random
