@@ -24,7 +24,15 @@ import { EtcdKeys } from './keys.ts'
 import type { Members } from './members.ts'
 
 /** What becomes of one attempt at a transaction. */
-type Fate = 'answered' | 'lost before it was carried out' | 'lost after' | 'carried out later' | 'given up'
+type Fate =
+  | 'answered'
+  | 'lost before it was carried out'
+  | 'lost after'
+  | 'carried out later'
+  | 'given up'
+  | 'others commit meanwhile'
+  | 'others commit often meanwhile'
+  | 'others take over meanwhile'
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1')
@@ -59,7 +67,8 @@ class Store {
 
   #holds({ key, targetUnion }: Compare): boolean {
     const found = this.data.get(text(key))
-    if (targetUnion.case === 'value') return found !== undefined && text(found.value) === text(targetUnion.value)
+    if (targetUnion.case === 'value')
+      return found !== undefined && text(found.value) === text(targetUnion.value)
     if (targetUnion.case === 'createRevision') return found === undefined
     if (targetUnion.case === 'modRevision') return (found?.revision ?? 0n) === targetUnion.value
     throw new Error('not used')
@@ -80,7 +89,11 @@ class Store {
 }
 
 /** Calls one ensemble, with a fate for each attempt. */
-function membersOf(store: Store, nextFate: () => Fate): Pick<Members, 'call'> {
+function membersOf(
+  store: Store,
+  nextFate: () => Fate,
+  meanwhile: (fate: Fate) => Promise<void> = async () => undefined,
+): Pick<Members, 'call'> {
   return {
     async call(method, request, { onUnknown } = {}) {
       await Promise.resolve()
@@ -92,6 +105,10 @@ function membersOf(store: Store, nextFate: () => Fate): Pick<Members, 'call'> {
       for (;;) {
         const fate = nextFate()
         if (fate === 'answered') return method.read(toBinary(TxnResponseSchema, store.carryOut(txn)))
+        if (fate.startsWith('others')) {
+          await meanwhile(fate)
+          continue
+        }
         onUnknown?.()
         if (fate === 'lost after') store.carryOut(txn)
         if (fate === 'carried out later') store.late.push(txn)
@@ -113,8 +130,11 @@ const fate = fc.oneof(
       'lost after',
       'carried out later',
       'given up',
+      'others commit meanwhile',
+      'others commit often meanwhile',
+      'others take over meanwhile',
     ),
-    weight: 4,
+    weight: 5,
   },
 )
 
@@ -133,19 +153,42 @@ it('carries out what is acknowledged once, what is fenced out never, and nothing
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.array(fate), async (steps, fates) => {
       const store = new Store()
       const left = [...fates]
-      const members = membersOf(store, () => left.shift() ?? 'answered')
+      const others = new Commits(
+        membersOf(store, () => 'answered'),
+        keys,
+        systemRandom,
+        128,
+      )
+      let meanwhiles = 0
+      async function meanwhile(what: Fate): Promise<void> {
+        const times = what === 'others commit often meanwhile' ? 9 : 1
+        for (let time = 0; time < times; time++) {
+          const token = store.data.get(text(keys.data(fenceKey)))?.value
+          const value = Buffer.from(`meanwhile ${meanwhiles++}`)
+          const put = what === 'others take over meanwhile' ? fenceKey : Uint8Array.of(20, 2)
+          await others.commit({ fence: { key: fenceKey, token }, puts: [{ key: put, value }], deletes: [] })
+        }
+      }
+      const members = membersOf(store, () => left.shift() ?? 'answered', meanwhile)
       const owners = [0, 1].map(() => new Commits(members, keys, systemRandom, 128))
       const tokens: (Uint8Array | undefined)[] = [undefined, undefined]
       const outcomes: { value: string; outcome: 'done' | 'fenced' | 'unknown' }[] = []
 
-      async function commit(owner: number, token: Uint8Array | undefined, put: Uint8Array, value: Uint8Array) {
+      async function commit(
+        owner: number,
+        token: Uint8Array | undefined,
+        put: Uint8Array,
+        value: Uint8Array,
+      ) {
+        const before = meanwhiles
         try {
           await owners[owner]?.commit({
             fence: { key: fenceKey, token },
             puts: [{ key: put, value }],
             deletes: [],
           })
-          assert.equal(text(store.data.get(text(keys.data(put)))?.value ?? new Uint8Array()), text(value))
+          if (before === meanwhiles)
+            assert.equal(text(store.data.get(text(keys.data(put)))?.value ?? new Uint8Array()), text(value))
           outcomes.push({ value: text(value), outcome: 'done' })
           return true
         } catch (error) {
@@ -195,5 +238,8 @@ it('finds out what became of a commit whose answers were lost', async () => {
   }
   store.deliver()
   assert.equal(text(store.data.get(text(keys.data(key)))?.value ?? new Uint8Array()), '3')
-  assert.deepEqual([...store.puts.entries()].filter(([, times]) => times > 1), [])
+  assert.deepEqual(
+    [...store.puts.entries()].filter(([, times]) => times > 1),
+    [],
+  )
 })

@@ -22,7 +22,16 @@ import {
 import { EtcdError } from './errors.ts'
 import { concatBytes, type EtcdKeys } from './keys.ts'
 import type { Members } from './members.ts'
-import { compareRevision, compareValue, deleteOf, getOf, putOf, rangeMethod, txnMethod, txnOf } from './requests.ts'
+import {
+  compareRevision,
+  compareValue,
+  deleteOf,
+  getOf,
+  putOf,
+  rangeMethod,
+  txnMethod,
+  txnOf,
+} from './requests.ts'
 
 /** Bytes of a commit's name: no two commits ever have the same. */
 const NAME_BYTES = 12
@@ -140,13 +149,18 @@ export class Commits {
       }
       if (error.kind !== 'no-space') throw error
       // Said of a transaction that was refused, and also of the first that was carried out beyond the quota.
-      if (names(await this.#read(markKey), following.subarray(0, NAME_BYTES))) return { found: undefined, sure }
+      if (names(await this.#read(markKey), following.subarray(0, NAME_BYTES)))
+        return { found: undefined, sure }
       if (batch.puts.length > 0) {
         throw new EngineFullError('the space of the etcd ensemble is used up', { cause: error })
       }
       // Past its quota etcd takes no put, so none of a mark. What only deletes goes without, as it is the way out. Carried out
       // twice it does no harm, and not at all once there was another commit: for the mark is compared.
-      const deletes = create(TxnRequestSchema, { compare, success: nest(operations, 0, this.#txnOperations), failure })
+      const deletes = create(TxnRequestSchema, {
+        compare,
+        success: nest(operations, 0, this.#txnOperations),
+        failure,
+      })
       return { found: foundBy(await this.#members.call(txnMethod, deletes)) ?? 'unmarked', sure }
     }
   }

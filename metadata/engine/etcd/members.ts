@@ -1,11 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { type ChannelCredentials, type ClientDuplexStream, Metadata, status } from '@grpc/grpc-js'
-import {
-  ETCD_ATTEMPT_MS,
-  ETCD_CALL_MS,
-  ETCD_RETRY_MS_MAX,
-  ETCD_RETRY_MS_MIN,
-} from '../../../core/limits.ts'
+import { ETCD_ATTEMPT_MS, ETCD_CALL_MS, ETCD_RETRY_MS_MAX, ETCD_RETRY_MS_MIN } from '../../../core/limits.ts'
 import { Auth, AuthenticateRequestSchema } from '../../../proto/gen/etcdserverpb/rpc_pb.js'
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { Random } from '../../../runtime/ports/random.ts'
@@ -54,7 +49,8 @@ export class Members {
   /** @throws {EtcdError} final, or the last one after ETCD_CALL_MS */
   call<I, O>(method: Method<I, O>, request: I, options: CallOptions = {}): Promise<O> {
     return this.#try(
-      (member, timeoutMs) => this.#at(member, (metadata) => member.attempt(method, request, metadata, timeoutMs)),
+      (member, timeoutMs) =>
+        this.#at(member, (metadata) => member.attempt(method, request, metadata, timeoutMs)),
       options,
     )
   }
@@ -103,7 +99,7 @@ export class Members {
     { onUnknown, onAttempt }: CallOptions,
   ): Promise<O> {
     const end = this.#clock.monotonicMs() + ETCD_CALL_MS
-    for (let attempts = 0, round = 0; ; ) {
+    for (let attempts = 0, round = 0; ;) {
       const member = this.#member()
       const left = end - this.#clock.monotonicMs()
       onAttempt?.()

@@ -1,9 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import {
-  ETCD_QUOTA_PRESSED_SHARE,
-  ETCD_QUOTA_STOP_SHARE,
-  ETCD_SPACE_LOOK_MS,
-} from '../../../core/limits.ts'
+import { ETCD_QUOTA_PRESSED_SHARE, ETCD_QUOTA_STOP_SHARE, ETCD_SPACE_LOOK_MS } from '../../../core/limits.ts'
 import {
   Maintenance,
   StatusRequestSchema,

@@ -60,7 +60,10 @@ it('refuses what it does not understand, and never repeats a password', () => {
   ]) {
     assert.throws(
       () => parseEtcdUrl(url),
-      (error) => error instanceof EngineOpenError && !error.message.includes('secret%') && !/secret(?!ive)/.test(error.message),
+      (error) =>
+        error instanceof EngineOpenError &&
+        !error.message.includes('secret%') &&
+        !/secret(?!ive)/.test(error.message),
       url,
     )
   }

@@ -128,7 +128,9 @@ function numberOf(options: URLSearchParams, name: string, otherwise: number, min
   const [, digits, unit = ''] = /^([0-9]{1,15})(KiB|MiB|GiB)?$/.exec(text) ?? []
   const value = Number(digits) * (UNITS[unit] ?? Number.NaN)
   if (!Number.isSafeInteger(value) || value < min) {
-    throw new EngineOpenError(`${name} is a whole number from ${min}, with KiB, MiB or GiB where it is of bytes`)
+    throw new EngineOpenError(
+      `${name} is a whole number from ${min}, with KiB, MiB or GiB where it is of bytes`,
+    )
   }
   return value
 }
