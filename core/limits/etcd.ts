@@ -28,7 +28,7 @@ export const ETCD_QUOTA_STOP_SHARE = 0.97
 /** Share of the quota from which old revisions are kept for a short time only, and members are defragmented sooner. */
 export const ETCD_QUOTA_PRESSED_SHARE = 0.8
 
-/** How old a reading of the space used may be when a batch is let through: a tenth of 2 GiB is more than it writes meanwhile. */
+/** How old a reading of the space used may be when a batch is let through; what this process puts meanwhile is added to it. */
 export const ETCD_SPACE_LOOK_MS = 5000
 
 /** Time for a connection to a member to be made. */
@@ -52,7 +52,7 @@ export const ETCD_PING_MS = 10_000
 export const ETCD_PING_TIMEOUT_MS = 3000
 
 /** Bytes of one answer: a page of 1,024 entries of a few KiB; where entries are larger, pages are made shorter. */
-export const ETCD_ANSWER_BYTES_MAX = 16 * 1024 * 1024
+export const ETCD_ANSWER_BYTES_MAX = 8 * 1024 * 1024
 
 /** How often a member that sends watched keys is asked whether it is there, and how long it may be silent. */
 export const ETCD_WATCH_ASK_MS = 500

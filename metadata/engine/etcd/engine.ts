@@ -121,7 +121,11 @@ export class EtcdEngine implements Engine {
   commit(batch: EngineBatch): Promise<void> {
     return this.#call(async () => {
       assertWithinLimits(batch, this.limits)
-      if (batch.puts.length > 0) this.#space.requireMore()
+      if (batch.puts.length > 0) {
+        this.#space.requireMore(
+          batch.puts.reduce((sum, { key, value }) => sum + key.length + value.length, 0),
+        )
+      }
       await this.#commits.commit(batch)
       this.#signposts.committed(batch)
       this.#watchers.committed(batch)

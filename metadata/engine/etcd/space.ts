@@ -29,6 +29,9 @@ export class Space {
   #lookedAt = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
   #space: EngineSpace
+  /** Bytes put by this process since the last look began, and between that and the one before: a member's size lags behind. */
+  #putBytes = 0
+  #putBytesBefore = 0
 
   constructor(members: Members, clock: Clock, quotaBytes: number) {
     this.#members = members
@@ -51,18 +54,22 @@ export class Space {
   }
 
   /**
-   * From what was known last; looks anew behind that, so that no commit waits.
+   * Whether there is room for `bytes` more, from what was known last and what was put since; looks anew behind that, so that no
+   * commit waits.
    * @throws {EngineFullError}
    */
-  requireMore(): void {
+  requireMore(bytes: number): void {
     if (this.#clock.monotonicMs() - this.#lookedAt >= ETCD_SPACE_LOOK_MS) {
       // A failure is that of whoever asks next.
       void this.look().catch(() => undefined)
     }
-    if (this.#share() < ETCD_QUOTA_STOP_SHARE) return
-    const { usedBytes, quotaBytes } = this.#space
+    const { usedBytes, quotaBytes = Number.POSITIVE_INFINITY } = this.#space
+    if (usedBytes + this.#putBytesBefore + this.#putBytes + bytes < quotaBytes * ETCD_QUOTA_STOP_SHARE) {
+      this.#putBytes += bytes
+      return
+    }
     throw new EngineFullError(
-      `the etcd ensemble uses ${usedBytes} of ${String(quotaBytes)} bytes: only deletes are taken`,
+      `the etcd ensemble uses ${usedBytes} of ${quotaBytes} bytes: only deletes are taken`,
     )
   }
 
@@ -92,6 +99,7 @@ export class Space {
 
   async #look(): Promise<void> {
     try {
+      const putBytes = this.#putBytes
       const statuses = await this.statuses()
       if (statuses.length === 0) throw new Error('no etcd member says how full it is')
       const quotas = statuses.map(({ status }) => Number(status.dbSizeQuota)).filter((quota) => quota > 0)
@@ -100,6 +108,8 @@ export class Space {
         // What members say of themselves (3.6) counts before what the address says.
         quotaBytes: quotas.length > 0 ? Math.min(...quotas) : this.#quotaBytes,
       }
+      this.#putBytesBefore = putBytes
+      this.#putBytes -= putBytes
       this.#lookedAt = this.#clock.monotonicMs()
     } finally {
       this.#looking = undefined
