@@ -15,15 +15,14 @@ export const ETCD_OPERATION_OVERHEAD_BYTES = 32
 /** Letters of the prefix of all keys: each key carries it. */
 export const ETCD_PREFIX_LENGTH_MAX = 64
 
-/** Space of an ensemble: etcd's default --quota-backend-bytes, and the most that etcd's manual advises. */
+/** Space of an ensemble: etcd's default --quota-backend-bytes. Its manual advises 8 GiB at the most. */
 export const ETCD_QUOTA_BYTES_DEFAULT = 2 * 1024 * 1024 * 1024
-export const ETCD_QUOTA_BYTES_ADVISED = 8 * 1024 * 1024 * 1024
 
 /** Share of the quota from which requests that add records are refused; what is left is for deletes, which write, too. */
 export const ETCD_QUOTA_FULL_SHARE = 0.9
 
 /** Share of the quota from which every batch that puts is refused: past the quota etcd raises an alarm that only a person ends. */
-export const ETCD_QUOTA_STOP_SHARE = 0.97
+export const ETCD_QUOTA_STOP_SHARE = 0.95
 
 /** Share of the quota from which old revisions are kept for a short time only, and members are defragmented sooner. */
 export const ETCD_QUOTA_PRESSED_SHARE = 0.8
@@ -54,18 +53,20 @@ export const ETCD_PING_TIMEOUT_MS = 3000
 /** Bytes of one answer: a page of 1,024 entries of a few KiB; where entries are larger, pages are made shorter. */
 export const ETCD_ANSWER_BYTES_MAX = 8 * 1024 * 1024
 
-/** How often a member that sends watched keys is asked whether it is there, and how long it may be silent. */
-export const ETCD_WATCH_ASK_MS = 500
+/** How long a member that sends watched keys may be silent, though it is asked every ENGINE_WATCH_MS whether it is there. */
 export const ETCD_WATCH_SILENCE_MS = 2000
 
-/** One key in so many is a signpost (metadata/engine/etcd/signposts.ts): a scan of a thousand reads about three stretches. */
-export const ETCD_SIGNPOST_EVERY = 512
+/**
+ * One key in so many is a signpost (metadata/engine/etcd/signposts.ts). A scan from the end reads so many entries at the least, and
+ * each signpost is a key more in the ensemble and in the memory of each process.
+ */
+export const ETCD_SIGNPOST_EVERY = 256
 
-/** Signposts kept in memory: those of 30 million keys, about 20 MB. */
-export const ETCD_SIGNPOSTS_MAX = 65_536
+/** Signposts kept in memory: those of 30 million keys, about 30 MB. */
+export const ETCD_SIGNPOSTS_MAX = 131_072
 
 /** Keys between two known signposts by which a scan sees that it knows too few of them. */
-export const ETCD_SIGNPOST_GAP_MAX = 16 * ETCD_SIGNPOST_EVERY
+export const ETCD_SIGNPOST_GAP_MAX = 32 * ETCD_SIGNPOST_EVERY
 
 /** Pause between two readings of all signposts. */
 export const ETCD_SIGNPOSTS_LOAD_MS = 10_000

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,12 +19,15 @@ import { Signposts } from '../../metadata/engine/etcd/signposts.ts'
 import { Space } from '../../metadata/engine/etcd/space.ts'
 import { Upkeep } from '../../metadata/engine/etcd/upkeep.ts'
 import { parseEtcdUrl } from '../../metadata/engine/etcd/url.ts'
+import { Room, spaceOf } from '../../metadata/room.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { etcdMissing, EtcdServers } from '../servers/etcd.ts'
+import { missing, run } from '../cluster/tools.ts'
 import { engineContract } from './engine.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -63,11 +68,11 @@ describe('etcd, three members', { skip }, () => {
     })
   }
 
-  async function withEngines<T>(count: number, run: (...engines: Engine[]) => Promise<T>): Promise<T> {
+  async function withEngines<T>(count: number, use: (...engines: Engine[]) => Promise<T>): Promise<T> {
     const url = servers.url(`/p${prefixes++}`)
     const engines = await Promise.all(Array.from({ length: count }, () => openAt(url)))
     try {
-      return await run(...engines)
+      return await use(...engines)
     } finally {
       await Promise.all(engines.map((engine) => engine.close()))
     }
@@ -76,12 +81,12 @@ describe('etcd, three members', { skip }, () => {
   it('loses nothing and fails nothing while each leader is killed in turn, and carries out every batch once', () =>
     withEngines(1, async (engine) => {
       const held = await engine.holdKey?.(bytes('held'), bytes('v'), 15_000)
-      let stopped = false
+      const load = { stopped: false }
       // Each commit is fenced by what the one before put: one that is lost, or carried out twice, breaks the chain.
       const chains = Array.from({ length: 4 }, (_, index) => ({ name: bytes(`chain ${index}`), length: 0 }))
       const running = chains.map(async (chain) => {
         let token: Uint8Array | undefined
-        while (!stopped) {
+        while (!load.stopped) {
           const link = bytes(String(chain.length + 1))
           await engine.commit({
             fence: { key: chain.name, token },
@@ -101,7 +106,7 @@ describe('etcd, three members', { skip }, () => {
         const from = total()
         await Promise.race([
           until(() => total() > from + 20, 'commits go on'),
-          failed.then(() => assert.ok(stopped)),
+          failed.then(() => assert.ok(load.stopped)),
         ])
       }
       for (let round = 0; round < 3; round++) {
@@ -112,7 +117,7 @@ describe('etcd, three members', { skip }, () => {
         assert.deepEqual(await engine.get(bytes('held')), bytes('v'))
         await servers.restart(leader)
       }
-      stopped = true
+      load.stopped = true
       await failed
       for (const { name, length } of chains) {
         assert.deepEqual(await engine.get(name), bytes(String(length)))
@@ -170,9 +175,9 @@ describe('etcd, three members', { skip }, () => {
     let frozen = false
     const clock: Clock = {
       ...systemClock,
-      after: (ms, run) =>
+      after: (ms, fire) =>
         systemClock.after(ms, () => {
-          if (!frozen) run()
+          if (!frozen) fire()
         }),
     }
     const url = servers.url(`/p${prefixes++}`)
@@ -291,6 +296,9 @@ describe('etcd, its space', { skip }, () => {
     let later = 0
     const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + later }
     const engine = await openAt(servers.url('/before?quota=13MiB'), clock)
+    const disk = spaceOf(engine)
+    assert.ok(disk)
+    await new Room(disk, clock).require('commitObject')
     let count = 0
     await assert.rejects(async () => {
       for (; count < 1000; count++) {
@@ -302,6 +310,7 @@ describe('etcd, its space', { skip }, () => {
     assert.ok(count > 50, String(count))
     const space = await engine.space?.()
     assert.ok(space !== undefined && space.quotaBytes === 13 * MIB && space.usedBytes > 10 * MIB)
+    await assert.rejects(new Room(disk, clock).require('commitObject'), { code: FailureCode.READ_ONLY })
     await engine.commit({ fence, puts: [], deletes: [bytes('k0')] })
     assert.equal(await engine.get(bytes('k0')), undefined)
     assert.equal(await servers.ctl(['alarm', 'list']), '')
@@ -321,5 +330,55 @@ describe('etcd, its space', { skip }, () => {
     const stale = { key: fence.key, token: bytes('stale') }
     await assert.rejects(engine.commit({ fence: stale, puts: [], deletes: [bytes('k1')] }), /fenced/)
     await engine.close()
+  })
+})
+
+describe('etcd, TLS and users', { skip: skip === false ? await missing('openssl', 'version') : skip }, () => {
+  let folder: string
+  let servers: EtcdServers
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ashlar-etcd-tls-'))
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    const subject = ['-subj', '/CN=etcd', '-addext', 'subjectAltName=IP:127.0.0.1']
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+    await run('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...subject])
+    servers = await EtcdServers.start({ members: 1, tls: { ca: cert, cert, key } })
+    await servers.ctl(['user', 'add', 'root:secret'])
+    await servers.ctl(['user', 'grant-role', 'root', 'root'])
+    await servers.ctl(['user', 'add', 'me:p@ss'])
+    await servers.ctl(['role', 'add', 'mine'])
+    await servers.ctl(['role', 'grant-permission', 'mine', '--prefix=true', 'readwrite', 'mine/'])
+    await servers.ctl(['user', 'grant-role', 'me', 'mine'])
+    await servers.ctl(['auth', 'enable'])
+  })
+  after(async () => {
+    await servers.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  it('opens with both, and goes on when the member has forgotten its token', async () => {
+    const ca = join(folder, 'cert.pem')
+    const host = servers.endpoints.join(',')
+    const engine = await openAt(`etcd://me:p%40ss@${host}/mine?ca=${ca}`)
+    const fence = { key: bytes('f'), token: undefined }
+    await engine.commit({ fence, puts: [{ key: bytes('a'), value: bytes('1') }], deletes: [] })
+    await servers.kill(0)
+    const waiting = engine.get(bytes('a'))
+    await servers.restart(0)
+    assert.deepEqual(await waiting, bytes('1'))
+    await engine.commit({ fence, puts: [{ key: bytes('a'), value: bytes('2') }], deletes: [] })
+    await engine.close()
+    for (const url of [
+      `etcd://me:wrong@${host}/mine?ca=${ca}`,
+      `etcd://${host}/mine?ca=${ca}`,
+      `etcd://me:p%40ss@${host}/others?ca=${ca}`,
+    ]) {
+      await assert.rejects(openAt(url), (error) => {
+        assert.ok(error instanceof EngineOpenError)
+        assert.doesNotMatch(error.message, /wrong|p@ss|p%40ss/)
+        return true
+      })
+    }
   })
 })

@@ -21,6 +21,8 @@ export interface EtcdServersOptions {
   readonly members?: number
   /** More of etcd's own arguments, for each member. */
   readonly args?: readonly string[]
+  /** Paths of PEM files, for TLS towards clients; members among each other use none. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
 }
 
 interface MemberProcess {
@@ -45,11 +47,13 @@ export async function etcdMissing(): Promise<string | false> {
 export class EtcdServers {
   readonly #folder: string
   readonly #args: readonly string[]
+  readonly #tls: EtcdServersOptions['tls']
   readonly #members: readonly MemberProcess[]
 
-  private constructor(folder: string, args: readonly string[], members: readonly MemberProcess[]) {
+  private constructor(folder: string, options: EtcdServersOptions, members: readonly MemberProcess[]) {
     this.#folder = folder
-    this.#args = args
+    this.#args = options.args ?? []
+    this.#tls = options.tls
     this.#members = members
   }
 
@@ -65,7 +69,7 @@ export class EtcdServers {
       peer: ports[2 * index + 1] ?? 0,
       process: undefined,
     }))
-    const servers = new EtcdServers(folder, options.args ?? [], members)
+    const servers = new EtcdServers(folder, options, members)
     try {
       await Promise.all(members.map((_, index) => servers.#spawn(index)))
       await servers.ready()
@@ -111,12 +115,12 @@ export class EtcdServers {
     this.#member(index).process?.kill('SIGCONT')
   }
 
-  /** Starts a member that was killed, on what its disk has. Resolves once it answers. */
+  /** Starts a member that was killed, on what its disk has. Resolves once it follows a leader. */
   async restart(index: number): Promise<void> {
     await this.#spawn(index, 'existing')
     await this.#eventually(async () => {
-      await this.ctl(['endpoint', 'health'], index)
-      return true
+      const [status] = statusesIn(await this.ctl(['endpoint', 'status', '--write-out=json'], index))
+      return status !== undefined && status.leader !== 0 ? true : undefined
     })
   }
 
@@ -139,9 +143,10 @@ export class EtcdServers {
   /** Runs etcdctl against all members, or one. @returns what it printed */
   async ctl(args: readonly string[], index?: number): Promise<string> {
     const endpoints = index === undefined ? this.endpoints : [this.endpoints[index] ?? '']
+    const tls = this.#tls === undefined ? [] : ['--cacert', this.#tls.ca]
     const { stdout } = await execute(
       'etcdctl',
-      ['--endpoints', endpoints.join(','), '--command-timeout', '3s', ...args],
+      ['--endpoints', endpoints.join(','), '--command-timeout', '3s', ...tls, ...args],
       { env: { PATH: process.env['PATH'] ?? '', ETCDCTL_API: '3' } },
     )
     return stdout
@@ -173,7 +178,9 @@ export class EtcdServers {
     await mkdir(member.directory, { recursive: true })
     const log = createWriteStream(`${member.directory}.log`, { flags: 'a' })
     await once(log, 'open')
-    const client = `http://127.0.0.1:${member.client}`
+    const tls =
+      this.#tls === undefined ? [] : [`--cert-file=${this.#tls.cert}`, `--key-file=${this.#tls.key}`]
+    const client = `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${member.client}`
     const peer = `http://127.0.0.1:${member.peer}`
     const cluster = this.#members.map(({ name, peer: port }) => `${name}=http://127.0.0.1:${port}`)
     member.process = spawn(
@@ -188,6 +195,7 @@ export class EtcdServers {
         `--initial-cluster=${cluster.join(',')}`,
         `--initial-cluster-state=${state}`,
         '--logger=zap',
+        ...tls,
         ...this.#args,
       ],
       { stdio: ['ignore', log, log], env: { PATH: process.env['PATH'] ?? '' } },

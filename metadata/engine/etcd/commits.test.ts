@@ -67,8 +67,9 @@ class Store {
 
   #holds({ key, targetUnion }: Compare): boolean {
     const found = this.data.get(text(key))
-    if (targetUnion.case === 'value')
+    if (targetUnion.case === 'value') {
       return found !== undefined && text(found.value) === text(targetUnion.value)
+    }
     if (targetUnion.case === 'createRevision') return found === undefined
     if (targetUnion.case === 'modRevision') return (found?.revision ?? 0n) === targetUnion.value
     throw new Error('not used')
@@ -187,8 +188,8 @@ it('carries out what is acknowledged once, what is fenced out never, and nothing
             puts: [{ key: put, value }],
             deletes: [],
           })
-          if (before === meanwhiles)
-            assert.equal(text(store.data.get(text(keys.data(put)))?.value ?? new Uint8Array()), text(value))
+          const found = store.data.get(text(keys.data(put)))
+          if (before === meanwhiles) assert.equal(text(found?.value ?? new Uint8Array()), text(value))
           outcomes.push({ value: text(value), outcome: 'done' })
           return true
         } catch (error) {

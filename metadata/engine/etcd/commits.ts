@@ -149,8 +149,8 @@ export class Commits {
       }
       if (error.kind !== 'no-space') throw error
       // Said of a transaction that was refused, and also of the first that was carried out beyond the quota.
-      if (names(await this.#read(markKey), following.subarray(0, NAME_BYTES)))
-        return { found: undefined, sure }
+      const done = names(await this.#read(markKey), following.subarray(0, NAME_BYTES))
+      if (done) return { found: undefined, sure }
       if (batch.puts.length > 0) {
         throw new EngineFullError('the space of the etcd ensemble is used up', { cause: error })
       }

@@ -142,7 +142,7 @@ export class EtcdEngine implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.allSettled([...this.#running])
+    await Promise.allSettled(this.#running)
     await Promise.all([
       this.#holds.close(),
       this.#upkeep.close(),

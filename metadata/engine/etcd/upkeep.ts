@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import { status } from '@grpc/grpc-js'
 import {
   ETCD_COMPACT_MS,
   ETCD_DEFRAGMENT_BYTES_MIN,
@@ -64,6 +65,8 @@ export class Upkeep {
   #stopTimer: () => void = () => undefined
   #running: Promise<void> = Promise.resolve()
   #closed = false
+  /** Compaction and defragmentation are for etcd's root alone, where it asks for users. */
+  #forbidden = false
 
   constructor(world: World) {
     this.#world = world
@@ -92,7 +95,12 @@ export class Upkeep {
       await this.#compact(space.pressed)
       if (!this.#closed) await this.#defragment(space.pressed)
     } catch (error) {
-      log.warn('etcd: upkeep failed', { error })
+      if (error instanceof EtcdError && error.code === status.PERMISSION_DENIED) {
+        if (!this.#forbidden) {
+          log.warn('etcd: this user may not compact or defragment; somebody else has to', { error })
+        }
+        this.#forbidden = true
+      } else log.warn('etcd: upkeep failed', { error })
     }
   }
 
@@ -161,17 +169,17 @@ export class Upkeep {
   }
 }
 
-function isWasteful({ status }: MemberStatus, pressed: boolean): boolean {
-  const unused = Number(status.dbSize - status.dbSizeInUse)
+function isWasteful({ status: { dbSize, dbSizeInUse } }: MemberStatus, pressed: boolean): boolean {
+  const unused = Number(dbSize - dbSizeInUse)
   return pressed
-    ? unused >= Number(status.dbSize) * ETCD_DEFRAGMENT_PRESSED_SHARE_MIN
-    : unused >= Math.max(ETCD_DEFRAGMENT_BYTES_MIN, Number(status.dbSize) * ETCD_DEFRAGMENT_SHARE_MIN)
+    ? unused >= Number(dbSize) * ETCD_DEFRAGMENT_PRESSED_SHARE_MIN
+    : unused >= Math.max(ETCD_DEFRAGMENT_BYTES_MIN, Number(dbSize) * ETCD_DEFRAGMENT_SHARE_MIN)
 }
 
 function leaderLast(left: MemberStatus, right: MemberStatus): number {
   return Number(isLeader(left)) - Number(isLeader(right))
 }
 
-function isLeader({ status }: MemberStatus): boolean {
-  return status.header?.memberId === status.leader
+function isLeader({ status: { header, leader } }: MemberStatus): boolean {
+  return header?.memberId === leader
 }

@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import type { ClientDuplexStream } from '@grpc/grpc-js'
-import { ETCD_RETRY_MS_MAX, ETCD_WATCH_ASK_MS, ETCD_WATCH_SILENCE_MS } from '../../../core/limits.ts'
+import { ENGINE_WATCH_MS, ETCD_RETRY_MS_MAX, ETCD_WATCH_SILENCE_MS } from '../../../core/limits.ts'
 import {
+  RangeRequestSchema,
   Watch,
   WatchCancelRequestSchema,
   WatchCreateRequestSchema,
@@ -15,6 +16,7 @@ import type { Log } from '../../../runtime/ports/log.ts'
 import { keyName } from '../../partition/key-name.ts'
 import type { EtcdKeys } from './keys.ts'
 import type { Members } from './members.ts'
+import { rangeMethod } from './requests.ts'
 import { methodOf } from './rpc.ts'
 
 const watchMethod = methodOf(Watch.method.watch)
@@ -86,25 +88,27 @@ export class Watches {
 
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      let heard = false
+      const from = this.#clock.monotonicMs()
       try {
+        // Finds a member that serves, and makes the user's token good: a stream says little of why it ends.
+        const nothing = create(RangeRequestSchema, { key: this.#keys.nothing, countOnly: true })
+        await this.#members.call(rangeMethod, nothing)
         const { stream, leave } = await this.#members.stream(watchMethod)
-        heard = await this.#follow(stream)
+        await this.#follow(stream)
         leave()
       } catch (error) {
-        this.#log.debug('etcd: no stream of watched keys', { error })
+        this.#log.info('etcd: no stream of watched keys', { error })
       }
-      if (!heard && !this.#closing.signal.aborted) await this.#clock.sleep(ETCD_RETRY_MS_MAX)
+      const soon = this.#clock.monotonicMs() - from < ETCD_RETRY_MS_MAX
+      if (soon && !this.#closing.signal.aborted) await this.#clock.sleep(ETCD_RETRY_MS_MAX)
     }
   }
 
-  /** Until the stream ends. @returns whether it said anything */
-  async #follow(stream: Stream): Promise<boolean> {
+  /** Until the stream ends. */
+  async #follow(stream: Stream): Promise<void> {
     const ended = Promise.withResolvers<undefined>()
-    let heard = false
     this.#heardAt = this.#clock.monotonicMs()
     stream.on('data', (response: WatchResponse) => {
-      heard = true
       this.#heardAt = this.#clock.monotonicMs()
       this.#took(response, stream)
     })
@@ -125,7 +129,7 @@ export class Watches {
         return
       }
       stream.write(progressRequest)
-      stopAsking = this.#clock.after(ETCD_WATCH_ASK_MS, ask)
+      stopAsking = this.#clock.after(ENGINE_WATCH_MS, ask)
     }
     this.#stream = stream
     for (const watched of this.#byId.values()) stream.write(this.#createOf(watched))
@@ -134,7 +138,6 @@ export class Watches {
     await ended.promise
     stopAsking()
     this.#stream = undefined
-    return heard
   }
 
   #took({ watchId, created, canceled, events }: WatchResponse, stream: Stream): void {
