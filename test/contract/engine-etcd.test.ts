@@ -186,7 +186,7 @@ describe('etcd, three members', { skip }, () => {
     assert.ok(held)
     const first = held.validUntilMs
     await until(() => held.validUntilMs > first + 1000, 'renewals')
-    await held.update(bytes('2'))
+    await Promise.all([held.update(bytes('1.5')), held.update(bytes('2'))])
     assert.deepEqual(await other.get(bytes('member')), bytes('2'))
     let told = 0
     other.watch(bytes('member'), () => told++)
@@ -340,7 +340,7 @@ describe('etcd, TLS and users', { skip: skip === false ? await missing('openssl'
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ashlar-etcd-tls-'))
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
-    const subject = ['-subj', '/CN=etcd', '-addext', 'subjectAltName=IP:127.0.0.1']
+    const subject = ['-subj', '/CN=etcd', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
     const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
     await run('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...subject])
     servers = await EtcdServers.start({ members: 1, tls: { ca: cert, cert, key } })
@@ -359,7 +359,7 @@ describe('etcd, TLS and users', { skip: skip === false ? await missing('openssl'
 
   it('opens with both, and goes on when the member has forgotten its token', async () => {
     const ca = join(folder, 'cert.pem')
-    const host = servers.endpoints.join(',')
+    const host = servers.endpoints.join(',').replace('127.0.0.1', 'localhost')
     const engine = await openAt(`etcd://me:p%40ss@${host}/mine?ca=${ca}`)
     const fence = { key: bytes('f'), token: undefined }
     await engine.commit({ fence, puts: [{ key: bytes('a'), value: bytes('1') }], deletes: [] })

@@ -55,6 +55,8 @@ export class EtcdServers {
     this.#args = options.args ?? []
     this.#tls = options.tls
     this.#members = members
+    // Members outlive nobody who forgets to stop them.
+    process.once('exit', this.#killAll)
   }
 
   /** Resolves when the ensemble takes writes. */
@@ -167,8 +169,13 @@ export class EtcdServers {
     return readFile(`${this.#member(index).directory}.log`, 'utf8')
   }
 
+  readonly #killAll = (): void => {
+    for (const member of this.#members) member.process?.kill('SIGKILL')
+  }
+
   /** Kills all members and removes what they wrote. */
   async stop(): Promise<void> {
+    process.off('exit', this.#killAll)
     await Promise.all(this.#members.map((_, index) => this.kill(index)))
     await rm(this.#folder, { recursive: true, force: true })
   }

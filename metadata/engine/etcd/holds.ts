@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import { compareBytes } from '../../../core/keyspace/bytes.ts'
 import { ETCD_HOLD_MS_MIN } from '../../../core/limits.ts'
 import {
   Lease,
@@ -14,7 +15,7 @@ import type { HeldKey } from '../engine.ts'
 import { EtcdError } from './errors.ts'
 import type { EtcdKeys } from './keys.ts'
 import type { Members } from './members.ts'
-import { putOf, txnMethod } from './requests.ts'
+import { compareLease, compareValue, getOf, putOf, txnMethod } from './requests.ts'
 import { methodOf } from './rpc.ts'
 
 const grantMethod = methodOf(Lease.method.leaseGrant)
@@ -65,6 +66,9 @@ class Hold implements HeldKey {
   #validUntilMs: number
   #stopTimer: () => void = () => undefined
   #isLost = false
+  /** What the key holds; undefined: it was not put yet. */
+  #value: Uint8Array | undefined
+  #tail: Promise<unknown> = Promise.resolve()
 
   private constructor(world: World, key: Uint8Array, lease: bigint, ttlMs: number, sentAt: number) {
     this.#world = world
@@ -107,11 +111,9 @@ class Hold implements HeldKey {
   }
 
   async update(value: Uint8Array): Promise<void> {
-    if (this.#isLost) throw new Error('the key is not held any more')
-    const { members, keys } = this.#world
-    // A put that comes late finds no lease once the hold has ended, and is refused.
-    const success = [putOf(keys.data(this.#key), value, this.#lease)]
-    await members.call(txnMethod, create(TxnRequestSchema, { success }))
+    const done = this.#tail.then(() => this.#put(value.slice()))
+    this.#tail = done.catch(() => undefined)
+    await done
   }
 
   async close(): Promise<void> {
@@ -123,6 +125,31 @@ class Hold implements HeldKey {
     } catch (error) {
       log.info('etcd: a held key is left to vanish by itself', { error })
     }
+  }
+
+  /**
+   * A put that is sent twice, or comes late, finds another value than the one it is to replace, or no lease, and does nothing.
+   * The first replaces whatever an earlier process has left there.
+   */
+  async #put(value: Uint8Array): Promise<void> {
+    if (this.#isLost) throw new Error('the key is not held any more')
+    const { members, keys } = this.#world
+    const key = keys.data(this.#key)
+    const before = this.#value
+    const request = create(TxnRequestSchema, {
+      compare:
+        before === undefined
+          ? [compareLease(key, this.#lease, false)]
+          : [compareLease(key, this.#lease, true), compareValue(key, before)],
+      success: [putOf(key, value, this.#lease)],
+      failure: [getOf(key)],
+    })
+    const { succeeded, responses } = await members.call(txnMethod, request)
+    const response = responses[0]?.response
+    const found = response?.case === 'responseRange' ? response.value.kvs[0] : undefined
+    const there = found?.lease === this.#lease && compareBytes(found.value, value) === 0
+    if (!succeeded && !there) throw new Error('another has written the key, or it is gone')
+    this.#value = value
   }
 
   #schedule(): void {

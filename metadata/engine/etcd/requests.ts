@@ -46,6 +46,16 @@ export function compareRevision(key: Uint8Array, revision: bigint): Compare {
   })
 }
 
+/** Whether a key is, or is not, under this lease; a key that is not there is under none. */
+export function compareLease(key: Uint8Array, lease: bigint, equal: boolean): Compare {
+  return create(CompareSchema, {
+    key,
+    result: equal ? Compare_CompareResult.EQUAL : Compare_CompareResult.NOT_EQUAL,
+    target: Compare_CompareTarget.LEASE,
+    targetUnion: { case: 'lease', value: lease },
+  })
+}
+
 export function putOf(key: Uint8Array, value: Uint8Array, lease = 0n): RequestOp {
   return create(RequestOpSchema, {
     request: { case: 'requestPut', value: create(PutRequestSchema, { key, value, lease }) },
