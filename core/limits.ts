@@ -4,6 +4,7 @@
  */
 
 export * from './limits/blob-records.ts'
+export * from './limits/etcd.ts'
 export * from './limits/garbage.ts'
 export * from './limits/postgres.ts'
 export * from './limits/work.ts'
