@@ -3,6 +3,7 @@
  * says otherwise.
  */
 
+export * from './limits/admission.ts'
 export * from './limits/blob-records.ts'
 export * from './limits/garbage.ts'
 export * from './limits/partitions.ts'

@@ -60,8 +60,14 @@ export const PARTITION_MOVES_MAX = 2
 /** What a partition without load weighs against one at its trigger, in percent: a thousand idle ones are spread, too. */
 export const PARTITION_IDLE_WEIGHT_PERCENT = 5
 
-/** What a move must better, in percent of the load of the node it relieves: noise of the rates is less. */
-export const BALANCE_GAIN_PERCENT_MIN = 10
+/** Difference between two nodes, in percent of the busier one's load, from which on partitions move: noise of the rates is less. */
+export const BALANCE_DIFFERENCE_PERCENT_MIN = 10
+
+/** What a move must leave of the difference, in percent of a trigger, so that none is made back: less than idle partitions weigh. */
+export const BALANCE_LEFT_PERCENT_MIN = 4
 
 /** Partitions of one map: every gateway holds it in memory and reads it whole, a few hundred KiB. */
 export const PARTITIONS_MAX = 4096
+
+/** Time after which a partition that was moved may be moved again to balance loads. */
+export const PARTITION_REST_MS_DEFAULT = 60_000
