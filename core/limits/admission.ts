@@ -3,8 +3,8 @@
 /** Requests of a kind that a process works on at once, to begin with and at most: some MiB of records. */
 export const ADMISSION_IN_FLIGHT_MAX = 4096
 
-/** The same at least, however slow the engine: group commits of it still carry hundreds of writes a second. */
-export const ADMISSION_IN_FLIGHT_MIN = 32
+/** The same at least, however slow the engine: with 100 ms a commit that still makes 640 writes a second. */
+export const ADMISSION_IN_FLIGHT_MIN = 64
 
 /** Time from a request's arrival to its answer from which on there is a queue: several syncs of a slow disk, a tenth of what clients notice. */
 export const ADMISSION_DELAY_TARGET_MS = 100
@@ -13,10 +13,19 @@ export const ADMISSION_DELAY_TARGET_MS = 100
 export const ADMISSION_INTERVAL_MS = 100
 
 /** Growth of the bound, in percent an interval, while it is what holds requests back and the delay is below its target. */
-export const ADMISSION_GROWTH_PERCENT = 5
+export const ADMISSION_GROWTH_PERCENT = 10
 
-/** How far below its share a bound is cut in one interval at most, in percent of itself. */
-export const ADMISSION_CUT_PERCENT_MAX = 50
+/** Intervals over which it is counted how much gets done: a second evens out commits of many requests. */
+export const ADMISSION_INTERVALS_COUNTED = 10
+
+/** The newest of them, which count alone where more got done in them: after a rise of the load. */
+export const ADMISSION_INTERVALS_NEWEST = 3
+
+/** Part of a new delay without load in what is taken for it, in percent: some dozen intervals are what counts. */
+export const ADMISSION_BASE_SHARE_PERCENT = 10
+
+/** The target is at least so many times the delay without load: an engine in another region is slow, and not overloaded. */
+export const ADMISSION_BASE_FACTOR = 2
 
 /** Tenants whose work is told apart, and buckets of each: beyond, they share one account of theirs. */
 export const ADMISSION_ACCOUNTS_MAX = 1024
