@@ -137,8 +137,8 @@ export class AdmissionGate {
       this.#share()
       return
     }
-    // After a time without any request nothing is known of the delay.
-    if (this.#answered > 0) this.#adjust(lengthMs)
+    // After a time without any request nothing is known of what could have been done in it.
+    if (this.#answered > 0 && (this.#inFlight > 0 || lengthMs < 2 * intervalMs)) this.#adjust(lengthMs)
     this.#share()
     this.#room = Math.max(this.#bound, (this.#answered * intervalMs) / lengthMs) / 2
     this.#intervalStartMs = nowMs

@@ -244,14 +244,12 @@ test('under a load that stays, the proposals end: nothing is hot that can be hel
       if (forgets) cluster.forget()
       cluster.run(15 * MINUTE, 10_000)
       const settled = cluster.history.length
-      // What is just below a trigger reaches it by noise, sooner or later: it splits then, once.
-      const borderline = cluster.partitions.some((view) => {
-        const { writes, reads } = cluster.ratesOf(view)
-        const share = Math.max(writes / settings.writesPerSecond, reads / settings.readsPerSecond)
-        return share < 1 && share * (1 + noise) >= 1
-      })
       const { obstacles } = cluster.run(15 * MINUTE, 10_000)
-      if (!borderline) assert.deepEqual(cluster.history.slice(settled), [])
+      const late = cluster.history.slice(settled).map(({ proposal }) => proposal)
+      // What lies within the noise of a trigger, or of a difference that is evened out, reaches it sooner or later: once.
+      if (noise === 0) assert.deepEqual(late, [])
+      const names = late.map((one) => `${one.kind} ${one.kind === 'merge' ? one.left : one.partition}`)
+      assert.equal(new Set(names).size, names.length, names.join(', '))
 
       const helpless = new Set(obstacles.map(({ partition }) => partition))
       for (const view of cluster.partitions) {
@@ -262,7 +260,7 @@ test('under a load that stays, the proposals end: nothing is hot that can be hel
         assert.ok(all.find(({ id }) => id === view.owner)?.engines.has(view.engine))
       }
       assertOrdered(cluster.partitions)
-      if (!borderline) assertBalanced(cluster, noise)
+      if (late.length === 0) assertBalanced(cluster, noise)
       assertNoFlapping(cluster)
     }),
     { numRuns: 30 },
