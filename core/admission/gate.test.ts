@@ -93,7 +93,7 @@ test('two that ask for too much get the same, however much more one of them asks
   service.run(6000, [...light, more, less])
   const admitted = [more, less].map((source) => service.outcomes.get(source)?.admitted ?? 0)
   const ratio = (admitted[0] ?? 0) / (admitted[1] ?? 1)
-  assert.ok(ratio > 0.8 && ratio < 1.25, `${admitted.join(' and ')}`)
+  assert.ok(ratio > 0.8 && ratio < 1.25, admitted.join(' and '))
   assert.ok(shareAdmitted(service, light) >= 0.99)
 })
 

@@ -183,7 +183,7 @@ export interface GateSettings {
   readonly intervalMs: number
 }
 
-export const GATE_SETTINGS_DEFAULT: GateSettings = {
+const GATE_SETTINGS_DEFAULT: GateSettings = {
   inFlightMin: ADMISSION_IN_FLIGHT_MIN,
   inFlightMax: ADMISSION_IN_FLIGHT_MAX,
   delayTargetMs: ADMISSION_DELAY_TARGET_MS,

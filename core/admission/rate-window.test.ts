@@ -35,10 +35,13 @@ test('a steady stream of the figures of S3 passes whole, though it comes in clum
 
 test('twice the figure is halved, exactly', () => {
   const window = new RateWindow(S3_WRITES_PER_SECOND)
-  const seconds = new Array<number>(10).fill(0)
+  const seconds = Array.from({ length: 10 }, () => 0)
   for (let sent = 0; sent < 70_000; sent++) {
     const at = sent / 7
     if (window.admit(at)) seconds[Math.floor(at / 1000)] = (seconds[Math.floor(at / 1000)] ?? 0) + 1
   }
-  assert.deepEqual(seconds, new Array<number>(10).fill(S3_WRITES_PER_SECOND))
+  assert.deepEqual(
+    seconds,
+    Array.from({ length: 10 }, () => S3_WRITES_PER_SECOND),
+  )
 })

@@ -136,8 +136,8 @@ function bestMove(
       if (to === undefined) continue
       const difference = load - placement.loadOf(to)
       const left = difference - partition.weight
-      if (difference * 100 < load * BALANCE_DIFFERENCE_PERCENT_MIN || left * 100 < BALANCE_LEFT_PERCENT_MIN)
-        continue
+      if (difference * 100 < load * BALANCE_DIFFERENCE_PERCENT_MIN) continue
+      if (left * 100 < BALANCE_LEFT_PERCENT_MIN) continue
       const gain = Math.min(partition.weight, left)
       if (gain > (best?.gain ?? 0)) best = { partition, to, gain }
     }

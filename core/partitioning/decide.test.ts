@@ -289,7 +289,7 @@ function assertBalanced(cluster: SimulatedPartitions, noise: number): void {
       if (id === view.owner || !engines.has(view.engine)) continue
       const difference = load - loadOf(id)
       const much = difference > load * (0.11 + noise) && difference - weightOf(view) > 0.05 + noise * load
-      assert.ok(!much, `partition ${view.id} should move from ${view.owner} to ${id}`)
+      assert.ok(!much, `partition ${view.id} should move from ${String(view.owner)} to ${id}`)
     }
   }
 }

@@ -7,8 +7,9 @@ const EQUAL = { write: 1, read: 1 }
 
 /** Requests spread evenly over a second. */
 function second(load: PartitionLoad, from: number, count: number, key: (index: number) => string): void {
-  for (let index = 0; index < count; index++)
+  for (let index = 0; index < count; index++) {
     load.count('write', 'b', key(index), from + (index * 1000) / count)
+  }
 }
 
 test('rates are those of whole seconds; seconds without requests count', () => {
@@ -39,8 +40,9 @@ test('the histogram is bounded, and tells shares at any rate, patterns included'
   for (const rate of [60, 1000, 40_000]) {
     const load = new PartitionLoad(0, 7)
     // Every fourth request goes to one key, always in the same turn.
-    for (let at = 0; at < 12; at++)
+    for (let at = 0; at < 12; at++) {
       second(load, at * 1000, rate, (index) => (index % 4 === 0 ? 'hot' : `k${index}`))
+    }
     const histogram = load.histogram(12_000, EQUAL)
     assert.ok(histogram.length <= LOAD_SAMPLES_MAX && histogram.length > LOAD_SAMPLES_MAX / 2)
     const total = histogram.reduce((sum, { weight }) => sum + weight, 0)

@@ -84,8 +84,9 @@ test('where a boundary of 40 to 60 % is to be had, none outside is taken; a buck
         [...key.matchAll(/\//g)].map((match) => ({ bucket, key: key.slice(0, match.index + 1) })),
       )
       const boundary = choice.at === undefined ? undefined : choice.boundary
-      if (all.some(good))
+      if (all.some(good)) {
         assert.ok(choice.at !== undefined && choice.share >= 0.4 - 1e-9 && choice.share <= 0.6 + 1e-9)
+      }
       if (good({ bucket: 'b', key: '' })) assert.equal(boundary, 'bucket')
       else if (prefixes.some(good)) assert.equal(boundary, 'prefix')
     }),

@@ -34,7 +34,7 @@ export class SimulatedService {
   delaysMs: number[] = []
   readonly #gate: AdmissionGate
   readonly #server: Server
-  #queue: Waiting[] = []
+  readonly #queue: Waiting[] = []
   #batch: Waiting[] = []
   #batchEndsMs = 0
   #nowMs = 0

@@ -33,7 +33,7 @@ export class SimulatedPartitions {
   /** Share by which rates vary from second to second. */
   noise = 0
   readonly #known = new Map<string, { spots: readonly Spot[]; standing: Standing }>()
-  #partitions: Simulated[]
+  readonly #partitions: Simulated[]
   #state: PolicyState = INITIAL_POLICY_STATE
   #nextId: number
 
@@ -138,8 +138,9 @@ export class SimulatedPartitions {
     } else if (proposal.kind === 'merge') {
       const [left, right] = [at(proposal.left), at(proposal.right)]
       const [a, b] = [this.#of(left).view, this.#of(right).view]
-      if (right !== left + 1 || a.owner !== b.owner || a.engine !== b.engine)
+      if (right !== left + 1 || a.owner !== b.owner || a.engine !== b.engine) {
         throw new Error('cannot be merged')
+      }
       this.#partitions.splice(right, 1)
       put(left, { ...a, end: b.end })
     } else {

@@ -5,10 +5,10 @@ import { S3_READS_PER_SECOND, S3_WRITES_PER_SECOND } from '../../core/limits.ts'
 import { PARTITION_SETTINGS_DEFAULT } from '../../core/partitioning/view.ts'
 import { FailureCode, type Request, RequestSchema } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
-import { ManualClock } from '../../test/contract/manual-clock.ts'
-import { OPERATION_CLASSES, positionOf } from './operations.ts'
-import { Overload } from './overload.ts'
-import { PartitionMeter } from './partition-meter.ts'
+import { ManualClock } from '../contract/manual-clock.ts'
+import { OPERATION_CLASSES, positionOf } from '../../metadata/admission/operations.ts'
+import { Overload } from '../../metadata/admission/overload.ts'
+import { PartitionMeter } from '../../metadata/admission/partition-meter.ts'
 
 type Operation = Request['operation']
 
