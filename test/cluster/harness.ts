@@ -210,7 +210,7 @@ export async function startCluster(t: Lifetime, options: ClusterOptions = {}): P
 }
 
 /** Polls until the condition holds. The runner's own timeout ends a test whose condition never does. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await delay(POLL_MS)
 }
 
