@@ -10,6 +10,7 @@ import type { ShardTransport } from '../../proto/shard-transport.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { createNodeDisk } from '../../runtime/disk/node-disk.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
@@ -20,6 +21,23 @@ import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
 import { StorageNode } from '../../storage-node/node.ts'
 
 export const world = { clock: systemClock, random: systemRandom, log: silentLog }
+
+/** How many times as long as others a store waits that goes by `unhurried`. */
+const PATIENCE = 10
+
+/**
+ * For a store that is not to take the load of a slow machine for failures of its nodes: its time passes ten times slower,
+ * so that all of its timeouts are ten times as long. What fails at once is noticed at once.
+ */
+export const unhurried = {
+  ...world,
+  clock: {
+    nowMs: () => systemClock.nowMs(),
+    monotonicMs: () => systemClock.monotonicMs() / PATIENCE,
+    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms * PATIENCE, signal),
+    after: (ms: number, run: () => void) => systemClock.after(ms * PATIENCE, run),
+  } satisfies Clock,
+}
 
 export interface RealCluster {
   readonly metadata: MetadataApi
