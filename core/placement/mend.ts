@@ -13,7 +13,7 @@ export interface MendQuestion {
   /** The node on which each shard is durable, by shard number; `undefined` where none has it. */
   readonly stored: readonly (string | undefined)[]
   /** Nodes that could take the shard. */
-  candidates(shard: number): readonly Candidate[]
+  readonly candidates: (shard: number) => readonly Candidate[]
   /** Nodes that could take shards of this stripe at all. */
   readonly liveNodes: number
   /** Spreads the load of different blobs over equal candidates. */
