@@ -6,7 +6,7 @@ import { newIdentifier } from '../../runtime/random/identifier.ts'
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { createStore } from '../../store/store.ts'
 import { bytesOf, collect, contentOf, putRequest } from '../../store/testing/harness.ts'
-import { ClusterWatch } from '../../workers/cluster/watch.ts'
+import { WorkWatch } from '../../workers/cluster/watch.ts'
 import { garbageJob } from '../../workers/garbage/job.ts'
 import { Runner } from '../../workers/runner/runner.ts'
 import { until } from '../contract/metadata-requests.ts'
@@ -36,7 +36,7 @@ test('overwritten, deleted, aborted and left out: their bytes go from every node
   const cluster = await startCluster({ disk: 'files', network: true })
   const { metadata, shards } = cluster
   const store = createStore({ ...unhurried, ...cluster, settings: { computeWorkers: 1 } })
-  const watch = new ClusterWatch({ metadata, clock: world.clock, log: world.log })
+  const watch = new WorkWatch({ metadata, clock: world.clock, log: world.log })
   const closers: (() => Promise<void>)[] = [() => watch.close(), () => store.close(), () => cluster.close()]
   t.after(async () => {
     for (const close of closers) await close()
