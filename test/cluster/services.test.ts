@@ -8,6 +8,7 @@ import { findFreePorts } from '../../cli/folder/ports.ts'
 import type { ClusterStatus } from '../../cli/status/assess.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { temporaryFolder, until } from './harness.ts'
+import { atEnd } from './lifetime.ts'
 import { contentOf, get, put } from './load.ts'
 import { ashlar, killNow, runAshlar, type Running } from './processes.ts'
 
@@ -18,7 +19,7 @@ async function service(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
   const running = ashlar(args, environment)
-  t.after(async () => {
+  atEnd(t, async () => {
     killNow(running.pid)
     await running.ended
   })
@@ -68,7 +69,7 @@ test('services put together by hand, as on machines of their own: by flags, envi
 
   const endpoint = `http://127.0.0.1:${gatewayPort}`
   const client = new S3Client({ endpoint, region: 'eu-1', credentials, forcePathStyle: true })
-  t.after(() => {
+  atEnd(t, () => {
     client.destroy()
   })
   await client.send(new CreateBucketCommand({ Bucket: 'by-hand' }))
