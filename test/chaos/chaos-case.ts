@@ -25,6 +25,8 @@ export interface ChaosCase {
 
 /** A cluster under attack, and what its only client knows of it. */
 export interface Victim {
+  /** What it ends with. */
+  readonly lifetime: Lifetime
   readonly cluster: Cluster
   readonly inspector: Inspector
   readonly ledger: Ledger
@@ -60,8 +62,9 @@ export async function startVictim(
   const client = cluster.client(0, 5)
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
   const load = (writers: number, readers = 0): Load =>
-    startLoad([client], BUCKET, ledger, { writers, readers })
+    startLoad(t, [client], BUCKET, ledger, { writers, readers })
   return {
+    lifetime: t,
     cluster,
     inspector,
     ledger,
