@@ -4,6 +4,7 @@ import { acknowledge } from '../../core/placement/acknowledge.ts'
 import { mendStripe } from '../../core/placement/mend.ts'
 import { chooseSubstitute } from '../../core/placement/substitute.ts'
 import {
+  CLUSTER_POLL_MS,
   SHARD_PUT_NODES_MAX,
   SHARD_PUT_TIMEOUT_MS,
   SHARD_PUT_TIMEOUT_MS_MAX,
@@ -11,6 +12,7 @@ import {
   STRIPE_MENDS_MAX,
 } from '../../core/limits.ts'
 import { ShardError, type PutShard, type ShardOwner } from '../../proto/shard-transport.ts'
+import { afterAwake } from '../../runtime/clock/after-awake.ts'
 import type { ClusterSnapshot, GroupView } from '../cluster/snapshot.ts'
 import type { Environment } from '../environment.ts'
 import type { Scope } from '../scope.ts'
@@ -76,6 +78,8 @@ export class StripeUpload {
     await Promise.all(this.#planned.map((_, shard) => this.#place(shard)))
     // Nodes that were late, perhaps with the load, may have left the others with more than they should have.
     for (let round = 0; round < STRIPE_MENDS_MAX && !this.#wouldDo(); round++) {
+      // What was refused at once is not asked again at once: a connection is being made, or a lease runs out.
+      if (round > 0) await this.#pause()
       if (!(await this.#mend(SHARD_PUT_TIMEOUT_MS * 2 ** round))) break
     }
     return this.#planned
@@ -188,6 +192,20 @@ export class StripeUpload {
     return undefined
   }
 
+  /** A second, in which the cluster is looked at again; less if the scope ends. */
+  async #pause(): Promise<void> {
+    if (this.#scope.reason !== undefined) return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        cancelTimer()
+        cancelAbort()
+        resolve()
+      }
+      const cancelTimer = this.#environment.clock.after(CLUSTER_POLL_MS, done)
+      const cancelAbort = this.#scope.onAbort(done)
+    })
+  }
+
   #countFailure(shard: number, node: string): void {
     const failures = this.#failures[shard]
     failures?.set(node, (failures.get(node) ?? 0) + 1)
@@ -279,7 +297,7 @@ export class StripeUpload {
         give('failed')
         controller.abort()
       }
-      let cancelTimer = clock.after(patienceMs, late)
+      let cancelTimer = afterAwake(clock, patienceMs, late)
       const cancelAbort = this.#scope.onAbort(() => {
         give('failed')
         controller.abort()

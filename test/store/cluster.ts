@@ -42,7 +42,7 @@ export const unhurried = {
 export interface RealCluster {
   readonly metadata: MetadataApi
   readonly shards: ShardTransport
-  /** Takes nodes off the net, and their leases with them. */
+  /** Takes nodes off the net, and their leases with them; resolves once all others answer. */
   setDown(nodes: readonly string[]): Promise<void>
   close(): Promise<void>
 }
@@ -117,13 +117,27 @@ export async function startCluster({ disk, network, code }: RealClusterOptions):
   closers.push(async () => {
     transport?.close()
   })
+  const shards =
+    transport ?? createInProcessShardTransport((id) => (down.has(id) ? undefined : nodes.get(id)))
+  const answers = async (id: string): Promise<boolean> =>
+    await shards
+      .node(id)
+      .status()
+      .then(
+        () => true,
+        () => false,
+      )
   return {
     metadata: running.api,
-    shards: transport ?? createInProcessShardTransport((id) => (down.has(id) ? undefined : nodes.get(id))),
+    shards,
     async setDown(lost) {
       down.clear()
       for (const id of lost) down.add(id)
       await heartbeat()
+      // A node that could not be reached is left alone for a while: until it was reached again, it is as down as before.
+      for (const id of ids) {
+        while (!down.has(id) && !(await answers(id))) await systemClock.sleep(20)
+      }
     },
     async close() {
       for (const closer of closers.toReversed()) await closer()
