@@ -27,6 +27,7 @@ test('a node is added, drained and removed under load, and every object is read 
   const added = await cluster.command('node', 'add', ...line)
   assert.equal(added.code, 0, added.stderr)
   assert.match(added.stdout, /^zone-b-3 is a node of zone-b\.\n\d+ slots move, about /)
+  assert.match(added.stdout, /^It is process \d+, apart from ashlar start: /m)
   const full = nodeOf(await cluster.status(), 'zone-b-3')
   assert.equal(full?.slotsFilling, 0)
   assert.ok(full.slots > 0 && full.shards > 0, 'it has slots, and what belongs to them')
