@@ -81,7 +81,7 @@ async function conclude(
 ): Promise<PassResult> {
   const newest = (await context.watch.view(signal)).groups.get(group.id)
   if (pass.changed || newest === undefined || !sameSlots(newest, group)) {
-    await context.watch.newerThan(view.epoch, signal)
+    await context.watch.newerThan(view.epoch)
     return 'now'
   }
   const finished = finishedSlots(view, group, pass.listed, pass.lacking)
