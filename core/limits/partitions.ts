@@ -1,62 +1,73 @@
-/** Bounds of partitions and of the processes that own them; a part of core/limits.ts, where all of them are found. */
+/** Bounds of partitions: how load is measured, and when ranges split, merge and move; a part of core/limits.ts. */
 
-/**
- * Time for which a metadata process serves after it began to renew its record. Others wait a little longer before they take its
- * partitions: so long nothing is served when it dies.
- */
-export const MEMBER_TTL_MS = 3000
+/** Seconds of a partition's rates that are kept: as many as a decision looks at, and some more. */
+export const LOAD_SECONDS = 30
 
-/** A renewal every so often: two may be lost, or late, before the time is over. */
-export const MEMBER_RENEW_MS = 800
+/** Positions kept of the requests seen lately: a share of a half is then known to about 2 %; with keys of 1 KiB, half a MiB. */
+export const LOAD_SAMPLES_MAX = 512
 
-/** How often a process looks at the records of the others. */
-export const MEMBER_LOOK_MS = 400
+/** Positions taken in a second, however many requests come: a full sample is about ten seconds of load. */
+export const LOAD_SAMPLES_PER_SECOND = 50
 
-/** Beyond its time before a process is taken for dead: for clocks that run at different rates (a tenth would be a broken one). */
-export const MEMBER_MARGIN_MS = 500
+/** Age at which a sampled position counts half. */
+export const LOAD_SAMPLE_HALF_LIFE_MS = 10_000
 
-/** Metadata processes of a cluster: each reads the records of all. */
-export const MEMBERS_MAX = 256
+/** Age at which it no longer counts. */
+export const LOAD_SAMPLE_AGE_MS_MAX = LOAD_SECONDS * 1000
 
-/** Attempts to change the partition map while others change it too; each that fails saw somebody else succeed, or the engine away. */
-export const PARTITION_MAP_ATTEMPTS = 20
+/** Positions from which on the sample says where the load is. */
+export const SPLIT_SAMPLES_MIN = 32
 
-/** Pause before the partition map is read or changed again after the engine failed. */
-export const PARTITION_MAP_RETRY_MS = 200
+/** Share of the load that the left half of a split gets at least, in percent, and the right half likewise … */
+export const SPLIT_SHARE_PERCENT_MIN = 40
 
-/** Changes of which the map keeps the marks: more than are made while one who lost an answer asks again. */
-export const PARTITION_MAP_CHANGES_KEPT = 64
+/** … or this, where no key lies so well. Where even that cannot be had, one key has more than half of the load. */
+export const SPLIT_SHARE_PERCENT_FALLBACK = 25
 
-/** Partitions of a cluster: the map is one record, which all processes keep in memory. */
+/** Writes a second from which on a partition splits. Source: S3 User Guide, "Optimizing Amazon S3 performance", per prefix. */
+export const SPLIT_WRITES_PER_SECOND_DEFAULT = 3500
+
+/** Reads a second likewise. Source: the same. */
+export const SPLIT_READS_PER_SECOND_DEFAULT = 5500
+
+/** Seconds over which a rate must last to be a trigger: a burst is over by then, a heavy client is not. */
+export const SPLIT_SUSTAINED_SECONDS_DEFAULT = 10
+
+/** Share of these seconds in which it must be reached, in percent: a pause of a collection or of a disk changes nothing. */
+export const SPLIT_SUSTAINED_PERCENT = 80
+
+/** Entries of the engine from which on a partition splits: its share of a backup or of a move stays minutes. */
+export const SPLIT_ENTRIES_DEFAULT = 20_000_000
+
+/** Bytes of the engine likewise: about what as many small records take; an etcd of 8 GiB still holds two. */
+export const SPLIT_BYTES_DEFAULT = 4 * 1024 * 1024 * 1024
+
+/** Share of the triggers of a split, in percent, up to which two neighbours together are cold: a tenth cannot flap. */
+export const MERGE_LOAD_PERCENT = 10
+
+/** Share of the sizes of a split, in percent, up to which two neighbours together are small. */
+export const MERGE_SIZE_PERCENT = 50
+
+/** Time for which two neighbours must be cold, and their ranges unchanged: the quiet half hour of a daily job is no reason. */
+export const MERGE_COLD_MS_DEFAULT = 60 * 60 * 1000
+
+/** Time for which a partition that has changed is left alone: until its own rates tell of the state it is in now. */
+export const PARTITION_SETTLE_MS_DEFAULT = 15_000
+
+/** Moves that are begun together, or under way: each holds its range's requests for a moment. */
+export const PARTITION_MOVES_MAX = 2
+
+/** What a partition without load weighs against one at its trigger, in percent: a thousand idle ones are spread, too. */
+export const PARTITION_IDLE_WEIGHT_PERCENT = 5
+
+/** Difference between two nodes, in percent of the busier one's load, from which on partitions move: noise of the rates is less. */
+export const BALANCE_DIFFERENCE_PERCENT_MIN = 10
+
+/** What a move must leave of the difference, in percent of a trigger, so that none is made back: less than idle partitions weigh. */
+export const BALANCE_LEFT_PERCENT_MIN = 4
+
+/** Partitions of one map: every gateway holds it in memory and reads it whole, a few hundred KiB. */
 export const PARTITIONS_MAX = 4096
 
-/** Pause before a partition is opened again whose engine failed: doubled from the first to the second. */
-export const PARTITION_REOPEN_MS_MIN = 50
-export const PARTITION_REOPEN_MS_MAX = 2000
-
-/** Time for which requests wait for a partition that is being opened or changed here, before they are sent elsewhere. */
-export const PARTITION_HOLD_MS_MAX = 2000
-
-/** A change of partitions that waits longer for the requests under way is given up: one that lists or purges may be slow. */
-export const PARTITION_DRAIN_MS_MAX = 1500
-
-/** Between two reads of the partition map that are made because somebody asked for what is another's here. */
-export const PARTITION_MAP_FRESH_MS = 50
-
-/** Time for which a copy of a bucket's record may be gone by; one that is used is renewed before. */
-export const BUCKET_COPY_LEASE_MS = 5000
-
-/** Copies of bucket records in a process. */
-export const BUCKET_COPIES_MAX = 10_000
-
-/** Holders of copies that the root remembers of one bucket: one a process. */
-export const BUCKET_COPY_WAIT_MS = 500
-
-/** One call from a metadata process to another. */
-export const PEER_TIMEOUT_MS = 2000
-
-/** What partitions do is told to the coordinator so often. */
-export const LOAD_REPORT_MS = 500
-
-/** A report older than this says nothing of now. */
-export const LOAD_REPORT_AGE_MS_MAX = 5000
+/** Time after which a partition that was moved may be moved again to balance loads. */
+export const PARTITION_REST_MS_DEFAULT = 60_000
