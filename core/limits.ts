@@ -5,6 +5,7 @@
 
 export * from './limits/blob-records.ts'
 export * from './limits/garbage.ts'
+export * from './limits/metadata-routing.ts'
 export * from './limits/work.ts'
 
 // Erasure coding

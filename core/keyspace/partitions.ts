@@ -38,7 +38,7 @@ export function holds(range: PartitionRange, position: Position): boolean {
  * end of everything.
  * @throws {RangeError} when they are not, and none holds it.
  */
-export function partitionOf(ranges: readonly PartitionRange[], position: Position): PartitionRange {
+export function partitionOf<T extends PartitionRange>(ranges: readonly T[], position: Position): T {
   let low = 0
   let high = ranges.length - 1
   while (low < high) {
