@@ -88,24 +88,17 @@ export class RoutedMetadata implements MetadataApi {
     })
   }
 
-  async call<K extends MetadataOperation>(
+  call<K extends MetadataOperation>(
     operation: K,
     request: MetadataRequestInit<K>,
     signal?: AbortSignal,
   ): Promise<MetadataReply<K>> {
     const only = this.#only
-    if (only !== undefined) {
-      try {
-        return await only.call(operation, request, signal)
-      } catch (error) {
-        if (!isNotMine(error)) throw error
-      }
-    }
-    const call = { signal, untilMs: this.#options.clock.monotonicMs() + this.#timeoutMs }
-    const special: Special[K] = this.#special[operation]
-    return await (special === undefined
-      ? this.#send(operation, request, call, this.#finder(locate(operation, request)))
-      : special(request, call))
+    if (only === undefined) return this.#route(operation, request, signal)
+    return only.call(operation, request, signal).catch((error: unknown) => {
+      if (!isNotMine(error)) throw error
+      return this.#route(operation, request, signal)
+    })
   }
 
   /** Fails what is in flight and closes the connections. */
@@ -114,6 +107,18 @@ export class RoutedMetadata implements MetadataApi {
     this.#only = undefined
     this.#flights.close()
     await this.#follower.close()
+  }
+
+  async #route<K extends MetadataOperation>(
+    operation: K,
+    request: MetadataRequestInit<K>,
+    signal: AbortSignal | undefined,
+  ): Promise<MetadataReply<K>> {
+    const call = { signal, untilMs: this.#options.clock.monotonicMs() + this.#timeoutMs }
+    const special: Special[K] = this.#special[operation]
+    return await (special === undefined
+      ? this.#send(operation, request, call, this.#finder(locate(operation, request)))
+      : special(request, call))
   }
 
   readonly #special: Special = {
