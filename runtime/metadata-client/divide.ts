@@ -31,8 +31,9 @@ const DIVISIONS: { readonly [K in DividedOperation]: Division<K> } = {
     whole(parts, count) {
       const blobs = Array.from({ length: count }, () => create(ResolvedBlobSchema))
       for (const { indexes, reply } of parts) {
-        for (const [at, index] of indexes.entries())
+        for (const [at, index] of indexes.entries()) {
           blobs[index] = reply.blobs[at] ?? create(ResolvedBlobSchema)
+        }
       }
       return create(ResolveBlobsReplySchema, { blobs })
     },

@@ -19,6 +19,8 @@ export interface MapFollowerOptions {
 /** A process that requests go to. There is one object for each address, or id in this process, as long as it is in use. */
 export interface Target {
   readonly connection: MemberConnection
+  /** It is in this process. */
+  readonly local: boolean
   /** Requests that it has. */
   flights: number
 }
@@ -40,7 +42,7 @@ export class MapFollower {
   #refreshing: { readonly fresh: boolean; readonly done: Promise<void> } | undefined
   #askedAtMs = Number.NEGATIVE_INFINITY
   #turn = 0
-  #failure: unknown
+  #failure: Error | undefined
 
   constructor(options: MapFollowerOptions) {
     this.#options = options
@@ -53,7 +55,7 @@ export class MapFollower {
   }
 
   /** Why the last question about the map was not answered. */
-  get failure(): unknown {
+  get failure(): Error | undefined {
     return this.#failure
   }
 
@@ -106,7 +108,7 @@ export class MapFollower {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#connected.values()].map(({ connection }) => connection.close?.()))
+    await Promise.all([...this.#connected.values()].map(async ({ connection }) => connection.close?.()))
   }
 
   async #ask(fresh: boolean): Promise<void> {
@@ -143,7 +145,7 @@ export class MapFollower {
       this.learn(await target.connection.call('getPartitions', request, giveUp.signal), target)
       return true
     } catch (error) {
-      this.#failure = error
+      this.#failure = error instanceof Error ? error : new Error(String(error))
       return false
     } finally {
       cancel()
@@ -174,9 +176,10 @@ export class MapFollower {
     const targets = new Map<string, Target>()
     for (const id of new Set([...members.keys(), ...table.owners])) {
       const member = members.get(id)
-      // A process that is alone is where it answered from, whatever it is called there: behind a forwarded port, too.
-      const alone = id === self && members.size <= 1
-      const target = alone ? from : member === undefined ? undefined : this.#targetAt(member)
+      // A process of this program, or one that is alone, is where it answered from, whatever it says of its address: behind a
+      // forwarded port, too.
+      const here = id === self && (from.local || members.size <= 1)
+      const target = here ? from : member === undefined ? undefined : this.#targetAt(member)
       const known = target ?? this.#targets.get(id)
       if (known !== undefined) targets.set(id, known)
     }
@@ -187,7 +190,7 @@ export class MapFollower {
     const name = address === '' ? id : address
     let target = this.#connected.get(name)
     if (target === undefined) {
-      target = { connection: this.#options.connect({ id, address }), flights: 0 }
+      target = { connection: this.#options.connect({ id, address }), local: address === '', flights: 0 }
       this.#connected.set(name, target)
     }
     return target

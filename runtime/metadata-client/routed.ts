@@ -22,8 +22,13 @@ import { type DividedOperation, divided } from './divide.ts'
 import { UnreachedError } from './failure.ts'
 import { Flights } from './flights.ts'
 import { listAcross } from './listing.ts'
-import { type ListingOperation, objectListing, uploadListing, versionListing } from './listing-kinds.ts'
-import type { ListingKind } from './listing-kinds.ts'
+import {
+  type ListingKind,
+  type ListingOperation,
+  objectListing,
+  uploadListing,
+  versionListing,
+} from './listing-kinds.ts'
 import { isRepeatable, locate, type Route } from './locate.ts'
 import { MapFollower, type Target } from './map-follower.ts'
 import type { PartitionTable } from './partition-table.ts'
@@ -158,8 +163,7 @@ export class RoutedMetadata implements MetadataApi {
       const table = await this.#knownTable(call)
       const target = find(table)
       try {
-        if (target === undefined)
-          throw new UnreachedError('it is not known who owns the range', { sent: false })
+        if (target === undefined) throw nobodyOwnsIt()
         return await this.#ask(operation, request, call, target, find)
       } catch (error) {
         await this.#recover(operation, error, call, attempt, { table, target, find })
@@ -228,11 +232,10 @@ export class RoutedMetadata implements MetadataApi {
       await orAborted(this.#follower.refresh(true), signal)
       if (this.#follower.table !== undefined) continue
       const { failure } = this.#follower
-      if (failure !== undefined && !isNotMine(failure) && !mayAskAgain('getPartitions', failure))
-        throw failure
+      const passing = failure === undefined || isNotMine(failure) || mayAskAgain('getPartitions', failure)
+      if (!passing) throw failure
       if (this.#options.clock.monotonicMs() >= untilMs) {
-        const why = failure instanceof Error ? failure.message : String(failure)
-        const message = `metadata is not reached within ${this.#timeoutMs} ms: ${why}`
+        const message = `metadata is not reached within ${this.#timeoutMs} ms: ${failure?.message ?? ''}`
         throw new UnreachedError(message, { sent: false })
       }
       await this.#pause(attempt, untilMs, signal)
@@ -277,8 +280,7 @@ export class RoutedMetadata implements MetadataApi {
         return targets.size === 1 ? [...targets][0] : undefined
       }
       try {
-        if (target === undefined)
-          throw new UnreachedError('it is not known who owns the range', { sent: false })
+        if (target === undefined) throw nobodyOwnsIt()
         return await this.#ask(operation, some, call, target, find)
       } catch (error) {
         await this.#recover(operation, error, call, attempt, { table, target, find })
@@ -325,8 +327,8 @@ export class RoutedMetadata implements MetadataApi {
   }
 
   #assertOpen(): void {
-    if (this.#closed)
-      throw new UnreachedError('this client of metadata is closed', { sent: false, final: true })
+    if (!this.#closed) return
+    throw new UnreachedError('this client of metadata is closed', { sent: false, final: true })
   }
 }
 
@@ -339,6 +341,10 @@ function mayAskAgain(operation: MetadataOperation, error: unknown): boolean {
   if (!(error instanceof MetadataError) || error.code !== FailureCode.UNAVAILABLE) return false
   if (!(error instanceof UnreachedError)) return isRepeatable(operation)
   return !error.final && (!error.sent || isRepeatable(operation))
+}
+
+function nobodyOwnsIt(): UnreachedError {
+  return new UnreachedError('the map names no owner that could be asked', { sent: false })
 }
 
 function nobodyTakesIt(timeoutMs: number): UnreachedError {
