@@ -15,7 +15,6 @@ import {
   type MetadataRequestInit,
 } from '../../proto/metadata-api.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import type { MemberConnection, MemberPlace } from './connection.ts'
 import { type DividedOperation, divided } from './divide.ts'
@@ -40,7 +39,6 @@ export interface RoutedMetadataOptions {
   readonly connect: (place: MemberPlace) => MemberConnection
   readonly clock: Clock
   readonly random: Random
-  readonly log: Log
   /** Time in which a call is answered or fails, changes of owner included. Default METADATA_REQUEST_TIMEOUT_MS. */
   readonly timeoutMs?: number
 }

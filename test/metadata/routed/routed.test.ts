@@ -9,7 +9,6 @@ import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../../proto/metadata-api.ts'
 import { UnreachedError } from '../../../runtime/metadata-client/failure.ts'
 import { RoutedMetadata } from '../../../runtime/metadata-client/routed.ts'
-import { silentLog } from '../../../runtime/log/pino-log.ts'
 import { seededRandom } from '../../../store/testing/harness.ts'
 import { SimulatedClock } from '../../../store/testing/simulated-clock.ts'
 import { failsWith } from '../../contract/metadata-requests.ts'
@@ -37,7 +36,6 @@ function setUp({
     connect: members.connect,
     clock,
     random: seededRandom(1),
-    log: silentLog,
   })
   const get = (key: string) => routed.call('getObject', { bucket: 'bucket', key })
   const put = (key: string, etag = 'e') =>
