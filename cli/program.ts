@@ -12,6 +12,7 @@ import { CommandError, EXIT_USAGE } from './failure.ts'
 import { startConfig } from './start/config.ts'
 import { statusConfig } from './status/config.ts'
 import { credentialsConfig } from './credentials/config.ts'
+import { partitionCommands, partitionGroup, type PartitionCommand } from './partition/commands.ts'
 import { topologyCommands, topologyGroups, type TopologyCommand } from './topology/commands.ts'
 
 /** The texts of flags by the field they set. */
@@ -23,6 +24,7 @@ export interface Actions {
   service(kind: ServiceKind, configFile: string | undefined, flags: Flags): Promise<number>
   status(flags: Flags): Promise<number>
   topology(command: TopologyCommand, args: readonly string[], flags: Flags): Promise<number>
+  partition(command: PartitionCommand, args: readonly string[], flags: Flags): Promise<number>
   credentials(flags: Flags): Promise<number>
 }
 
@@ -103,6 +105,9 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
   addTopology(program, async (command, args, flags) => {
     done(await actions.topology(command, args, flags))
   })
+  addPartition(program, async (command, args, flags) => {
+    done(await actions.partition(command, args, flags))
+  })
   for (const [kind, schema, description] of [
     ['gateway', gatewayConfig, 'run one gateway: the S3 endpoint'],
     ['metadata', metadataConfig, 'run the metadata service'],
@@ -132,16 +137,34 @@ function addTopology(
   )
   for (const row of topologyCommands) {
     const parent = row.group === undefined ? program : groups[row.group]
-    const command = parent?.command(row.name).description(row.description).allowExcessArguments(false)
-    if (command === undefined) continue
-    for (const name of row.args) command.argument(`<${name}>`)
-    for (const option of options(row.schema)) command.addOption(option)
-    command.option('--debug', 'show where an error came from').action(async (...given: unknown[]) => {
-      // Commander gives the arguments, then the options, then itself.
-      const args = given.slice(0, row.args.length).map(String)
-      await run(row, args, texts(command.opts()))
-    })
+    if (parent !== undefined) addRow(parent, row, run)
   }
+}
+
+/** `ashlar partition split ID …` and the like. */
+function addPartition(
+  program: Command,
+  run: (command: PartitionCommand, args: readonly string[], flags: Flags) => Promise<void>,
+): void {
+  const { description, examples: text } = partitionGroup
+  const parent = program.command('partition').description(description).addHelpText('after', `\n${text}`)
+  for (const row of partitionCommands) addRow(parent, row, run)
+}
+
+/** A command with what must be given to it, and its options. */
+function addRow<R extends Pick<TopologyCommand, 'name' | 'args' | 'schema' | 'description'>>(
+  parent: Command,
+  row: R,
+  run: (row: R, args: readonly string[], flags: Flags) => Promise<void>,
+): void {
+  const command = parent.command(row.name).description(row.description).allowExcessArguments(false)
+  for (const name of row.args) command.argument(`<${name}>`)
+  for (const option of options(row.schema)) command.addOption(option)
+  command.option('--debug', 'show where an error came from').action(async (...given: unknown[]) => {
+    // Commander gives the arguments, then the options, then itself.
+    const args = given.slice(0, row.args.length).map(String)
+    await run(row, args, texts(command.opts()))
+  })
 }
 
 /** One option for each field. Its text is read and checked with the other layers, not here. */
@@ -165,7 +188,7 @@ const placeholders: Readonly<Record<string, string>> = {
   defaultObjectOwnership: 'ownership',
   bucketsPerAccount: 'number',
   logLevel: 'level',
-  metadata: 'host:port',
+  metadata: 'host:port,…',
   advertise: 'host:port',
   secretFile: 'file',
   credentialsFile: 'file',
@@ -182,6 +205,9 @@ const placeholders: Readonly<Record<string, string>> = {
   repairBytesPerSecond: 'bytes',
   weight: 'number',
   groups: 'number',
+  at: 'bucket/key',
+  to: 'node',
+  engine: 'id',
 }
 
 function variableOf(schema: ConfigSchema): string {

@@ -4,7 +4,7 @@ import { STATUS_TIMEOUT_MS } from '../core/limits.ts'
 import { FailureCode } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError, type MetadataApi } from '../proto/metadata-api.ts'
 import * as field from '../runtime/config/fields.ts'
-import { formatAddress, parseAddress } from '../runtime/config/fields.ts'
+import { formatAddress, parseAddress, splitAddresses } from '../runtime/config/fields.ts'
 import { CommandError } from './failure.ts'
 import { readClusterFile, type ClusterFile } from './folder/cluster-file.ts'
 import { dataPaths, type DataPaths } from './folder/paths.ts'
@@ -16,7 +16,9 @@ import type { World } from './world.ts'
 /** Options of the commands that ask a running cluster: which one. */
 export const targetFields = {
   data: field.path.default('./data').describe('Folder of a local cluster'),
-  metadata: field.address.optional().describe('Instead of --data: host:port of the metadata service'),
+  metadata: field.addresses
+    .optional()
+    .describe('Instead of --data: host:port of the metadata service, or several with commas between'),
   secretFile: field.path.optional().describe("With --metadata: file of the cluster's secret"),
 } as const
 
@@ -38,6 +40,7 @@ export const wholeTargetRule = {
 
 /** The metadata service of a cluster, and how to reach it. */
 export interface Target {
+  /** One, or several with commas between. */
   readonly address: string
   readonly secretFile: string
   /** What to do if nothing answers there. */
@@ -82,7 +85,8 @@ export interface Asked {
 export async function askMetadata({ address, secretFile, hint }: Target, world: World): Promise<Asked> {
   const secret = await readSecret(secretFile)
   // The client would wait for metadata to come back; a person wants to hear at once that nothing is there.
-  if (!(await accepts(address))) {
+  const accepted = await Promise.all(splitAddresses(address).map(accepts))
+  if (!accepted.includes(true)) {
     throw new CommandError(`metadata at ${address} cannot be reached: nothing answers there`, {
       hints: [hint],
     })

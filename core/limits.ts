@@ -8,8 +8,9 @@ export * from './limits/blob-records.ts'
 export * from './limits/etcd.ts'
 export * from './limits/garbage.ts'
 export * from './limits/metadata-processes.ts'
-export * from './limits/postgres.ts'
+export * from './limits/metadata-routing.ts'
 export * from './limits/partitions.ts'
+export * from './limits/postgres.ts'
 export * from './limits/work.ts'
 
 // Erasure coding

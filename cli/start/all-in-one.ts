@@ -5,6 +5,7 @@ import type { DataFolder } from '../folder/data-folder.ts'
 import { openAdmin } from '../services/admin.ts'
 import { openGatewayOn } from '../services/gateway.ts'
 import { openMetadata } from '../services/metadata.ts'
+import { routeMetadata } from '../services/metadata-client.ts'
 import type { ServiceWorld } from '../services/service-world.ts'
 import { openWorkerOn } from '../services/worker.ts'
 import { followTopology } from './follow-topology.ts'
@@ -34,7 +35,10 @@ export async function startAllInOne(
   onMissing: OnMissing,
 ): Promise<StartedCluster> {
   world.waitFor('metadata')
-  const metadata = (await openMetadata(plan.metadata, world)).api
+  const opened = await openMetadata(plan.metadata, world)
+  const connection = routeMetadata(opened.api, folder.secret, world)
+  world.shutdown.add('metadata client', () => connection.close())
+  const metadata = connection.api
   const nodes = createLocalNodes(metadata, world)
   const failures = new Map<string, unknown>()
   for (const config of plan.nodes) {

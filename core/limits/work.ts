@@ -34,6 +34,12 @@ export const REPAIR_BATCH = 64
 /** Time between two looks for new repairs. */
 export const REPAIR_POLL_MS = 2000
 
+/** Time between two looks for outboxes: one that a split has made waits so long for its first reader. */
+export const OUTBOX_LIST_MS = 5000
+
+/** Pause before an outbox that could not be read is read again, while others are. */
+export const OUTBOX_RETRY_MS = 5000
+
 /** Time between two looks at the damaged shards of a node. */
 export const DAMAGED_POLL_MS = 15_000
 

@@ -1,8 +1,8 @@
 import type { LoadKind } from '../../core/partitioning/load.ts'
 import type { Position } from '../../core/keyspace/partitions.ts'
-import { compareUtf8 } from '../../core/keyspace/utf8.ts'
 import type { Request } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataOperation } from '../../proto/metadata-api.ts'
+import { locate } from '../../runtime/metadata-client/locate.ts'
 
 /** How an operation counts, and who answers for it. */
 export interface OperationClass {
@@ -63,6 +63,12 @@ export const OPERATION_CLASSES: Readonly<Record<MetadataOperation, OperationClas
   changeCluster: control('write'),
   keepLease: control('write'),
   getRisk: control('read'),
+  getPartitions: control('read'),
+  changePartitions: control('write'),
+  leaseBucket: control('read'),
+  revokeBucket: control('write'),
+  probeBucket: control('write'),
+  reportLoad: control('write'),
 }
 
 /** Where a client's operation is done; of a listing, where it begins. Undefined for all others, and where the request names none. */
@@ -87,15 +93,12 @@ export function positionOf(operation: Request['operation']): Position | undefine
     case 'getUpload':
       return operation.value
     case 'listObjects':
-      return { bucket: operation.value.bucket, key: later(operation.value.prefix, operation.value.after) }
     case 'listVersions':
-    case 'listUploads':
-      return { bucket: operation.value.bucket, key: later(operation.value.prefix, operation.value.keyMarker) }
+    case 'listUploads': {
+      const route = locate(operation.case, operation.value)
+      return route.to === 'listing' ? route.position : undefined
+    }
     default:
       return undefined
   }
-}
-
-function later(prefix: string, after: string): string {
-  return after !== '' && compareUtf8(after, prefix) > 0 ? after : prefix
 }

@@ -4,6 +4,7 @@ import {
   ACCESS_KEY_BYTES_MAX,
   ACCESS_KEY_BYTES_MIN,
   BUCKETS_PER_ACCOUNT_MAX,
+  METADATA_ADDRESSES_MAX,
   NAME_BYTES_MAX,
   PORT_MAX,
   SECRET_KEY_BYTES_MAX,
@@ -42,6 +43,16 @@ export const address = z
     (text) => parseAddress(text) !== undefined,
     'expected host:port, such as 10.0.0.7:9101 or [::1]:9101',
   )
+
+/** One `host:port`, or several, separated by commas. */
+export const addresses = z.string().refine((text) => {
+  const all = splitAddresses(text)
+  return (
+    all.length <= METADATA_ADDRESSES_MAX &&
+    new Set(all).size === all.length &&
+    all.every((one) => parseAddress(one) !== undefined)
+  )
+}, 'expected host:port, or several of them with commas between, such as 10.0.0.7:9101,10.0.0.8:9101')
 
 /** A file or folder. Marked, so that a relative one can be resolved against what names it. */
 export const path = z.string().min(1, 'expected a path').meta({ path: true })
@@ -133,6 +144,11 @@ export function parseAddress(text: string): HostPort | undefined {
   const at = match?.[1] ?? match?.[2]
   const number = Number(match?.[3])
   return at === undefined || number > PORT_MAX ? undefined : { host: at, port: number }
+}
+
+/** The addresses of a list. */
+export function splitAddresses(text: string): string[] {
+  return text.split(',').map((one) => one.trim())
 }
 
 /** The inverse of {@link parseAddress}. */

@@ -11,6 +11,7 @@ import {
 } from '../../core/limits.ts'
 import {
   address,
+  addresses,
   bucketsPerAccount,
   bytes,
   code,
@@ -34,7 +35,9 @@ const secretFile = path.describe("File that holds the cluster's secret; the same
 const level = logLevel.default('info').describe('Least severe log lines to write')
 const pidFile = path.optional().describe('File to write the process id to while it runs')
 const clusterId = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
-const metadata = address.describe('host:port of the metadata service')
+const metadata = addresses.describe(
+  'host:port of the metadata service; of several processes one or more, with commas between',
+)
 
 /** Internal ports listen on loopback unless told otherwise: they are for the cluster alone. */
 const internalHost = host.default('127.0.0.1').describe('Address to listen on')

@@ -6,15 +6,17 @@ import {
 } from '../../core/limits.ts'
 import { FailureCode, type Reply, RequestSchema } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import {
-  type MetadataApi,
   MetadataError,
   type MetadataOperation,
   type MetadataReply,
   type MetadataRequestInit,
 } from '../../proto/metadata-api.ts'
 import type { Clock } from '../ports/clock.ts'
-import { fromReply, toRequest } from './messages.ts'
+import type { Begun, MemberConnection } from './connection.ts'
+import { UnreachedError } from './failure.ts'
 import { Link, type LinkEvents, type LinkOptions } from './link.ts'
+import { isRepeatable } from './locate.ts'
+import { fromReply, toRequest } from './messages.ts'
 
 export interface GrpcMetadataOptions extends LinkOptions {
   /** Time in which a call is answered or fails, reconnecting included. Default METADATA_REQUEST_TIMEOUT_MS. */
@@ -23,43 +25,23 @@ export interface GrpcMetadataOptions extends LinkOptions {
 
 interface Pending {
   readonly id: number
-  readonly operation: MetadataOperation
+  readonly repeatable: boolean
   readonly message: Uint8Array
   /** Went out on the present stream; the service may be working on it. */
   sent: boolean
   answer(reply: Reply): void
-  fail(error: MetadataError): void
+  fail(error: Error): void
 }
-
-/** Operations that may be done twice: sent again when the stream broke before their answer. */
-const REPEATABLE: ReadonlySet<MetadataOperation> = new Set<MetadataOperation>([
-  'getBucket',
-  'listBuckets',
-  'getObject',
-  'listObjects',
-  'getManifest',
-  'getUpload',
-  'listParts',
-  'listUploads',
-  'getCluster',
-  'heartbeat',
-  'readOutbox',
-  'acknowledgeOutbox',
-  'resolveBlobs',
-  'requestRepair',
-  'keepLease',
-  'getRisk',
-])
 
 /** Ids are 32 bits wide and start again; so many calls later, an id is free again or held by a call in flight. */
 const ID_MAX = 2 ** 32 - 1
 
 /**
- * The metadata service behind gRPC: one stream, many requests in flight. While the service is away, requests that were
- * not sent wait for it within their time. What was sent and not answered when the stream broke is sent again if it may
- * be done twice, and otherwise fails as UNAVAILABLE: its outcome is unknown.
+ * One metadata process behind gRPC: one stream, many requests in flight. While the process is away, requests that were
+ * not sent wait for it within their time, unless they are taken back. What was sent and not answered when the stream broke
+ * is sent again if it may be done twice, and otherwise fails as UNAVAILABLE: its outcome is unknown.
  */
-export class GrpcMetadata implements MetadataApi, LinkEvents {
+export class GrpcMetadata implements MemberConnection, LinkEvents {
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #link: Link
@@ -73,15 +55,28 @@ export class GrpcMetadata implements MetadataApi, LinkEvents {
     this.#link = new Link(options, this)
   }
 
+  /** @throws {UnreachedError} where the service did not answer; {MetadataError} what it answered */
   async call<K extends MetadataOperation>(
     operation: K,
     init: MetadataRequestInit<K>,
     signal?: AbortSignal,
   ): Promise<MetadataReply<K>> {
+    return await this.begin(operation, init, signal).reply
+  }
+
+  /** @throws as {@link call}, for what is not even begun */
+  begin<K extends MetadataOperation>(
+    operation: K,
+    init: MetadataRequestInit<K>,
+    signal?: AbortSignal,
+  ): Begun<K> {
     signal?.throwIfAborted()
-    if (this.#closed) throw unavailable('this client of metadata is closed')
+    if (this.#closed) {
+      throw new UnreachedError('this client of metadata is closed', { sent: false, final: true })
+    }
     if (this.#pending.size >= METADATA_CLIENT_REQUESTS_MAX) {
-      throw unavailable('too many metadata requests are waiting; this one was not sent')
+      const message = 'too many metadata requests are waiting; this one was not sent'
+      throw new UnreachedError(message, { sent: false, final: true })
     }
     const request = toRequest(operation, init)
     request.id = this.#newId()
@@ -89,7 +84,28 @@ export class GrpcMetadata implements MetadataApi, LinkEvents {
     if (message.length > METADATA_MESSAGE_BYTES_MAX / 2) {
       throw new MetadataError(FailureCode.INVALID_REQUEST, 'the request is too large for one message')
     }
-    return fromReply(operation, await this.#exchange(request.id, operation, message, signal))
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    const pending: Pending = {
+      id: request.id,
+      repeatable: isRepeatable(operation),
+      message,
+      sent: false,
+      answer: resolve,
+      fail: reject,
+    }
+    this.#pending.set(pending.id, pending)
+    if (this.#link.open) this.#send(pending)
+    else this.#link.want()
+    return {
+      reply: this.#exchange(operation, pending, promise, signal),
+      get sent() {
+        return pending.sent
+      },
+      takeBack: (why) => {
+        this.#pending.delete(pending.id)
+        this.#fail(pending, `the request was taken back: ${why}`)
+      },
+    }
   }
 
   /** Fails what is in flight and closes the connection. */
@@ -97,7 +113,7 @@ export class GrpcMetadata implements MetadataApi, LinkEvents {
     this.#closed = true
     this.#link.close()
     for (const pending of this.#pending.values()) {
-      pending.fail(unavailable(`this client of metadata was closed${pending.sent ? UNKNOWN : ''}`))
+      this.#fail(pending, 'this client of metadata was closed', true)
     }
   }
 
@@ -111,8 +127,8 @@ export class GrpcMetadata implements MetadataApi, LinkEvents {
 
   lost(reason: string): void {
     for (const pending of this.#pending.values()) {
-      if (pending.sent && !REPEATABLE.has(pending.operation)) {
-        pending.fail(unavailable(`the connection to metadata was lost (${reason})${UNKNOWN}`))
+      if (pending.sent && !pending.repeatable) {
+        this.#fail(pending, `the connection to metadata was lost (${reason})`)
       }
       pending.sent = false
     }
@@ -121,38 +137,39 @@ export class GrpcMetadata implements MetadataApi, LinkEvents {
 
   refused(reason: string): void {
     for (const pending of this.#pending.values()) {
-      pending.fail(unavailable(`the metadata service refused this process: ${reason}`))
+      pending.sent = false
+      this.#fail(pending, `the metadata service refused this process: ${reason}`, true)
     }
   }
 
-  async #exchange(
-    id: number,
-    operation: MetadataOperation,
-    message: Uint8Array,
+  async #exchange<K extends MetadataOperation>(
+    operation: K,
+    pending: Pending,
+    replied: Promise<Reply>,
     signal: AbortSignal | undefined,
-  ): Promise<Reply> {
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-    const pending: Pending = { id, operation, message, sent: false, answer: resolve, fail: reject }
+  ): Promise<MetadataReply<K>> {
     const cancelTimeout = this.#clock.after(this.#timeoutMs, () => {
-      const state = pending.sent
-        ? `did not answer${REPEATABLE.has(operation) ? '' : UNKNOWN}`
-        : 'is not reached'
-      reject(unavailable(`the metadata service ${state} within ${this.#timeoutMs} ms`))
+      const state = pending.sent ? 'did not answer' : 'is not reached'
+      const unknown = pending.sent && !pending.repeatable ? UNKNOWN : ''
+      const message = `the metadata service ${state}${unknown} within ${this.#timeoutMs} ms`
+      pending.fail(new UnreachedError(message, { sent: pending.sent }))
     })
     const onAbort = (): void => {
-      reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'))
+      pending.fail(signal?.reason instanceof Error ? signal.reason : new Error('aborted'))
     }
     signal?.addEventListener('abort', onAbort, { once: true })
-    this.#pending.set(id, pending)
-    if (this.#link.open) this.#send(pending)
-    else this.#link.want()
     try {
-      return await promise
+      return fromReply(operation, await replied)
     } finally {
-      this.#pending.delete(id)
+      this.#pending.delete(pending.id)
       cancelTimeout()
       signal?.removeEventListener('abort', onAbort)
     }
+  }
+
+  #fail(pending: Pending, message: string, final = false): void {
+    const { sent } = pending
+    pending.fail(new UnreachedError(`${message}${sent ? UNKNOWN : ''}`, { sent, final }))
   }
 
   #send(pending: Pending): void {
@@ -168,7 +185,3 @@ export class GrpcMetadata implements MetadataApi, LinkEvents {
 }
 
 const UNKNOWN = ': the outcome is unknown'
-
-function unavailable(message: string): MetadataError {
-  return new MetadataError(FailureCode.UNAVAILABLE, message)
-}

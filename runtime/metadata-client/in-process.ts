@@ -1,6 +1,7 @@
 import type { Reply, Request } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { fromReply, toRequest } from './messages.ts'
+import { orAborted } from './or-aborted.ts'
 
 /** Whoever answers requests: the metadata service of this process. Never rejects. */
 export interface RequestHandler {
@@ -18,19 +19,5 @@ export function inProcessMetadata(handler: RequestHandler): MetadataApi {
       const answered = handler.handle(toRequest(operation, request))
       return fromReply(operation, await (signal === undefined ? answered : orAborted(answered, signal)))
     },
-  }
-}
-
-/** Rejects with the signal's reason once it aborts. What runs goes on: its outcome is unknown to the caller. */
-async function orAborted<T>(running: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void => {
-    aborted.reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([running, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -43,8 +43,15 @@ const STANDING: Pick<Clock, 'nowMs'> = {
 export class FakeBlobs {
   readonly #records: FakeMetadata
   readonly #clock: Pick<Clock, 'nowMs'>
-  #sequence = 0n
-  /** In order of sequence. */
+  /** Ids of the outboxes that there are; what is queued goes to each in turn. */
+  outboxes: readonly bigint[] = [1n]
+  /** Outboxes whose owner is away. */
+  readonly unreadable = new Set<bigint>()
+  #queued = 0
+  /** By outbox, the last one given: they are unique within it only. */
+  readonly #sequences = new Map<bigint, bigint>()
+  readonly #outboxOf = new Map<OutboxRecord, bigint>()
+  /** What all of them hold, in the order in which it was queued. */
   outbox: OutboxRecord[] = []
 
   constructor(records: FakeMetadata, clock: Pick<Clock, 'nowMs'> = STANDING) {
@@ -143,24 +150,39 @@ export class FakeBlobs {
   }
 
   readOutbox(request: MetadataRequestInit<'readOutbox'>) {
-    const { after, limit, kind } = create(ReadOutboxRequestSchema, request)
+    const { after, limit, kind, outbox } = create(ReadOutboxRequestSchema, request)
     const wanted = kind === OutboxKind.GARBAGE ? 'garbage' : 'repair'
     const records = this.outbox
+      .filter((record) => this.#outboxOf.get(record) === this.#named(outbox))
       .filter(({ sequence }) => sequence > after)
       .filter(({ task }) => kind === OutboxKind.ANY || task.case === wanted)
       .slice(0, limit)
     return create(ReadOutboxReplySchema, { records, nowMs: BigInt(this.#clock.nowMs()) })
   }
 
-  acknowledge({ sequences = [] }: MetadataRequestInit<'acknowledgeOutbox'>) {
-    this.outbox = this.outbox.filter(({ sequence }) => !sequences.includes(sequence))
+  acknowledge({ sequences = [], outbox = 0n }: MetadataRequestInit<'acknowledgeOutbox'>) {
+    const id = this.#named(outbox)
+    this.outbox = this.outbox.filter(
+      (record) => this.#outboxOf.get(record) !== id || !sequences.includes(record.sequence),
+    )
     return create(AcknowledgeOutboxReplySchema)
   }
 
   #queue(task: Task): void {
-    const sequence = ++this.#sequence
+    const outbox = this.outboxes[this.#queued++ % this.outboxes.length] ?? 1n
+    const sequence = (this.#sequences.get(outbox) ?? 0n) + 1n
+    this.#sequences.set(outbox, sequence)
     const createdMs = BigInt(this.#clock.nowMs())
-    this.outbox.push(create(OutboxRecordSchema, { format: 1, sequence, createdMs, task }))
+    const record = create(OutboxRecordSchema, { format: 1, sequence, createdMs, task })
+    this.#outboxOf.set(record, outbox)
+    this.outbox.push(record)
+  }
+
+  #named(outbox: bigint): bigint {
+    const id = outbox === 0n ? 1n : outbox
+    if (this.unreadable.has(id)) throw new MetadataError(FailureCode.UNAVAILABLE, 'its owner is away')
+    if (!this.outboxes.includes(id)) throw new MetadataError(FailureCode.NOT_MINE, 'no such outbox')
+    return id
   }
 
   #isGarbage(blob: string): boolean {

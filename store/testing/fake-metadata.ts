@@ -15,6 +15,7 @@ import {
   GetClusterReplySchema,
   GetManifestReplySchema,
   GetObjectReplySchema,
+  GetPartitionsReplySchema,
   KeepLeaseReplySchema,
   KeepLeaseRequestSchema,
   ListPartsReplySchema,
@@ -23,6 +24,7 @@ import {
   ListVersionsReplySchema,
   RequestRepairRequestSchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { PartitionMapSchema } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import type { ChangeClusterRequest, WorkReport } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type {
@@ -138,6 +140,7 @@ export class FakeMetadata implements MetadataApi {
     replaceBlob: (request) => this.blobs.replace(request),
     readOutbox: (request) => this.blobs.readOutbox(request),
     acknowledgeOutbox: (request) => this.blobs.acknowledge(request),
+    getPartitions: () => create(GetPartitionsReplySchema, { map: this.#partitions() }),
     putAnnotation: (request) => this.#putAnnotation(request),
     getAnnotation: ({ bucket = '', key = '', name = '' }) => {
       const object = this.objects.get(`${bucket}/${key}`)
@@ -226,6 +229,11 @@ export class FakeMetadata implements MetadataApi {
       this.add(object)
     })
     return create(CommitObjectReplySchema, { object })
+  }
+
+  /** One partition with all outboxes. */
+  #partitions(): MessageInitShape<typeof PartitionMapSchema> {
+    return { version: 1n, partitions: [{ id: 1n, start: {}, outboxes: [...this.blobs.outboxes] }] }
   }
 
   /** Makes a version current, as another client would; in a versioned bucket those before stay. */

@@ -12,6 +12,7 @@ import { parseCode } from '../../core/erasure/code.ts'
 import { stripeCount } from '../../core/erasure/layout.ts'
 import { BLOB_PLACES_MAX, SHARD_DESCRIBE_MAX, SHARD_LIST_MAX } from '../../core/limits.ts'
 import { BlobState, type GetClusterReply, type ResolvedBlob } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { OutboxRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import type { ShardAddress, ShardOwner, ShardTransport } from '../../proto/shard-transport.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
@@ -114,7 +115,11 @@ async function workOf(metadata: MetadataApi): Promise<string> {
   const reports = work.map(
     ({ kind, itemsWaiting, itemsDone, now }) => `${kind}: ${itemsWaiting} waiting, ${itemsDone} done; ${now}`,
   )
-  const { records } = await metadata.call('readOutbox', { limit: FAULTS_TOLD_MAX })
+  const { map } = await metadata.call('getPartitions', {})
+  const records: OutboxRecord[] = []
+  for (const outbox of map?.partitions.flatMap(({ outboxes }) => outboxes) ?? []) {
+    records.push(...(await metadata.call('readOutbox', { outbox, limit: FAULTS_TOLD_MAX })).records)
+  }
   const tasks = records.map(({ sequence, createdMs, task }) => {
     const { blob } = task.case === 'repair' ? task.value : { blob: undefined }
     const moved = blob?.relocations.map(({ shard, node }) => `${shard}@${node}`).join() ?? ''

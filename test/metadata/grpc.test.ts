@@ -15,6 +15,7 @@ import {
   RequestSchema,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
+import { UnreachedError } from '../../runtime/metadata-client/failure.ts'
 import { GrpcMetadata } from '../../runtime/metadata-client/grpc.ts'
 import { callMethod } from '../../runtime/metadata-client/wire.ts'
 import { createClusterToken } from '../../runtime/rpc/cluster-token.ts'
@@ -175,6 +176,32 @@ test('a service that is not there: calls end within their time; none was sent', 
   await assert.rejects(client.call('deleteBucket', { name: 'b' }), /is not reached within 200 ms/)
   await client.close()
   await assert.rejects(client.call('deleteBucket', { name: 'b' }), /closed/)
+})
+
+test('what is taken back: before it was sent it never is, after that its outcome is unknown', async () => {
+  const received: (string | undefined)[] = []
+  const first = await serve((request) => {
+    received.push(request.operation.case)
+    return NEVER
+  })
+  const client = clientOf(first.address)
+  const sent = client.begin('deleteBucket', { name: 'sent' })
+  await until(async () => received.length === 1)
+  sent.takeBack('enough')
+  await assert.rejects(sent.reply, (error) => error instanceof UnreachedError && error.sent)
+  await first.close()
+  const unsent = client.begin('deleteBucket', { name: 'unsent' })
+  unsent.takeBack('enough')
+  await assert.rejects(unsent.reply, (error) => error instanceof UnreachedError && !error.sent)
+  const later = client.call('getBucket', { name: 'b' })
+  const second = await serve(async (request) => {
+    received.push(request.operation.case)
+    return bucketReply(request)
+  }, portOf(first.address))
+  await later
+  assert.deepEqual(received, ['deleteBucket', 'getBucket'])
+  await client.close()
+  await second.close()
 })
 
 test('a service that hangs: a write ends as unknown, an abort ends a call at once, closing ends the rest', async () => {

@@ -110,6 +110,33 @@ test('a worker that ended between delete and acknowledgement: the next one does 
   assert.deepEqual(metadata.blobs.outbox, [])
 })
 
+test('every outbox is gone through; one whose owner is away holds up none of the others', async (t) => {
+  const { put, metadata, clock, start, holders } = setUp(t)
+  metadata.blobs.outboxes = [1n, 5n, 9n]
+  start()
+  const gone = []
+  for (let count = 0; count < 9; count++) gone.push(await put(`k${count}`, bytesOf(10, count)))
+  metadata.blobs.unreadable.add(5n)
+  for (const { key } of gone) metadata.remove('bucket', key)
+  await clock.pass(GARBAGE_GRACE_MS + GARBAGE_POLL_MS_MAX)
+  const left = gone.filter((object) => holders(object).length > 0)
+  assert.deepEqual([left.length, metadata.blobs.outbox.length], [3, 3])
+  metadata.blobs.unreadable.clear()
+  await clock.pass(GARBAGE_POLL_MS_MAX)
+  assert.deepEqual([metadata.blobs.outbox, gone.flatMap(holders)], [[], []])
+})
+
+test('an outbox that comes to be is found', async (t) => {
+  const { put, metadata, clock, start, holders } = setUp(t)
+  start()
+  await clock.pass(GARBAGE_POLL_MS_MAX)
+  metadata.blobs.outboxes = [7n]
+  const gone = await put('k', bytesOf(10))
+  metadata.remove('bucket', 'k')
+  await clock.pass(GARBAGE_GRACE_MS + GARBAGE_POLL_MS_MAX)
+  assert.deepEqual([holders(gone), metadata.blobs.outbox], [[], []])
+})
+
 test('nodes that are down are not waited for', async (t) => {
   const { put, metadata, clock, start, holders, afflict } = setUp(t)
   const gone = await put('k', bytesOf(100_000))

@@ -6,6 +6,7 @@ import {
   GARBAGE_PAGE_TASKS,
   GARBAGE_POLL_MS_MAX,
   GARBAGE_POLL_MS_MIN,
+  OUTBOX_RETRY_MS,
   SHARD_DELETE_TIMEOUT_MS,
 } from '../../core/limits.ts'
 import { OutboxKind } from '../../proto/gen/ashlar/v1/metadata_pb.js'
@@ -17,6 +18,7 @@ import type { Log } from '../../runtime/ports/log.ts'
 import { Suspicion } from '../../store/cluster/suspicion.ts'
 import { askMetadata } from '../blob/context.ts'
 import { Budget } from '../budget.ts'
+import { Outboxes } from '../outboxes.ts'
 import type { Job, Rounds, Session } from '../runner/job.ts'
 import { LeftTasks } from './left.ts'
 import { type Delete, deletesOf, dueOf, type GarbageView, MapMotion } from './plan.ts'
@@ -45,34 +47,115 @@ interface Taken {
   failed: boolean
 }
 
-/**
- * Goes through the outbox page by page, again and again. A task whose blobs are gone from every node that is up is
- * acknowledged, and the manifest page it names goes with it. A node that is up and fails does not hold up others: the task
- * stays, and is tried again on that node alone. Everything may be done twice.
- */
+/** What is known of the nodes, and one budget for all of them. */
+interface Nodes {
+  readonly budget: Budget
+  readonly suspicion: Suspicion
+  readonly motion: MapMotion
+}
+
+/** An outbox that is gone through, and when its next page is due. */
+interface Turn {
+  readonly outbox: GarbageOutbox
+  /** Monotonic milliseconds. */
+  dueMs: number
+}
+
+/** Goes through all outboxes, one page of each in turn. One that cannot be read does not hold up the others. */
 class GarbageRounds implements Rounds {
   readonly #context: GarbageContext
   readonly #session: Session
-  readonly #budget: Budget
-  readonly #suspicion: Suspicion
+  readonly #nodes: Nodes
+  readonly #outboxes: Outboxes
+  /** By id. */
+  #turns = new Map<bigint, Turn>()
+
+  constructor(context: GarbageContext, session: Session) {
+    this.#context = context
+    this.#session = session
+    this.#outboxes = new Outboxes(context)
+    this.#nodes = {
+      budget: new Budget(context.clock, GARBAGE_DELETES_PER_S_MAX),
+      suspicion: new Suspicion(context.clock),
+      motion: new MapMotion(),
+    }
+  }
+
+  async round(): Promise<number> {
+    const { clock, log } = this.#context
+    const { signal } = this.#session
+    await this.#list()
+    let failure: Error | undefined
+    let read = 0
+    for (const [id, turn] of this.#turns) {
+      if (clock.monotonicMs() < turn.dueMs) continue
+      try {
+        turn.dueMs = (await turn.outbox.round()) + clock.monotonicMs()
+        read++
+      } catch (error) {
+        signal.throwIfAborted()
+        log.warn('the garbage of an outbox cannot be collected for now', { outbox: id, error })
+        failure = error instanceof Error ? error : new Error(String(error))
+        turn.dueMs = clock.monotonicMs() + OUTBOX_RETRY_MS
+      }
+      this.#tell()
+    }
+    if (failure !== undefined && read === 0) throw failure
+    const next = Math.min(
+      GARBAGE_POLL_MS_MIN,
+      ...[...this.#turns.values()].map(({ dueMs }) => dueMs - clock.monotonicMs()),
+    )
+    return Math.max(0, next)
+  }
+
+  async #list(): Promise<void> {
+    const turns = new Map<bigint, Turn>()
+    for (const id of await this.#outboxes.list(this.#session.signal)) {
+      const outbox = new GarbageOutbox(this.#context, this.#session, this.#nodes, id)
+      turns.set(id, this.#turns.get(id) ?? { outbox, dueMs: Number.NEGATIVE_INFINITY })
+    }
+    this.#turns = turns
+  }
+
+  #tell(): void {
+    const { progress } = this.#session
+    const stayed = [...this.#turns.values()].reduce((sum, { outbox }) => sum + outbox.stayed, 0)
+    progress.itemsWaiting = stayed
+    progress.now = stayed === 0 ? '' : `${stayed} tasks wait for nodes that fail`
+  }
+}
+
+/**
+ * Goes through one outbox page by page, again and again. A task whose blobs are gone from every node that is up is
+ * acknowledged, and the manifest page it names goes with it. A node that is up and fails does not hold up others: the task
+ * stays, and is tried again on that node alone. Everything may be done twice.
+ */
+class GarbageOutbox {
+  readonly #context: GarbageContext
+  readonly #session: Session
+  readonly #nodes: Nodes
+  readonly #id: bigint
   readonly #left = new LeftTasks()
-  readonly #motion = new MapMotion()
+  /** Tasks that were due and stayed, as far as this pass or else the last one has seen. */
+  stayed = 0
   /** The outbox has been gone through up to here in this pass. */
   #cursor = 0n
   /** Tasks of this pass that are due, and stay. */
   #stayed = 0
 
-  constructor(context: GarbageContext, session: Session) {
+  constructor(context: GarbageContext, session: Session, nodes: Nodes, id: bigint) {
     this.#context = context
     this.#session = session
-    this.#budget = new Budget(context.clock, GARBAGE_DELETES_PER_S_MAX)
-    this.#suspicion = new Suspicion(context.clock)
+    this.#nodes = nodes
+    this.#id = id
   }
 
+  /** One page. Resolves to how long to wait before the next, in milliseconds. */
   async round(): Promise<number> {
     const { watch, graceMs } = this.#context
-    const { signal, progress } = this.#session
-    const page = { after: this.#cursor, limit: GARBAGE_PAGE_TASKS, kind: OutboxKind.GARBAGE }
+    const { signal } = this.#session
+    const kind = OutboxKind.GARBAGE
+    const page = { outbox: this.#id, after: this.#cursor, limit: GARBAGE_PAGE_TASKS, kind }
     const { records, nowMs } = await askMetadata(this.#context, signal, 'readOutbox', page)
     const due = dueOf(records, Number(nowMs), graceMs)
     if (due.records.length > 0) {
@@ -80,8 +163,7 @@ class GarbageRounds implements Rounds {
       this.#stayed += due.records.length - done
     }
     this.#cursor = due.through ?? this.#cursor
-    progress.itemsWaiting = this.#stayed
-    progress.now = this.#stayed === 0 ? '' : `${this.#stayed} tasks wait for nodes that fail`
+    this.stayed = this.#stayed
     if (records.length > 0 && due.waitMs === undefined) return 0
     const pauseMs = Math.min(GARBAGE_POLL_MS_MAX, GARBAGE_POLL_MS_MIN + this.#stayed * 10)
     this.#cursor = 0n
@@ -94,8 +176,8 @@ class GarbageRounds implements Rounds {
     const { clock, graceMs } = this.#context
     const { signal } = this.#session
     const now = clock.monotonicMs()
-    this.#motion.look(view, now)
-    const everywhere = this.#motion.everywhere(view.nodes.size, now, graceMs)
+    this.#nodes.motion.look(view, now)
+    const everywhere = this.#nodes.motion.everywhere(view.nodes.size, now, graceMs)
     const taken = records
       .filter(({ sequence }) => !this.#left.rests(sequence, now))
       .map((record): Taken => ({ record, left: new Set(), failed: false }))
@@ -106,7 +188,10 @@ class GarbageRounds implements Rounds {
     }
     if (done.length === 0) return 0
     const sequences = done.map(({ record }) => record.sequence)
-    await askMetadata(this.#context, signal, 'acknowledgeOutbox', { sequences })
+    await askMetadata(this.#context, signal, 'acknowledgeOutbox', {
+      outbox: this.#id,
+      sequences,
+    })
     for (const { record } of done) {
       this.#left.done(record.sequence)
       if (record.task.case !== 'garbage') continue
@@ -151,24 +236,24 @@ class GarbageRounds implements Rounds {
   /** Never rejects. */
   async #delete(task: Taken, { node, group, blob, named }: Delete): Promise<void> {
     const { shards, clock, log } = this.#context
-    if (!this.#suspicion.admits(node, 'write')) {
+    if (!this.#nodes.suspicion.admits(node, 'write')) {
       if (named) task.left.add(node)
       return
     }
     const giveUp = new AbortController()
     let cancel = (): void => undefined
     try {
-      await this.#budget.take(1, this.#session.signal)
+      await this.#nodes.budget.take(1, this.#session.signal)
       cancel = clock.after(SHARD_DELETE_TIMEOUT_MS, () => {
         giveUp.abort(new Error('a delete took too long'))
       })
       await shards.node(node).deleteBlob(group, blob, giveUp.signal)
-      this.#suspicion.succeeded(node, 'write')
+      this.#nodes.suspicion.succeeded(node, 'write')
     } catch (error) {
       if (named) task.left.add(node)
       if (this.#session.signal.aborted) return
       if (named) task.failed = true
-      this.#suspicion.failed(node, 'write')
+      this.#nodes.suspicion.failed(node, 'write')
       log.debug('garbage stays on a node for now', { node, blob, error })
     } finally {
       cancel()

@@ -37,3 +37,21 @@ test('more repairs than can be kept in mind, none of which can be made, keep not
   await scene.until('nothing else is owed', () => owed() === 0, 900_000)
   await scene.end()
 })
+
+test('repairs of every outbox are made and acknowledged there; one whose owner is away holds up none of the others', async () => {
+  const scene = createWorkScene({ groups: 1, large: 'replica-3', small: '' })
+  const { metadata, clock } = scene
+  metadata.blobs.outboxes = [1n, 4n, 8n]
+  metadata.down.add('b1')
+  await scene.fill('key', 6, [1000])
+  assert.equal(metadata.blobs.outbox.length, 6)
+  metadata.blobs.unreadable.add(4n)
+  await scene.start()
+  await clock.pass(2000)
+  metadata.down.clear()
+  await scene.until('only those of one outbox are owed', () => metadata.blobs.outbox.length === 2, 60_000)
+  metadata.blobs.unreadable.clear()
+  await scene.until('nothing is owed', () => metadata.blobs.outbox.length === 0, 60_000)
+  await scene.assertWhole()
+  await scene.end()
+})

@@ -3,6 +3,7 @@
 import {
   DAMAGED_POLL_MS,
   OUTBOX_PAGE_MAX,
+  OUTBOX_RETRY_MS,
   REPAIR_BATCH,
   REPAIR_POLL_MS,
   REPAIR_RETRY_MS_MAX,
@@ -14,6 +15,7 @@ import type { OutboxRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { DamagedShard, ShardAddress } from '../../proto/shard-transport.ts'
 import { askMetadata, eachOf, inTime, type WorkContext } from '../blob/context.ts'
 import type { WorkView } from '../cluster/view.ts'
+import { Outboxes } from '../outboxes.ts'
 import type { Job, Rounds, Session } from '../runner/job.ts'
 import { isHopeless, RepairQueue, type RepairItem } from './queue.ts'
 import { repairBlob } from './repair-blob.ts'
@@ -27,20 +29,24 @@ class RepairRounds implements Rounds {
   readonly #context: WorkContext
   readonly #session: Session
   readonly #queue = new RepairQueue()
-  /** The outbox has been read up to here. */
-  #cursor = 0n
-  /** Monotonic time from which it is read from its start again, since the queue forgot some of it; undefined: it did not. */
+  readonly #outboxes: Outboxes
+  /** By outbox: it has been read up to here. */
+  readonly #cursors = new Map<bigint, bigint>()
+  /** By outbox that could not be read: monotonic time from which it is tried again. */
+  readonly #restsUntil = new Map<bigint, number>()
+  /** Monotonic time from which they are read from their start again, since the queue forgot some of it; undefined: it did not. */
   #againAtMs: number | undefined
   /** By node: monotonic time from which its list of damaged shards is looked at again. */
   readonly #lookAt = new Map<string, number>()
   /** By node: the last of those that there was room for, where its list is longer. */
   readonly #damagedUpTo = new Map<string, ShardAddress>()
-  /** What the cluster was when the outbox was last read from its start. */
+  /** What the cluster was when the outboxes were last read from their start. */
   #seen = ''
 
   constructor(context: WorkContext, session: Session) {
     this.#context = context
     this.#session = session
+    this.#outboxes = new Outboxes(context)
   }
 
   async round(): Promise<number> {
@@ -48,14 +54,14 @@ class RepairRounds implements Rounds {
     const { signal } = this.#session
     const view = await watch.view(signal)
     this.#startOver(view)
-    await this.#readOutbox(view)
+    await this.#readOutboxes(view)
     await this.#readDamaged(view)
     const taken = this.#queue.take(view, clock.monotonicMs(), REPAIR_BATCH)
     this.#tell()
-    const settled: bigint[] = []
+    const settled: RepairItem[] = []
     try {
       await eachOf(taken, WORK_BLOBS_IN_FLIGHT_MAX, async (item) => {
-        settled.push(...(await this.#repair(item)))
+        if (await this.#repair(item)) settled.push(item)
         this.#tell()
       })
     } finally {
@@ -72,30 +78,54 @@ class RepairRounds implements Rounds {
     this.#queue.hasten()
     this.#seen = seen
     this.#againAtMs = undefined
-    this.#cursor = 0n
+    this.#cursors.clear()
   }
 
-  async #readOutbox(view: WorkView): Promise<void> {
+  /** One that cannot be read does not hold up the others. */
+  async #readOutboxes(view: WorkView): Promise<void> {
+    const { clock, log } = this.#context
+    const { signal } = this.#session
+    const outboxes = await this.#outboxes.list(signal)
+    if (clock.monotonicMs() >= (this.#againAtMs ?? Number.POSITIVE_INFINITY)) {
+      this.#againAtMs = undefined
+      this.#cursors.clear()
+    }
+    let failure: Error | undefined
+    let read = 0
+    for (const outbox of outboxes) {
+      if (clock.monotonicMs() < (this.#restsUntil.get(outbox) ?? 0)) continue
+      try {
+        await this.#readOutbox(outbox, view)
+        read++
+      } catch (error) {
+        signal.throwIfAborted()
+        log.warn('an outbox cannot be read for now', { outbox, error })
+        failure = error instanceof Error ? error : new Error(String(error))
+        this.#restsUntil.set(outbox, clock.monotonicMs() + OUTBOX_RETRY_MS)
+      }
+    }
+    if (failure !== undefined && read === 0) throw failure
+  }
+
+  async #readOutbox(outbox: bigint, view: WorkView): Promise<void> {
     const { signal } = this.#session
     while (!this.#queue.full) {
       const { records } = await askMetadata(this.#context, signal, 'readOutbox', {
-        after: this.#cursor,
+        outbox,
+        after: this.#cursors.get(outbox) ?? 0n,
         limit: Math.min(OUTBOX_PAGE_MAX, this.#queue.room),
         kind: OutboxKind.REPAIR,
       })
       for (const record of records) {
-        if (!this.#consider(record, view)) return
-        this.#cursor = record.sequence
+        if (!this.#consider(outbox, record, view)) return
+        this.#cursors.set(outbox, record.sequence)
       }
-      if (records.length > 0) continue
-      if (this.#context.clock.monotonicMs() < (this.#againAtMs ?? Number.POSITIVE_INFINITY)) return
-      this.#againAtMs = undefined
-      this.#cursor = 0n
+      if (records.length === 0) return
     }
   }
 
   /** False: there is no room for it. */
-  #consider({ sequence, createdMs, task }: OutboxRecord, view: WorkView): boolean {
+  #consider(outbox: bigint, { sequence, createdMs, task }: OutboxRecord, view: WorkView): boolean {
     if (task.case !== 'repair' || task.value.blob === undefined) return true
     const { bucket, key, version, part, annotation, blob } = task.value
     // It is read again when the nodes are others: until then it would only take room.
@@ -106,6 +136,7 @@ class RepairRounds implements Rounds {
       size: Number(blob.size),
       sinceMs: Number(createdMs),
       task: {
+        outbox,
         sequence,
         place: { bucket, key, version, part, annotation, blob: blob.id },
         relocations: blob.relocations,
@@ -148,8 +179,8 @@ class RepairRounds implements Rounds {
     return false
   }
 
-  /** Resolves to the outbox records that are done with. */
-  async #repair(item: RepairItem): Promise<readonly bigint[]> {
+  /** Whether the outbox records that ask for it are done with. */
+  async #repair(item: RepairItem): Promise<boolean> {
     const { clock, log } = this.#context
     const { signal, progress } = this.#session
     try {
@@ -157,7 +188,7 @@ class RepairRounds implements Rounds {
       progress.add(outcome === 'done' ? 1 : 0, bytes)
       if (outcome === 'done') {
         this.#queue.remove(item)
-        return [...item.sequences]
+        return true
       }
     } catch (error) {
       signal.throwIfAborted()
@@ -165,13 +196,16 @@ class RepairRounds implements Rounds {
     }
     const kept = this.#queue.postpone(item, clock.monotonicMs())
     if (!kept && item.sequences.size > 0) this.#againAtMs ??= clock.monotonicMs() + REPAIR_RETRY_MS_MAX
-    return []
+    return false
   }
 
-  async #acknowledge(sequences: readonly bigint[]): Promise<void> {
-    for (let at = 0; at < sequences.length; at += OUTBOX_PAGE_MAX) {
-      const some = sequences.slice(at, at + OUTBOX_PAGE_MAX)
-      await askMetadata(this.#context, this.#session.signal, 'acknowledgeOutbox', { sequences: some })
+  async #acknowledge(items: readonly RepairItem[]): Promise<void> {
+    for (const outbox of new Set(items.flatMap(({ sequences }) => [...sequences.keys()]))) {
+      const all = items.flatMap(({ sequences }) => [...(sequences.get(outbox) ?? [])])
+      for (let at = 0; at < all.length; at += OUTBOX_PAGE_MAX) {
+        const request = { outbox, sequences: all.slice(at, at + OUTBOX_PAGE_MAX) }
+        await askMetadata(this.#context, this.#session.signal, 'acknowledgeOutbox', request)
+      }
     }
   }
 

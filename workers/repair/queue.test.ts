@@ -25,7 +25,13 @@ function slotOf(shard: number): string {
 function task(sequence: number, blob: string, away: readonly number[], sinceMs = sequence): RepairNeed {
   const place = { bucket: 'b', key: blob, version: '', part: 0, annotation: '', blob }
   const relocations = away.map((shard) => ({ shard, firstStripe: 0, stripeCount: 1, node: '' }))
-  return { group: GROUP, blob, size: 10, sinceMs, task: { sequence: BigInt(sequence), place, relocations } }
+  return {
+    group: GROUP,
+    blob,
+    size: 10,
+    sinceMs,
+    task: { outbox: 1n, sequence: BigInt(sequence), place, relocations },
+  }
 }
 
 test('the least redundant first, by relocations, damage and nodes that are down together; then the oldest', () => {
@@ -57,7 +63,7 @@ test('needs of one blob are one item, which all of its tasks wait for', () => {
   queue.add(task(7, 'blob', [0, 1]))
   const [item] = queue.take(viewOf(), 0, 10)
   assert.ok(item !== undefined)
-  assert.deepEqual([...item.sequences], [1n, 7n])
+  assert.deepEqual([...item.sequences], [[1n, new Set([1n, 7n])]])
   assert.equal(queue.size, 1)
   assert.deepEqual(queue.take(viewOf(), 0, 10), [], 'it is being repaired')
   queue.remove(item)

@@ -16,6 +16,7 @@ export interface RepairNeed {
   readonly sinceMs: number
   /** From the outbox. */
   readonly task?: {
+    readonly outbox: bigint
     readonly sequence: bigint
     readonly place: Place
     readonly relocations: readonly Relocation[]
@@ -32,8 +33,8 @@ export interface RepairItem {
   sinceMs: number
   place: Place | undefined
   relocations: readonly Relocation[]
-  /** Outbox records that ask for it. */
-  readonly sequences: Set<bigint>
+  /** Records of outboxes that ask for it, by outbox. */
+  readonly sequences: Map<bigint, Set<bigint>>
   /** Nodes that say they cannot read a shard of it, with its number. */
   readonly damaged: Map<string, Set<number>>
   attempts: number
@@ -73,7 +74,7 @@ export class RepairQueue {
         sinceMs: need.sinceMs,
         place: undefined,
         relocations: [],
-        sequences: new Set(),
+        sequences: new Map(),
         damaged: new Map(),
         attempts: 0,
         retryAtMs: 0,
@@ -84,7 +85,9 @@ export class RepairQueue {
     item.sinceMs = Math.min(item.sinceMs, need.sinceMs)
     item.size = Math.max(item.size, need.size ?? 0)
     if (need.task !== undefined) {
-      item.sequences.add(need.task.sequence)
+      const { outbox, sequence } = need.task
+      const ofOutbox = item.sequences.get(outbox) ?? new Set()
+      item.sequences.set(outbox, ofOutbox.add(sequence))
       item.place = need.task.place
       item.relocations = need.task.relocations
     }
