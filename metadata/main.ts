@@ -9,6 +9,7 @@ import type { NextTurn } from '../runtime/ports/next-turn.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { nextTurn } from '../runtime/clock/next-turn.ts'
 import { GrpcMetadata } from '../runtime/metadata-client/grpc.ts'
+import { PARTITION_SETTINGS_DEFAULT, type PartitionSettings } from '../core/partitioning/view.ts'
 import type { ClusterPlan } from './cluster/bootstrap.ts'
 import type { Engine } from './engine/engine.ts'
 import { LevelEngine } from './engine/level.ts'
@@ -39,6 +40,10 @@ export interface MetadataConfig {
   readonly nodeId?: string
   /** Other processes may have the engine at the same time. */
   readonly shared?: boolean
+  /** When partitions are split, merged and moved; PARTITION_SETTINGS_DEFAULT for what is left out. */
+  readonly partitions?: Partial<PartitionSettings>
+  /** Each partition is held to the rates that S3 documents for a prefix. */
+  readonly emulateS3Limits?: boolean
   /** How the others are reached; over gRPC by default. */
   readonly connectPeer?: ConnectPeer
   /** Time that a storage node may be down before others take its place; NODE_GRACE_SECONDS_DEFAULT by default. */
@@ -117,6 +122,8 @@ export async function startOn(
       clusterId: config.clusterId,
       bootstrap: config.bootstrap,
       nodeGraceMs: config.nodeGraceMs,
+      settings: { ...PARTITION_SETTINGS_DEFAULT, ...config.partitions },
+      emulateS3Limits: config.emulateS3Limits === true,
       connectPeer: config.connectPeer ?? connect,
       clock,
       random,

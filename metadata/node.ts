@@ -1,12 +1,17 @@
+import { create } from '@bufbuild/protobuf'
 import { ROOT_RANGE } from '../core/keyspace/partitions.ts'
-import { LOAD_REPORT_MS, NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
+import { LOAD_REPORT_MS, NODE_GRACE_SECONDS_DEFAULT, PARTITION_SIZE_LOOK_MS } from '../core/limits.ts'
+import type { PartitionSettings } from '../core/partitioning/view.ts'
+import { ChangePartitionsRequestSchema } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MappedPartition } from '../runtime/metadata-client/partition-table.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { NextTurn } from '../runtime/ports/next-turn.ts'
 import type { Random } from '../runtime/ports/random.ts'
+import { changePartitions } from './answer/change-partitions.ts'
 import { Failover } from './balance/failover.ts'
 import { Loads } from './balance/loads.ts'
+import { PartitionController } from './balance/partition-controller.ts'
 import { BucketCopies } from './buckets/copies.ts'
 import { BucketGrants } from './buckets/grants.ts'
 import { OwnBuckets } from './buckets/own-buckets.ts'
@@ -24,6 +29,7 @@ import { PartitionMaps } from './coordination/partition-maps.ts'
 import type { Engine } from './engine/engine.ts'
 import { LocalContents, RootContents } from './host/bucket-contents.ts'
 import { PartitionChanges } from './host/changes.ts'
+import { estimatePartition, loadOf } from './host/load-of.ts'
 import { OwnedPartition } from './host/owned.ts'
 import { PartitionHost } from './host/partition-host.ts'
 import { type ConnectPeer, Peers } from './host/peers.ts'
@@ -33,7 +39,6 @@ import { WorkLeases } from './leases/leases.ts'
 import { NamedLocks } from './partition/locks.ts'
 import { Partition } from './partition/partition.ts'
 import type { Room } from './room.ts'
-import { loadOf } from './host/load-of.ts'
 
 /** An engine, and what it has room for. */
 export interface NodeEngine {
@@ -54,6 +59,10 @@ export interface NodeOptions {
   readonly clusterId: string
   readonly bootstrap: ClusterPlan
   readonly nodeGraceMs: number | undefined
+  /** When partitions are split, merged and moved. */
+  readonly settings: PartitionSettings
+  /** Each partition is held to the rates that S3 documents for a prefix. */
+  readonly emulateS3Limits: boolean
   readonly connectPeer: ConnectPeer
   readonly clock: Clock
   readonly random: Random
@@ -79,6 +88,7 @@ export class MetadataNode {
   /** The same for every root that is opened here: what goes by the one before ends before the next changes anything. */
   readonly #rootLocks = new NamedLocks()
   #cancelReport: (() => void) | undefined
+  #cancelMeasure: (() => void) | undefined
   #closed = false
 
   private constructor(
@@ -170,6 +180,7 @@ export class MetadataNode {
     failover = new Failover({ self: id, member, members, maps, hasRoot, clock, log })
     await failover.look()
     node.#report()
+    node.#measure()
     if (exclusive) {
       // Nobody else can serve: whoever starts the service finds all of it open.
       await node.host.idle()
@@ -179,10 +190,18 @@ export class MetadataNode {
     return node
   }
 
+  /** The engine of a partition that this process serves. @throws {MetadataError} NOT_MINE */
+  engineOf(partition: number): Engine {
+    const found = this.#engines.get(this.host.byId(partition).engine)
+    if (found === undefined) throw new Error(`the engine of partition ${partition} is not there`)
+    return found.engine
+  }
+
   /** Gives everything away, if there is anybody to take it, and ends. */
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelReport?.()
+    this.#cancelMeasure?.()
     await this.members.close()
     const root = this.host.servedRoot
     const served = [...this.host.served]
@@ -216,7 +235,8 @@ export class MetadataNode {
       },
     )
     partition.blobs.goBy(this.#rules)
-    const owned = new OwnedPartition(partition, mapped.engine, room)
+    const { settings, emulateS3Limits } = this.options
+    const owned = new OwnedPartition(partition, mapped.engine, room, { clock, settings, emulateS3Limits })
     owned.resumePurge()
     return owned
   }
@@ -259,7 +279,19 @@ export class MetadataNode {
       nodeGraceMs: nodeGraceMs ?? NODE_GRACE_SECONDS_DEFAULT * 1000,
       room,
     })
+    const balance = new PartitionController({
+      settings: this.options.settings,
+      table: () => this.host.table,
+      members: () => this.members.alive,
+      loads: () => loads.all,
+      change: async (change) => {
+        await changePartitions(this, create(ChangePartitionsRequestSchema, { change }))
+      },
+      clock,
+      log,
+    })
     return new Root({
+      balance,
       partition,
       engine: this.maps.map.coordinationEngine,
       cluster,
@@ -269,12 +301,33 @@ export class MetadataNode {
       contents: new RootContents(this.#contentsOptions, this.contents, grants),
       loads,
       room,
-      close: () => controller.close(),
+      async close() {
+        balance.close()
+        await controller.close()
+      },
     })
   }
 
   #ownBuckets(): OwnBuckets | undefined {
     return this.host.servedRoot?.buckets
+  }
+
+  /** Asks the engines how large the partitions here are, now and then. */
+  #measure(): void {
+    if (this.#closed) return
+    const { clock, log } = this.options
+    this.#cancelMeasure = clock.after(PARTITION_SIZE_LOOK_MS, () => {
+      const measured = this.host.served.map(async (owned) => {
+        owned.size = await estimatePartition(this.engineOf(owned.range.id), owned)
+      })
+      void Promise.all(measured)
+        .catch((error: unknown) => {
+          log.debug('a partition could not be measured', { error })
+        })
+        .finally(() => {
+          this.#measure()
+        })
+    })
   }
 
   /** Tells the coordinator what the partitions here do, and goes by what it says. */

@@ -16,6 +16,7 @@ import {
 import { MetadataError, type MetadataOperation, type MetadataReply } from '../proto/metadata-api.ts'
 import { divided } from '../runtime/metadata-client/divide.ts'
 import { locate } from '../runtime/metadata-client/locate.ts'
+import { Overload } from './admission/overload.ts'
 import { answerPartition } from './answer/partition-requests.ts'
 import { answerRoot } from './answer/root-requests.ts'
 import { changePartitions } from './answer/change-partitions.ts'
@@ -35,23 +36,33 @@ export class MetadataService {
   #working = 0
   #closed = false
 
+  readonly #overload: Overload
+
   constructor(node: MetadataNode) {
     this.#node = node
+    this.#overload = new Overload({
+      clock: node.options.clock,
+      tenantOf: (bucket) => node.buckets.ownerOf(bucket),
+    })
   }
 
   /** Never rejects: what is refused or goes wrong is a reply, too. */
   async handle(request: Request): Promise<Reply> {
     let result: Result
+    let leave: (() => void) | undefined
     this.#working++
     try {
       if (this.#closed) {
-        throw new MetadataError(FailureCode.UNAVAILABLE, 'the metadata service is shutting down')
+        // Nothing was done: whoever takes over can be asked.
+        throw new MetadataError(FailureCode.NOT_MINE, 'the metadata service is shutting down')
       }
+      leave = this.#overload.enter(request.operation)
       result = await this.#answer(request.operation)
     } catch (error) {
       const { code, message, fields } = this.#errorOf(error)
       result = create(ReplySchema, { result: { case: 'failure', value: { code, message, fields } } }).result
     }
+    leave?.()
     this.#working--
     if (this.#closed && this.#working === 0) this.#idle.resolve(undefined)
     const reply = create(ReplySchema, { id: request.id })
@@ -122,6 +133,7 @@ export class MetadataService {
       try {
         // While the gate was held, its range may have become another's.
         if (owned.dropped || (await find()) !== owned) continue
+        owned.meter.take(operation)
         await owned.room?.require(operation.case)
         return await answerPartition(owned, operation)
       } finally {

@@ -46,14 +46,14 @@ const reply = create(GetPartitionsReplySchema, {
   loads: [
     {
       id: 1n,
-      writesPerSecond: 1234.4,
-      readsPerSecond: 0.26,
+      writes: [1234.4],
+      reads: [0.26],
       garbageWaiting: 2000n,
       repairsWaiting: 1n,
       entries: 5000n,
       bytes: 2_097_152n,
     },
-    { id: 7n, writesPerSecond: 0, readsPerSecond: 12, garbageWaiting: 0n },
+    { id: 7n, writes: [0], reads: [12], garbageWaiting: 0n },
   ],
 })
 

@@ -5,6 +5,9 @@ import { formatBytes, formatCount, formatSpan, table } from '../format.ts'
 /** Characters of a position that a table shows. */
 const POSITION_CHARACTERS = 40
 
+/** Seconds over which a rate is told. */
+const RATE_SECONDS = 10
+
 /** How metadata is divided, for people and as JSON. */
 export interface PartitionsStatus {
   readonly version: number
@@ -26,7 +29,8 @@ export interface PartitionStatus {
   readonly outboxes: readonly number[]
   readonly writesPerSecond: number | null
   readonly readsPerSecond: number | null
-  readonly refusedPerSecond: number | null
+  /** Requests beyond the rate it is held to, since it is what it is. */
+  readonly refused: number | null
   /** Tasks. */
   readonly garbageWaiting: number | null
   readonly repairsWaiting: number | null
@@ -68,9 +72,9 @@ export function assessPartitions(reply: GetPartitionsReply, nowMs: number): Part
         engine,
         owner: named(owner),
         outboxes: outboxes.map(Number),
-        writesPerSecond: load?.writesPerSecond ?? null,
-        readsPerSecond: load?.readsPerSecond ?? null,
-        refusedPerSecond: load?.refusedPerSecond ?? null,
+        writesPerSecond: lately(load?.writes),
+        readsPerSecond: lately(load?.reads),
+        refused: numberOf(load?.refused),
         garbageWaiting: numberOf(load?.garbageWaiting),
         repairsWaiting: numberOf(load?.repairsWaiting),
         entries: numberOf(load?.entries),
@@ -151,6 +155,12 @@ function outboxText({ id, outboxes, garbageWaiting, repairsWaiting }: PartitionS
   const adopted = outboxes.filter((outbox) => outbox !== id)
   const waiting = garbageWaiting === null ? '-' : formatCount(garbageWaiting + (repairsWaiting ?? 0))
   return adopted.length === 0 ? waiting : `${waiting}, of ${[id, ...adopted].join('+')}`
+}
+
+/** The mean of the last seconds; null: nothing is known yet. */
+function lately(seconds: readonly number[] | undefined): number | null {
+  const last = (seconds ?? []).slice(-RATE_SECONDS)
+  return last.length === 0 ? null : last.reduce((sum, count) => sum + count, 0) / last.length
 }
 
 function rate(perSecond: number | null): string {

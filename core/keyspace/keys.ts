@@ -154,6 +154,13 @@ export function readObjectKey(key: Uint8Array, bucketStart: Uint8Array): string 
   return decodeUtf8(key.subarray(bucketStart.length))
 }
 
+/** Reads {@link objectKey}. */
+export function readObjectPosition(key: Uint8Array): { bucket: string; key: string } {
+  const reader = new KeyReader(key)
+  const bucket = decodeUtf8(reader.text())
+  return { bucket, key: decodeUtf8(reader.rest()) }
+}
+
 /** A version that is not the current object of its key, or a delete marker. @param order 0 ≤ order < 2^64 */
 export function versionKey(bucket: string, key: string, order: bigint): Uint8Array {
   return new KeyWriter(SPACE.version).text(bucket).text(key).descending(order).bytes()

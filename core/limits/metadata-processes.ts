@@ -57,3 +57,15 @@ export const LOAD_REPORT_MS = 500
 
 /** A report older than this says nothing of now. */
 export const LOAD_REPORT_AGE_MS_MAX = 5000
+
+/** Objects that are walked through to find where a partition is halved by size; of a larger one only steps of a bisection are looked at. */
+export const SPLIT_WALK_ENTRIES = 8192
+
+/** Steps of that bisection: each halves what it may be off by. */
+export const SPLIT_BISECTIONS = 24
+
+/** The sizes of partitions are asked for so often. */
+export const PARTITION_SIZE_LOOK_MS = 10_000
+
+/** The coordinator looks at the loads of partitions so often. */
+export const PARTITION_LOOK_MS = 1000

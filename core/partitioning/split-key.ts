@@ -38,9 +38,7 @@ export function chooseSplitKey(
   range: Pick<PartitionRange, 'start' | 'end'>,
   sample: readonly WeightedPosition[],
 ): SplitChoice {
-  const inside = sample.filter(
-    (position) => position.weight > 0 && holds({ id: 0, ...range }, position),
-  )
+  const inside = sample.filter((position) => position.weight > 0 && holds({ id: 0, ...range }, position))
   if (inside.length < SPLIT_SAMPLES_MIN) return { at: undefined, reason: 'too-few-samples' }
   const candidates = candidatesOf(inside)
   const best =

@@ -47,7 +47,8 @@ async function split(node: MetadataNode, change: SplitPartition): Promise<Change
   const id = Number(change.id)
   const { entry } = entryOf(node.maps.map, id)
   if (entry.owner !== node.options.id) return passOn(node, entry.owner, { case: 'split', value: change })
-  const at = change.at === undefined ? await chooseSplit(node, id) : positionOf(change.at)
+  const at =
+    change.at === undefined ? await chooseSplit(node.engineOf(id), node.host.byId(id)) : positionOf(change.at)
   return replyOf(await node.changes.split(id, at))
 }
 

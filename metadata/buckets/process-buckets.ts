@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+import { BUCKET_COPIES_MAX } from '../../core/limits.ts'
 import type { BucketRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { Gate } from '../host/gate.ts'
 import type { BucketRecords } from './bucket-records.ts'
@@ -8,6 +10,7 @@ export class ProcessBuckets implements BucketRecords {
   readonly copies: BucketCopies
   /** Passed by those who go by the root's own: the root is given away when none is left. */
   readonly gate = new Gate()
+  readonly #owners = new LRUCache<string, string>({ max: BUCKET_COPIES_MAX })
   readonly #own: () => BucketRecords | undefined
 
   /** @param own of the root, while this process has it */
@@ -16,8 +19,15 @@ export class ProcessBuckets implements BucketRecords {
     this.#own = own
   }
 
-  read(name: string): Promise<BucketRecord | undefined> {
-    return (this.#own() ?? this.copies).read(name)
+  async read(name: string): Promise<BucketRecord | undefined> {
+    const bucket = await (this.#own() ?? this.copies).read(name)
+    if (bucket !== undefined && !this.#owners.has(name)) this.#owners.set(name, bucket.owner)
+    return bucket
+  }
+
+  /** The account that owns a bucket, as far as it is in memory. */
+  ownerOf(name: string): string | undefined {
+    return this.#owners.get(name)
   }
 
   async hold(name: string): Promise<() => void> {

@@ -69,6 +69,7 @@ export class PartitionChanges {
         plan: splitPlan(id, at, self, half),
         apply: () => {
           partition.resize({ ...partition.range, end: at })
+          owned.resized()
         },
       }
     })
@@ -89,6 +90,7 @@ export class PartitionChanges {
         plan: mergePlan(left, right, self),
         apply: () => {
           one.partition.adopt(other.partition)
+          one.resized()
         },
       }
     })

@@ -3,6 +3,8 @@ import type { MetadataError } from '../../proto/metadata-api.ts'
 import type { Partition } from '../partition/partition.ts'
 import { Purger } from '../partition/purge.ts'
 import type { Room } from '../room.ts'
+import { type MeterOptions, PartitionMeter } from '../admission/partition-meter.ts'
+import type { EngineEstimate } from '../engine/engine.ts'
 import { Gate } from './gate.ts'
 import type { Served } from './partition-host.ts'
 
@@ -14,14 +16,23 @@ export class OwnedPartition implements Served {
   readonly engine: string
   readonly room: Room | undefined
   readonly gate = new Gate()
+  /** Measures what is asked of it, since its range is what it is. */
+  meter: PartitionMeter
+  /** What lies in it, as its engine said lately. */
+  size: EngineEstimate = { entries: undefined, bytes: undefined }
+  /** No key was found at which it could be cut by size. */
+  indivisible = false
+  readonly #meterOptions: MeterOptions
   /** Its range or owner is being changed by this process. */
   changing = false
   /** It is served no more: who waited for the gate looks again. */
   dropped = false
   #purged: Promise<void> | undefined
 
-  constructor(partition: Partition, engine: string, room: Room | undefined) {
+  constructor(partition: Partition, engine: string, room: Room | undefined, meter: MeterOptions) {
     this.partition = partition
+    this.#meterOptions = meter
+    this.meter = new PartitionMeter(partition.range.id, meter)
     this.purger = new Purger(partition)
     this.engine = engine
     this.room = room
@@ -33,6 +44,13 @@ export class OwnedPartition implements Served {
 
   get ended(): Promise<MetadataError> {
     return this.partition.ended
+  }
+
+  /** Its range is another: what was measured says nothing of it. */
+  resized(): void {
+    this.meter = new PartitionMeter(this.partition.range.id, this.#meterOptions)
+    this.size = { entries: undefined, bytes: undefined }
+    this.indivisible = false
   }
 
   /** Ends the work of the purger, so that nothing is decided that no request asked for; {@link resumePurge} goes on with it. */

@@ -4,6 +4,7 @@ import type { MetadataError } from '../../proto/metadata-api.ts'
 import type { BucketGrants } from '../buckets/grants.ts'
 import type { BucketContents } from '../buckets/buckets.ts'
 import type { Loads } from '../balance/loads.ts'
+import type { PartitionController } from '../balance/partition-controller.ts'
 import { OwnBuckets } from '../buckets/own-buckets.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { RiskLedger } from '../cluster/risk-ledger.ts'
@@ -22,6 +23,7 @@ export interface RootParts {
   readonly grants: BucketGrants
   readonly contents: BucketContents
   readonly loads: Loads
+  readonly balance: PartitionController
   readonly room: Room | undefined
   /** Ends what goes on by itself: the controllers. */
   readonly close: () => Promise<void>

@@ -181,10 +181,10 @@ export async function listObjects(
 /** How far a listing goes that is not truncated, where the partition ends before it does. */
 export function coverage(
   partition: Partition,
-  { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
+  { bucket, prefix, limit }: { readonly bucket: string; readonly prefix: string; readonly limit: number },
   truncated: boolean,
 ): { coveredTo?: string } {
-  const coveredTo = truncated ? undefined : partition.coveredTo(bucket, prefix)
+  const coveredTo = truncated || limit === 0 ? undefined : partition.coveredTo(bucket, prefix)
   return coveredTo === undefined ? {} : { coveredTo }
 }
 

@@ -328,11 +328,11 @@ export declare type PartitionLoad = Message<"ashlar.v1.PartitionLoad"> & {
   indivisible: boolean;
 
   /**
-   * SLOW_DOWN
+   * requests beyond the rate that the partition is held to, since it is what it is
    *
-   * @generated from field: double refused_per_second = 12;
+   * @generated from field: uint64 refused = 12;
    */
-  refusedPerSecond: number;
+  refused: bigint;
 };
 
 /**
