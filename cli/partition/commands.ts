@@ -36,7 +36,6 @@ export const moveConfig = z
     message: 'give --to, --engine, or both',
   })
 
-export type PartitionConfig = z.output<typeof partitionConfig>
 export type SplitConfig = z.output<typeof splitConfig>
 export type MoveConfig = z.output<typeof moveConfig>
 
