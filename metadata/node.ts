@@ -220,7 +220,7 @@ export class MetadataNode {
       throw new Error(`this process does not have engine ${mapped.engine}, where partition ${mapped.id} lies`)
     }
     const { engine, room } = found
-    const { id, start, end } = mapped
+    const { id, start, end, sinceMs } = mapped
     const partition = await Partition.open(
       engine,
       { id, start, end },
@@ -235,6 +235,7 @@ export class MetadataNode {
       },
     )
     partition.blobs.goBy(this.#rules)
+    if (sinceMs > 0) partition.blobs.begin(Math.max(0, clock.nowMs() - sinceMs))
     const { settings, emulateS3Limits } = this.options
     const owned = new OwnedPartition(partition, mapped.engine, room, { clock, settings, emulateS3Limits })
     owned.resumePurge()

@@ -52,9 +52,9 @@ export class PartitionChanges {
 
   /** The partition keeps what is before `at`; a new one has the rest, on the same engine, and no record is moved. */
   async split(id: number, at: Position): Promise<Changed> {
-    const { maps, host, self } = this.#options
+    const { maps, host, self, clock } = this.#options
     const owned = host.byId(id)
-    splitPlan(id, at, self, 0n)(maps.map)
+    splitPlan(id, at, self, 0n, 0)(maps.map)
     const half = (await maps.change(reserveIdPlan)).nextId - 1n
     await owned.purger.idle()
     return this.#holding([owned], [owned.gate], async () => {
@@ -66,7 +66,7 @@ export class PartitionChanges {
       partition.enqueue({ puts: [{ key: orderReserveKey(Number(half)), value }] })
       await partition.settled()
       return {
-        plan: splitPlan(id, at, self, half),
+        plan: splitPlan(id, at, self, half, clock.nowMs()),
         apply: () => {
           partition.resize({ ...partition.range, end: at })
           owned.resized()
@@ -77,8 +77,8 @@ export class PartitionChanges {
 
   /** The left one goes on to where its right neighbour ended. Both are this process's, on one engine. */
   async merge(left: number, right: number): Promise<Changed> {
-    const { host, maps, self } = this.#options
-    mergePlan(left, right, self)(maps.map)
+    const { host, maps, self, clock } = this.#options
+    mergePlan(left, right, self, 0)(maps.map)
     const one = host.byId(left)
     const other = host.byId(right)
     return this.#holding([one, other], [one.gate, other.gate], async () => {
@@ -87,7 +87,7 @@ export class PartitionChanges {
       one.partition.enqueue({})
       await Promise.all([one.partition.settled(), other.partition.settled()])
       return {
-        plan: mergePlan(left, right, self),
+        plan: mergePlan(left, right, self, clock.nowMs()),
         apply: () => {
           one.partition.adopt(other.partition)
           one.resized()

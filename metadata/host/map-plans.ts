@@ -37,7 +37,7 @@ export function reserveIdPlan(map: PartitionMap): Pick<PartitionMap, 'nextId'> {
  * A new partition with an outbox of its own, of the same owner, from `at` on.
  * @param half its id, which {@link reserveIdPlan} took
  */
-export function splitPlan(id: number, at: Position, owner: string, half: bigint): MapPlan {
+export function splitPlan(id: number, at: Position, owner: string, half: bigint, nowMs: number): MapPlan {
   return (map) => {
     const { entry, index } = entryOf(map, id)
     assertOwner(entry, owner)
@@ -53,13 +53,14 @@ export function splitPlan(id: number, at: Position, owner: string, half: bigint)
       engine: entry.engine,
       owner,
       outboxes: [half],
+      sinceMs: BigInt(nowMs),
     })
     return { partitions: map.partitions.toSpliced(index + 1, 0, right) }
   }
 }
 
 /** The left one goes on to where the right one ended, and takes its outboxes. */
-export function mergePlan(left: number, right: number, owner: string): MapPlan {
+export function mergePlan(left: number, right: number, owner: string, nowMs: number): MapPlan {
   return (map) => {
     const { entry, index } = entryOf(map, left)
     const other = map.partitions[index + 1]
@@ -70,7 +71,10 @@ export function mergePlan(left: number, right: number, owner: string): MapPlan {
     assertOwner(other, owner)
     if (entry.engine !== other.engine)
       throw refused('the two lie on different engines: move one of them first')
-    const merged = changed(entry, { outboxes: [...entry.outboxes, ...other.outboxes] })
+    const merged = changed(entry, {
+      outboxes: [...entry.outboxes, ...other.outboxes],
+      sinceMs: BigInt(nowMs),
+    })
     return { partitions: map.partitions.toSpliced(index, 2, merged) }
   }
 }

@@ -28,17 +28,20 @@ export class BlobGuard {
   /** Time of the newest blob that was called an orphan. */
   #orphansToMs = Number.NEGATIVE_INFINITY
   /** Monotonic time since which all that became garbage is known. */
-  #knowsSinceMs: number
+  #knowsSinceMs = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
     this.#recent = new RecentGarbage(clock)
-    this.#knowsSinceMs = clock.monotonicMs()
   }
 
-  /** Another partition's keys are looked after from now on, of whose garbage nothing is known. */
-  begin(): void {
-    this.#knowsSinceMs = this.#clock.monotonicMs()
+  /**
+   * What became garbage before now is not all known, since it may lie in the outbox that the partition was cut from, or that of a
+   * partition that was merged into it.
+   * @param agoMs for how long it has been known
+   */
+  begin(agoMs = 0): void {
+    this.#knowsSinceMs = this.#clock.monotonicMs() - agoMs
   }
 
   /** From now on; before, every group is taken for one that there is. */
@@ -58,8 +61,8 @@ export class BlobGuard {
   }
 
   /**
-   * What is to be said of a blob that no record names. For one grace after a partition was taken over nothing is called an
-   * orphan: reads of what its owner before made garbage may still be under way.
+   * What is to be said of a blob that no record names. While it is not known what became garbage within the grace, nothing is
+   * called an orphan: reads of it may still be under way.
    */
   judge(id: string): BlobState {
     if (this.#clock.monotonicMs() - this.#knowsSinceMs < GARBAGE_GRACE_MS) return BlobState.YOUNG

@@ -9,10 +9,11 @@ import {
 } from '../../core/keyspace/keys.ts'
 import {
   ENGINE_BATCH_OPERATIONS_MIN,
+  GARBAGE_GRACE_MS,
   OUTBOX_SCAN_RECORDS,
   OUTBOX_SEQUENCES_RESERVED,
 } from '../../core/limits.ts'
-import { OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { type OutboxRecord, OutboxRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Engine, EngineEntry, Fence } from '../engine/engine.ts'
 import { decodeRecord, encodeRecord, outboxHeadOf, outboxKind } from '../records.ts'
@@ -32,6 +33,8 @@ export interface OutboxParts {
   /** Outboxes of partitions that were merged into this one, whose tasks are not all done. */
   readonly adopted: readonly number[]
   readonly clock: Clock
+  /** Called with each task that became garbage less than the grace ago, when the outbox is opened. */
+  readonly recentGarbage: (task: OutboxRecord['task']) => void
 }
 
 /**
@@ -58,8 +61,7 @@ export class Outbox {
     const outbox = new Outbox(partition, clock, sequence)
     await moveRepairs(parts)
     for (const each of [partition, ...adopted]) {
-      await outbox.#take(engine, each, 'repair')
-      await outbox.#take(engine, each, 'garbage')
+      for (const kind of ['garbage', 'repair'] as const) await outbox.#count(parts, each, kind)
     }
     return outbox
   }
@@ -95,13 +97,19 @@ export class Outbox {
     for (const task of tasks) if (task !== undefined) this.#backlog[task] += by
   }
 
-  async #take(engine: Engine, partition: number, kind: OutboxTaskKind): Promise<void> {
+  async #count(
+    { engine, clock, recentGarbage }: OutboxParts,
+    partition: number,
+    kind: OutboxTaskKind,
+  ): Promise<void> {
+    const recentMs = clock.nowMs() - GARBAGE_GRACE_MS
     for await (const entries of chunks(engine, partition, kind)) {
       this.#backlog[kind] += entries.length
-      if (kind === 'garbage') continue
       for (const { value } of entries) {
+        if (kind === 'garbage' && outboxHeadOf(value).createdMs < recentMs) continue
         const { task } = decodeRecord(outboxKind, value)
         if (task.case === 'repair') this.repairs.add(task.value.blob?.id ?? '')
+        else recentGarbage(task)
       }
     }
   }

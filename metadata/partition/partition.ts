@@ -122,6 +122,9 @@ export class Partition {
       partition: range.id,
       adopted: ports.adopted ?? [],
       clock: ports.clock,
+      recentGarbage(task) {
+        if (task.case === 'garbage') blobs.discarded(task.value.blobs)
+      },
     })
     const orders = await Sequence.open(engine, orderReserveKey(range.id), VERSION_ORDERS_RESERVED)
     const cache = new RecordCache()

@@ -14,6 +14,8 @@ export interface MappedPartition extends PartitionRange {
   readonly owner: string
   /** Outboxes that its workers' tasks lie in, by partition id. */
   readonly outboxes: readonly number[]
+  /** Unix time at which it got its range; 0: it was the first. */
+  readonly sinceMs: number
 }
 
 /** A partition map, to be searched. Immutable. */
@@ -28,13 +30,14 @@ export class PartitionTable {
   constructor(map: PartitionMap) {
     this.map = map
     this.version = map.version
-    this.partitions = map.partitions.map(({ id, start, engine, owner, outboxes }, index) => ({
+    this.partitions = map.partitions.map(({ id, start, engine, owner, outboxes, sinceMs }, index) => ({
       id: Number(id),
       start: { bucket: start?.bucket ?? '', key: start?.key ?? '' },
       end: map.partitions[index + 1]?.start,
       engine,
       owner,
       outboxes: outboxes.map(Number),
+      sinceMs: Number(sinceMs),
     }))
     const [first] = this.partitions
     if (first === undefined || first.start.bucket !== '' || first.start.key !== '') {

@@ -136,6 +136,13 @@ export declare type PartitionEntry = Message<"ashlar.v1.PartitionEntry"> & {
    * @generated from field: repeated uint64 outboxes = 5;
    */
   outboxes: bigint[];
+
+  /**
+   * Unix milliseconds at which it got its range; 0: it was the first. What became garbage before may lie in other outboxes
+   *
+   * @generated from field: uint64 since_ms = 6;
+   */
+  sinceMs: bigint;
 };
 
 /**
