@@ -6,6 +6,12 @@ export const ADMISSION_IN_FLIGHT_MAX = 4096
 /** The same at least, however slow the engine: with 100 ms a commit that still makes 640 writes a second. */
 export const ADMISSION_IN_FLIGHT_MIN = 64
 
+/**
+ * The same for a metadata process: a burst of a few gateways' requests that come in one instant is no overload, though the last of them
+ * waits for the first.
+ */
+export const ADMISSION_PROCESS_IN_FLIGHT_MIN = 512
+
 /** Time from a request's arrival to its answer from which on there is a queue: several syncs of a slow disk, a tenth of what clients notice. */
 export const ADMISSION_DELAY_TARGET_MS = 100
 

@@ -1,4 +1,5 @@
 import { AdmissionGate, type GateSettings, type Ticket } from '../../core/admission/gate.ts'
+import { ADMISSION_PROCESS_IN_FLIGHT_MIN } from '../../core/limits.ts'
 import type { Request } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { OPERATION_CLASSES, positionOf } from './operations.ts'
@@ -33,7 +34,8 @@ export class Overload {
 
   constructor(ports: OverloadPorts) {
     this.#ports = ports
-    this.#gates = { write: new AdmissionGate(ports.settings), read: new AdmissionGate(ports.settings) }
+    const settings = { inFlightMin: ADMISSION_PROCESS_IN_FLIGHT_MIN, ...ports.settings }
+    this.#gates = { write: new AdmissionGate(settings), read: new AdmissionGate(settings) }
   }
 
   /** @throws {MetadataError} SLOW_DOWN: nothing was done */

@@ -10,6 +10,8 @@ import { WrongClusterError } from '../../metadata/cluster/assert-cluster.ts'
 import { type EngineBatch, EngineOpenError } from '../../metadata/engine/engine.ts'
 import { LevelEngine } from '../../metadata/engine/level.ts'
 import { MemoryEngine } from '../../metadata/engine/memory.ts'
+import { Partition } from '../../metadata/partition/partition.ts'
+import { WHOLE_RANGE } from '../../core/keyspace/partitions.ts'
 import { startMetadata, startOn } from '../../metadata/main.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { ObjectRecordSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
@@ -113,22 +115,30 @@ test('a record of a newer format is refused by itself', async () => {
   await close()
 })
 
-test('a second owner fences the first out, which then answers NOT_MINE to every write', async () => {
-  const engine = new KeptEngine()
-  const first = await startOn(engine, metadataConfig(), world)
-  await createBucket(first.api)
-  await put(first.api, 'k', { etag: 'first' })
-  const second = await startOn(engine, metadataConfig(), world)
-  await failsWith(put(first.api, 'k', { etag: 'stale' }), FailureCode.NOT_MINE)
-  await failsWith(put(first.api, 'l'), FailureCode.NOT_MINE)
-  await failsWith(get(first.api, 'k'), FailureCode.NOT_MINE)
-  await put(second.api, 'k', { etag: 'second' }, { ifMatch: ['first'] })
-  assert.equal((await get(second.api, 'k'))?.etag, 'second')
-  await first.close()
-  await second.close()
+test('a second owner fences the first out, which then writes nothing and answers NOT_MINE', async () => {
+  const engine = new MemoryEngine()
+  const first = await Partition.open(engine, WHOLE_RANGE, world)
+  const put = (key: number) => ({ puts: [{ key: Uint8Array.of(0xf0, key), value: Uint8Array.of(key) }] })
+  first.enqueue(put(1))
+  await first.settled()
+  const second = await Partition.open(engine, WHOLE_RANGE, world)
+  first.enqueue(put(2))
+  await failsWith(first.settled(), FailureCode.NOT_MINE)
+  await failsWith(
+    first.scan({ gte: Uint8Array.of(0xf0), lt: Uint8Array.of(0xf1), limit: 9 }),
+    FailureCode.NOT_MINE,
+  )
+  second.enqueue(put(3))
+  await second.settled()
+  const found = await second.scan({ gte: Uint8Array.of(0xf0), lt: Uint8Array.of(0xf1), limit: 9 })
+  assert.deepEqual(
+    found.map(({ key }) => key[1]),
+    [1, 3],
+  )
+  assert.equal((await first.ended).code, FailureCode.NOT_MINE)
 })
 
-test('after the engine failed, writes are refused and reads tell what is durable', async () => {
+test('after the engine failed, the outcome is unknown, and what is there is served again as soon as it can be read', async () => {
   class FailingEngine extends MemoryEngine {
     failing = false
     override async commit(batch: EngineBatch): Promise<void> {
@@ -143,8 +153,9 @@ test('after the engine failed, writes are refused and reads tell what is durable
   engine.failing = true
   await failsWith(put(api, 'k', { etag: 'lost' }), FailureCode.UNAVAILABLE)
   engine.failing = false
-  await failsWith(put(api, 'k', { etag: 'late' }), FailureCode.UNAVAILABLE)
   assert.equal((await get(api, 'k'))?.etag, 'kept')
+  await put(api, 'k', { etag: 'next' })
+  assert.equal((await get(api, 'k'))?.etag, 'next')
   await close()
 })
 
