@@ -3,8 +3,12 @@
  * says otherwise.
  */
 
+export * from './limits/admission.ts'
 export * from './limits/blob-records.ts'
+export * from './limits/etcd.ts'
 export * from './limits/garbage.ts'
+export * from './limits/postgres.ts'
+export * from './limits/partitions.ts'
 export * from './limits/work.ts'
 
 // Erasure coding

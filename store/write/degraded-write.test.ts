@@ -255,16 +255,18 @@ test('a node that stays ahead of the map is passed over, not asked for ever', as
   await harness.store.close()
 })
 
-test('a refused commit removes what was written and says why', async () => {
-  const harness = createHarness()
-  harness.metadata.commitFault = { kind: 'refuse', code: FailureCode.PRECONDITION_FAILED }
-  await assert.rejects(
-    harness.put('key', LARGE),
-    (error) => error instanceof MetadataError && error.code === FailureCode.PRECONDITION_FAILED,
-  )
-  await harness.assertIdle()
-  assert.equal(harness.shards.shardCount, 0)
-  await harness.store.close()
+test('a refused commit removes what was written and says why, overload being no different', async () => {
+  for (const code of [FailureCode.PRECONDITION_FAILED, FailureCode.SLOW_DOWN]) {
+    const harness = createHarness()
+    harness.metadata.commitFault = { kind: 'refuse', code }
+    await assert.rejects(
+      harness.put('key', LARGE),
+      (error) => error instanceof MetadataError && error.code === code,
+    )
+    await harness.assertIdle()
+    assert.equal(harness.shards.shardCount, 0)
+    await harness.store.close()
+  }
 })
 
 test('a commit whose answer was lost is found again', async () => {
