@@ -202,6 +202,7 @@ const placeholders: Readonly<Record<string, string>> = {
   nodeGraceSeconds: 'number',
   scrubDays: 'number',
   garbageGraceSeconds: 'number',
+  compactionBytesPerSecond: 'bytes',
   repairBytesPerSecond: 'bytes',
   weight: 'number',
   groups: 'number',

@@ -247,8 +247,11 @@ export const COMPACTION_BATCH_BYTES_MAX = 4 * 1024 * 1024
 /** Records that compaction looks up together: one trip to the index, and as many as one write of the log takes. */
 export const COMPACTION_BATCH_RECORDS_MAX = 512
 
-/** Bytes a second that compaction copies: a tenth or so of a disk; what is deleted at twice that comes back as fast. */
-export const COMPACTION_BYTES_PER_SECOND = 32 * 1024 * 1024
+/**
+ * Bytes a second that compaction copies unless told otherwise: a tenth or so of a disk; what is deleted at twice that comes back
+ * as fast.
+ */
+export const COMPACTION_BYTES_PER_SECOND_DEFAULT = 32 * 1024 * 1024
 
 /** Time between two looks for something to compact: memory only, unless there is. */
 export const COMPACTION_LOOK_MS = 5000

@@ -33,6 +33,8 @@ export interface StorageNodeConfig {
   readonly clusterId?: string
   /** Days within which the scrub reads every shard; absent or 0: it does not. */
   readonly scrubDays?: number
+  /** Most bytes a second that compaction copies; 0: no limit. */
+  readonly compactionBytesPerS?: number
 }
 
 export interface StorageNodeWorld {
@@ -58,7 +60,7 @@ export async function startStorageNode(
   config: StorageNodeConfig,
   { clock, random, log, metadata }: StorageNodeWorld,
 ): Promise<RunningStorageNode> {
-  const { nodeId, zone, dataDirectory, listen, clusterId = '', scrubDays } = config
+  const { nodeId, zone, dataDirectory, listen, clusterId = '', scrubDays, compactionBytesPerS } = config
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   // Its name in the folder above must be as durable as what it will hold.
   await createNodeDisk(dirname(resolve(dataDirectory))).syncDirectory('')
@@ -74,7 +76,7 @@ export async function startStorageNode(
       // First: its lock keeps every other process off the folder.
       const index = await openLevelIndex(join(dataDirectory, 'index'))
       const ports = { disk, index, clock, random, log: nodeLog }
-      return await StorageNode.open({ nodeId, zone, clusterId, scrubDays }, ports)
+      return await StorageNode.open({ nodeId, zone, clusterId, scrubDays, compactionBytesPerS }, ports)
     },
   })
   try {

@@ -2,6 +2,7 @@
  * The storage service: shards in segment files, found by an index. See segment/format.ts for the bytes, segment/log.ts
  * for how they become durable, segment/recovery.ts for what happens at a start.
  */
+import { COMPACTION_BYTES_PER_SECOND_DEFAULT } from '../core/limits.ts'
 import {
   type DamagedList,
   type DeleteShards,
@@ -61,6 +62,8 @@ export interface StorageNodeOptions {
   readonly clusterId?: string
   /** Days within which the scrub reads every shard; absent or 0: it does not begin by itself. */
   readonly scrubDays?: number | undefined
+  /** Most bytes a second that compaction copies; 0: no limit. Absent: COMPACTION_BYTES_PER_SECOND_DEFAULT. */
+  readonly compactionBytesPerS?: number | undefined
   /** For tests: instead of the limits of the same meaning. */
   readonly segmentBytes?: number
   readonly checkpointBytes?: number
@@ -203,6 +206,7 @@ export class StorageNode implements ShardService {
       gate,
       checkpoints: this.#checkpoints,
       writability: this.#writability,
+      bytesPerS: options.compactionBytesPerS ?? COMPACTION_BYTES_PER_SECOND_DEFAULT,
       damaged: (finding) => {
         this.#damage.report(finding)
       },

@@ -42,7 +42,7 @@ async function openNode(
   { clock, random, log, shutdown }: ServiceWorld,
   listen: Listen | undefined,
 ): Promise<Awaited<ReturnType<typeof startStorageNode>>> {
-  const { node, zone, data, scrubDays, clusterId } = config
+  const { node, zone, data, scrubDays, compactionBytesPerSecond, clusterId } = config
   const name = `storage node ${node}`
   const lock = await holdServiceFolder(data, name, clock)
   shutdown.add(`folder of ${name}`, lock.release)
@@ -54,6 +54,7 @@ async function openNode(
         dataDirectory: data,
         listen,
         scrubDays,
+        compactionBytesPerS: compactionBytesPerSecond,
         ...(clusterId === undefined ? {} : { clusterId }),
       },
       { clock, random, log, metadata },

@@ -8,6 +8,7 @@ import {
 } from '../../core/limits.ts'
 import * as field from '../../runtime/config/fields.ts'
 import {
+  compactionBytesPerSecond,
   garbageGraceSeconds,
   nodeGraceSeconds,
   repairBytesPerSecond,
@@ -57,6 +58,7 @@ export const startConfig = z
       .describe('Port of metrics and the admin interface (chosen at the first start)'),
     nodeGraceSeconds,
     scrubDays,
+    compactionBytesPerSecond,
     garbageGraceSeconds,
     repairBytesPerSecond,
     region: field.region.default('us-east-1').describe('Region that clients sign'),

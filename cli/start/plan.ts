@@ -22,7 +22,7 @@ export interface ClusterPlan {
 }
 
 /** What a storage node takes from the options of the start. */
-export type NodeOptions = Pick<StorageNodeConfig, 'scrubDays' | 'logLevel'>
+export type NodeOptions = Pick<StorageNodeConfig, 'scrubDays' | 'compactionBytesPerSecond' | 'logLevel'>
 
 /** One service as a process of its own. */
 export interface ServicePlan {
@@ -80,7 +80,7 @@ export function planNode(
   paths: DataPaths,
   zone: string,
   node: string,
-  { scrubDays, logLevel }: NodeOptions,
+  { scrubDays, compactionBytesPerSecond, logLevel }: NodeOptions,
 ): StorageNodeConfig {
   return {
     node,
@@ -92,6 +92,7 @@ export function planNode(
     metadata: metadataAddress(cluster),
     secretFile: paths.secret,
     scrubDays,
+    compactionBytesPerSecond,
     adminHost: LOOPBACK,
     logLevel,
   }

@@ -19,7 +19,7 @@ import { lockWithin } from '../folder/lock.ts'
 import type { DataPaths } from '../folder/paths.ts'
 import { findFreePorts } from '../folder/ports.ts'
 import { isAlive } from '../processes/pid-file.ts'
-import { LOOPBACK, nodeService, planNode } from '../start/plan.ts'
+import { LOOPBACK, type NodeOptions, nodeService, planNode } from '../start/plan.ts'
 import { childEnvironment } from '../start/separate.ts'
 import type { World } from '../world.ts'
 
@@ -111,16 +111,15 @@ async function changeFile(
 }
 
 /** What the start gave the other nodes; the defaults where it gave them no file, since all run in its process. */
-async function optionsOfOthers(
-  paths: DataPaths,
-  cluster: ClusterFile,
-): Promise<Pick<StorageNodeConfig, 'scrubDays' | 'logLevel'>> {
-  const options = storageNodeConfig.pick({ scrubDays: true, logLevel: true })
+async function optionsOfOthers(paths: DataPaths, cluster: ClusterFile): Promise<NodeOptions> {
+  const options = storageNodeConfig.pick({ scrubDays: true, compactionBytesPerSecond: true, logLevel: true })
   for (const node of nodeNames(cluster)) {
     const text = await readSmallFile(paths.config(nodeService(node)))
     if (text === undefined) continue
     const parsed = options.loose().safeParse(parseJson(text))
-    if (parsed.success) return { scrubDays: parsed.data.scrubDays, logLevel: parsed.data.logLevel }
+    if (!parsed.success) continue
+    const { scrubDays, compactionBytesPerSecond, logLevel } = parsed.data
+    return { scrubDays, compactionBytesPerSecond, logLevel }
   }
   return options.parse({ logLevel: 'warn' })
 }

@@ -4,6 +4,7 @@ import {
   GARBAGE_GRACE_SECONDS_DEFAULT,
   NODE_GRACE_SECONDS_DEFAULT,
   NODES_MAX,
+  COMPACTION_BYTES_PER_SECOND_DEFAULT,
   REPAIR_BYTES_PER_SECOND_DEFAULT,
   SCRUB_DAYS_DEFAULT,
   SCRUB_DAYS_MAX,
@@ -65,6 +66,10 @@ export const garbageGraceSeconds = seconds
   .default(GARBAGE_GRACE_SECONDS_DEFAULT)
   .describe('Seconds that deleted data stays for reads that are under way')
 
+export const compactionBytesPerSecond = bytes
+  .default(COMPACTION_BYTES_PER_SECOND_DEFAULT)
+  .describe('Most bytes a second that a node copies to bring back deleted space, such as 32MiB; 0: no limit')
+
 export const repairBytesPerSecond = bytes
   .default(REPAIR_BYTES_PER_SECOND_DEFAULT)
   .describe('Most bytes a second that background work reads and writes, such as 100MiB; 0: no limit')
@@ -111,6 +116,7 @@ export const storageNodeConfig = z.strictObject({
   metadata,
   secretFile,
   scrubDays,
+  compactionBytesPerSecond,
   ...admin,
   pidFile,
   logLevel: level,

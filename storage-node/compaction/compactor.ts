@@ -2,12 +2,7 @@
  * Brings space back after deletes: removes segments that nothing is needed of, and writes anew what is needed of those that are
  * mostly dead. docs/storage-node.md says why no crash loses or revives a shard by it.
  */
-import {
-  COMPACTION_BYTES_PER_SECOND,
-  COMPACTION_LOOK_MS,
-  COMPACTION_YIELD_MS_MAX,
-  COMPACTION_YIELD_STEP_MS,
-} from '../../core/limits.ts'
+import { COMPACTION_LOOK_MS, COMPACTION_YIELD_MS_MAX, COMPACTION_YIELD_STEP_MS } from '../../core/limits.ts'
 import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
@@ -27,6 +22,8 @@ export interface CompactorPorts extends Omit<CopyPorts, 'ready'> {
   readonly writer: IndexWriter
   readonly checkpoints: Checkpoints
   readonly writability: Writability
+  /** Most bytes a second that are copied, while the disk is not full; 0: no limit. */
+  readonly bytesPerS: number
   /** Has the next start build the index anew. */
   condemn(damage: IndexDamage): Promise<void>
 }
@@ -190,10 +187,10 @@ export class Compactor {
 
   /** Waits for its turn before so many bytes are read and written. */
   async #ready(bytes: number): Promise<void> {
-    const { segments, writability } = this.#ports
+    const { segments, writability, bytesPerS } = this.#ports
     await writability.look()
     if (writability.roomBytes < bytes) throw new Error('there is no room to copy what is needed')
-    if (!writability.full) await this.#pause((bytes / COMPACTION_BYTES_PER_SECOND) * 1000)
+    if (!writability.full && bytesPerS > 0) await this.#pause((bytes / bytesPerS) * 1000)
     // Puts and deletes go first, but not for ever: they need the space.
     for (
       let waited = 0;

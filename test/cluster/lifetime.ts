@@ -50,7 +50,7 @@ export class Run implements Lifetime {
   }
 
   diagnostic(message: string): void {
-    console.error(message)
+    process.stderr.write(`${message}\n`)
   }
 
   async end(): Promise<void> {

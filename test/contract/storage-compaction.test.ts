@@ -104,6 +104,23 @@ test('what is deleted comes back as space, and what is not stays', async () => {
   await holds(setup, kept)
 })
 
+test('copies are held to the rate that was asked for, and to none by 0', async () => {
+  const copiedAt = async (compactionBytesPerS: number): Promise<number> => {
+    const setup = await setUp({ compactionBytesPerS })
+    const { clock, node } = setup
+    await fill(setup, range(0, 100))
+    for (const blob of range(0, 100)) if (blob % 10 !== 3) await node.deleteBlob(1, blobOf(blob))
+    await clock.pass(4 * COMPACTION_LOOK_MS)
+    const { copiedBytes } = node.compaction()
+    await node.close()
+    return copiedBytes
+  }
+  const [slow, fast, free] = [await copiedAt(500), await copiedAt(1_000_000), await copiedAt(0)]
+  assert.ok(slow <= (500 * 4 * COMPACTION_LOOK_MS) / 1000, `${slow} bytes`)
+  assert.ok(fast > 2 * slow, `${fast} bytes, ${slow} at the lower rate`)
+  assert.equal(free, fast)
+})
+
 test('segments of nothing but tombstones do not pile up behind one that is cold, and undo nothing', async () => {
   const setup = await setUp()
   const { clock, disk, node } = setup
