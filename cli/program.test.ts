@@ -20,6 +20,7 @@ async function run(...args: string[]): Promise<{ code: number; called: unknown[]
     service: note('service'),
     status: note('status'),
     topology: note('topology'),
+    metadata: note('metadata'),
     credentials: note('credentials'),
   }
   const code = await runProgram(args, actions, { out: (text) => (output += text) })
