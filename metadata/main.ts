@@ -121,7 +121,17 @@ export async function startOn(
   partition.blobs.brakeBy(brake)
   const backups = new OpenBackups({ engines: () => [{ id: 'default', engine }], clock, random, log })
   const backup = { clusterId: config.clusterId, backups, brake, partition, journal }
-  const service = new MetadataService({ partition, purger, cluster, leases, ledger, room, backup, random, log })
+  const service = new MetadataService({
+    partition,
+    purger,
+    cluster,
+    leases,
+    ledger,
+    room,
+    backup,
+    random,
+    log,
+  })
   const { secret, host, port } = config
   const server = config.listen
     ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })

@@ -242,7 +242,7 @@ export class StorageNode implements ShardService {
   put(request: PutShard, signal?: AbortSignal): Promise<void> {
     return this.#calls.run(signal, async () => {
       checkPut(request)
-      this.#checkMap(request.address.group, request.epoch)
+      this.#checkEpoch(request.epoch, request.address.group)
       if (this.#writability.full) throw new ShardError('read-only', this.#writability.reason)
       const { address, data, checksums } = request
       const owner = encodeShardOwner(request.owner)
@@ -261,7 +261,7 @@ export class StorageNode implements ShardService {
     return this.#calls.run(signal, async () => {
       checkAddress(request.address)
       checkEpoch(request.epoch)
-      this.#checkMap(request.address.group, request.epoch)
+      this.#checkEpoch(request.epoch, request.address.group)
       return await getShard(this.#reads, request)
     })
   }
@@ -368,11 +368,8 @@ export class StorageNode implements ShardService {
   }
 
   /** What lies in a group of no pool is placed by no map, and may be read when no map is left. */
-  #checkMap(group: number, epoch: number): void {
-    if (!isSystemGroup(group)) this.#checkEpoch(epoch)
-  }
-
-  #checkEpoch(epoch: number): void {
+  #checkEpoch(epoch: number, group = 0): void {
+    if (isSystemGroup(group)) return
     const known = this.#epoch
     if (epoch < known) throw new ShardError('stale-map', `epoch ${epoch}; the node knows ${known}`)
     this.#epoch = epoch

@@ -21,6 +21,7 @@ export async function acceptRestore(
 }
 
 function acceptedLine({ backupMs, restoredMs, source }: RestoreSpan): string {
-  const [from, to] = [backupMs, restoredMs].map((ms) => new Date(Number(ms)).toISOString())
+  const from = new Date(Number(backupMs)).toISOString()
+  const to = new Date(Number(restoredMs)).toISOString()
   return `Accepted: the restore from ${source}; what was written from ${from} to ${to} and no record names may be removed.`
 }

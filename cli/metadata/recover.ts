@@ -29,7 +29,9 @@ export async function recover(config: z.output<typeof recoverConfig>, world: Wor
       const { clusterId, at } = point.header
       const expected = held.cluster?.clusterId
       if (expected !== undefined && expected !== clusterId) {
-        throw new CommandError(`the storage nodes hold the metadata of cluster ${clusterId}, not of ${expected}`)
+        throw new CommandError(
+          `the storage nodes hold the metadata of cluster ${clusterId}, not of ${expected}`,
+        )
       }
       const engine = await openEngine(`level:${held.folder}`)
       try {

@@ -52,8 +52,8 @@ export async function restore(
   return 0
 }
 
-/** What to know after metadata was brought back. @param at the moment it shows */
-export function restoredText(records: number, into: string, at: string): string {
+/** What to know then. @param at the moment it shows */
+function restoredText(records: number, into: string, at: string): string {
   return [
     `${formatCount(records)} records restored into ${into}, as of ${at}.`,
     'Objects written after that moment are not known to it, though their bytes may still be on the storage nodes: nothing that',

@@ -90,7 +90,9 @@ export class OpenBackups {
     const opened = this.#open.get(id)
     const snapshot = opened?.snapshots[engine]
     if (opened === undefined || snapshot === undefined) {
-      throw invalidRequest('this backup is not open: nobody has read from it for too long, or metadata was started again')
+      throw invalidRequest(
+        'this backup is not open: nobody has read from it for too long, or metadata was started again',
+      )
     }
     opened.reading++
     try {

@@ -65,7 +65,10 @@ export async function answerBackup(
       return { case: 'acceptRestore', value: create(AcceptRestoreReplySchema, { spans: [...spans] }) }
     }
     case 'getBackupState': {
-      const value = create(GetBackupStateReplySchema, { restored: [...brake.spans], journal: journal?.state() })
+      const value = create(GetBackupStateReplySchema, {
+        restored: [...brake.spans],
+        journal: journal?.state(),
+      })
       return { case: 'getBackupState', value }
     }
   }

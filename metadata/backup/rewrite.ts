@@ -11,7 +11,11 @@ import {
 } from '../../core/keyspace/keys.ts'
 import { wholeRange } from '../../core/keyspace/partitions.ts'
 import { RECORD_FORMAT, RESTORE_EPOCH_STEP, RESTORE_SEQUENCE_STEP } from '../../core/limits.ts'
-import { OutboxRecordSchema, RestoreRecordSchema, type RestoreSpan } from '../../proto/gen/ashlar/v1/records_pb.js'
+import {
+  OutboxRecordSchema,
+  RestoreRecordSchema,
+  type RestoreSpan,
+} from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { EngineEntry } from '../engine/engine.ts'
 import { clusterMapKind, decodeRecord, encodeRecord, outboxKind, restoreKind } from '../records.ts'
 import { formatStamp } from '../cluster/format.ts'

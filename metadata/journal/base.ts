@@ -12,7 +12,7 @@ export interface WrittenBase {
 
 /**
  * Copies a snapshot to nodes. Memory: some chunks; no faster than the nodes take it.
- * @throws {CopiesError}
+ * @throws {Error} too few nodes take it
  * @throws {SnapshotLostError}
  */
 export async function writeBase(

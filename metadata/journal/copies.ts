@@ -27,7 +27,7 @@ export interface CopiesParts {
 }
 
 /** Too few nodes took a piece. */
-export class CopiesError extends Error {
+class CopiesError extends Error {
   override readonly name = 'CopiesError'
 }
 
@@ -118,7 +118,10 @@ export class Copies {
       this.#parts.nodes().map(async ({ id, usable, leaving }) => {
         if (!usable && !leaving) return
         try {
-          found.set(id, await listJournal((request) => this.#inTime(id, (node, signal) => node.list(request, signal))))
+          found.set(
+            id,
+            await listJournal((request) => this.#inTime(id, (node, signal) => node.list(request, signal))),
+          )
         } catch {
           // What is there is removed another time.
         }
@@ -157,19 +160,20 @@ export class Copies {
     return chosen
   }
 
-  async #inTime<T>(node: string, run: (service: ShardService, signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #inTime<T>(
+    node: string,
+    run: (service: ShardService, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const late = new AbortController()
+    // A service in this process need not hear of the signal.
+    const gone = Promise.withResolvers<never>()
     const cancel = this.#parts.clock.after(JOURNAL_PUT_TIMEOUT_MS, () => {
-      late.abort(new CopiesError(`storage node ${node} does not answer`))
+      const reason = new CopiesError(`storage node ${node} does not answer`)
+      late.abort(reason)
+      gone.reject(reason)
     })
     try {
-      // A service in this process need not hear of the signal.
-      const gone = new Promise<never>((_resolve, reject) => {
-        late.signal.addEventListener('abort', () => {
-          reject(late.signal.reason as CopiesError)
-        })
-      })
-      return await Promise.race([run(this.#parts.shards.node(node), late.signal), gone])
+      return await Promise.race([run(this.#parts.shards.node(node), late.signal), gone.promise])
     } finally {
       cancel()
     }

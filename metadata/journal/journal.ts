@@ -163,7 +163,9 @@ export class Journal {
     if (!nodes.some(({ usable }) => usable)) return false
     const base = this.#base
     if (base === undefined || this.#owed || this.#stream.brokenAtMs !== undefined) return true
-    for (const id of this.#cleared) if (nodes.every((node) => node.id !== id || !node.leaving)) this.#cleared.delete(id)
+    for (const id of this.#cleared) {
+      if (nodes.every((node) => node.id !== id || !node.leaving)) this.#cleared.delete(id)
+    }
     return (
       this.#sinceBase > Math.max(JOURNAL_REBASE_BYTES, base.fileBytes) ||
       this.#stream.sequence > JOURNAL_REBASE_SEGMENTS ||
@@ -184,7 +186,14 @@ export class Journal {
     const beganMs = clock.monotonicMs()
     const { generation, atMs, pages } = await this.engine.between(() => this.#begin())
     try {
-      const header = { clusterId, program, atMs, at: new Date(atMs).toISOString(), recordFormat: RECORD_FORMAT, engines: ['level'] }
+      const header = {
+        clusterId,
+        program,
+        atMs,
+        at: new Date(atMs).toISOString(),
+        recordFormat: RECORD_FORMAT,
+        engines: ['level'],
+      }
       const blob = journalBlob({ ...generation, kind: 'base', sequence: 0 })
       const { fileBytes, trailer } = await writeBase(copies, blob, header, pages, this.#stopping.signal)
       const complete = new TextEncoder().encode(JSON.stringify({ ...trailer, fileBytes }))

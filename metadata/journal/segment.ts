@@ -1,6 +1,12 @@
 import { compress, decompress } from '../backup/format/compression.ts'
 import { packEntries, unpackEntries } from '../backup/format/entries.ts'
-import { assertFrame, BackupDamagedError, frame, FRAME_HEAD_BYTES, readFrameHead } from '../backup/format/frame.ts'
+import {
+  assertFrame,
+  BackupDamagedError,
+  frame,
+  FRAME_HEAD_BYTES,
+  readFrameHead,
+} from '../backup/format/frame.ts'
 import type { EngineBatch, EngineEntry } from '../engine/engine.ts'
 import type { Generation } from './blob-id.ts'
 
@@ -67,7 +73,7 @@ function takeFrame(bytes: Uint8Array, at: number) {
 }
 
 function readHead(payload: Uint8Array): SegmentHead {
-  // Its checksum was right: it is what a program of this format wrote.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its checksum was right: it is what a program of this format wrote
   const { number, life, sequence, fromMs, toMs, follows } = JSON.parse(
     new TextDecoder().decode(payload),
   ) as SegmentHead
@@ -77,7 +83,7 @@ function readHead(payload: Uint8Array): SegmentHead {
 function unpackBatches(raw: Uint8Array): JournalBatch[] {
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength)
   const batches: JournalBatch[] = []
-  for (let at = 0; at < raw.length; ) {
+  for (let at = 0; at < raw.length;) {
     const puts = at + LENGTHS_BYTES
     const deletes = puts + view.getUint32(at)
     const end = deletes + view.getUint32(at + 4)

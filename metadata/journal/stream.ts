@@ -98,7 +98,13 @@ export class JournalStream implements BatchListener {
     const { batches, bytes, fromMs, toMs, sinceMs } = open
     const sequence = ++this.#sequence
     const follows = sequence === 1 ? this.#follows : undefined
-    const head = { ...this.#generation, sequence, fromMs, toMs, ...(follows === undefined ? {} : { follows }) }
+    const head = {
+      ...this.#generation,
+      sequence,
+      fromMs,
+      toMs,
+      ...(follows === undefined ? {} : { follows }),
+    }
     this.#closed.push({ head, batches, bytes, sinceMs })
     this.#open = undefined
   }

@@ -38,7 +38,11 @@ export function createNetworkShardTransport(options: NetworkShardTransportOption
     pools.delete(node)
     const match = /^\[?([^[\]]+)\]?:(\d{1,5})$/.exec(address ?? '')
     if (address === undefined || match === null) return undefined
-    const pool = new NodePool({ ...options, node: options.anyNode === true ? messages.ANY_NODE : node }, match[1] ?? '', Number(match[2]))
+    const pool = new NodePool(
+      { ...options, node: options.anyNode === true ? messages.ANY_NODE : node },
+      match[1] ?? '',
+      Number(match[2]),
+    )
     pools.set(node, { address, pool })
     return pool
   }

@@ -74,7 +74,7 @@ test('whatever is in an engine comes back from its backup, into memory and level
       const { id } = await backups.open()
       const file = await emptyFile()
       const writer = await BackupWriter.start(file, HEADER)
-      for (let after: Uint8Array = new Uint8Array(); ; ) {
+      for (let after: Uint8Array = new Uint8Array(); ;) {
         const page = unpackEntries(await backups.read(id, 0, after))
         const last = page.at(-1)
         if (last === undefined) break
@@ -122,7 +122,9 @@ test('a file that is cut off anywhere, or goes on after its end, is refused', as
   await checkBackup(sourceOf(bytes))
   const starts = await frameStarts(bytes)
   assert.equal(starts.length, 6)
-  const cuts = new Set(starts.flatMap((start) => [start - 1, start, start + 1, start + 15, start + 16, start + 17]))
+  const cuts = new Set(
+    starts.flatMap((start) => [start - 1, start, start + 1, start + 15, start + 16, start + 17]),
+  )
   for (const cut of [0, 5, bytes.length - 1, ...cuts]) {
     await assert.rejects(checkBackup(sourceOf(bytes.slice(0, cut))), (error) => {
       assert.ok(error instanceof BackupDamagedError, `cut at ${cut}`)
@@ -142,7 +144,7 @@ test('a bit that flipped anywhere is found, and its frame named', async () => {
   ]
   for (const place of places) {
     {
-      const bit = 1 << place % 8
+      const bit = 1 << (place % 8)
       const changed = bytes.slice()
       changed[place] = (changed[place] ?? 0) ^ bit
       await assert.rejects(checkBackup(sourceOf(changed)), (error) => {

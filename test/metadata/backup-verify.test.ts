@@ -104,52 +104,64 @@ test('each rule names what breaks it', async () => {
     [/^buckets, key 10/, [...entries, { key: Uint8Array.of(0x10, 0x78), value: Uint8Array.of(0xff) }]],
     [/is not among those of its owner/, without(has(ownedBucketKey(OWNER, BUCKET)))],
     [/should own bucket bucket, which is not there/, without(inSpace(0x10))],
-    [/objects of bucket elsewhere, which is not there/, [
-      ...entries,
-      { key: objectKey('elsewhere', 'x'), value: object('x', { bucket: 'elsewhere' }) },
-    ]],
-    [/bucket\/x: .* in the place of another/, [
-      ...entries,
-      { key: objectKey(BUCKET, 'x'), value: object('y') },
-    ]],
+    [
+      /objects of bucket elsewhere, which is not there/,
+      [...entries, { key: objectKey('elsewhere', 'x'), value: object('x', { bucket: 'elsewhere' }) }],
+    ],
+    [
+      /bucket\/x: .* in the place of another/,
+      [...entries, { key: objectKey(BUCKET, 'x'), value: object('y') }],
+    ],
     [/a record of bucket\/x: /, [...entries, { key: objectKey(BUCKET, 'x'), value: Uint8Array.of(0xff) }]],
-    [/bucket\/x: a delete marker is the current object/, [
-      ...entries,
-      { key: objectKey(BUCKET, 'x'), value: object('x', { deleteMarker: true }) },
-    ]],
+    [
+      /bucket\/x: a delete marker is the current object/,
+      [...entries, { key: objectKey(BUCKET, 'x'), value: object('x', { deleteMarker: true }) }],
+    ],
     [/bucket\/k: its newest version is an object/, without(has(objectKey(BUCKET, 'k')))],
-    [/bucket\/k: its current object is older/, [
-      ...entries,
-      { key: versionKey(BUCKET, 'k', 999_999n), value: object('k', { order: 999_999n, versioned: true }) },
-    ]],
-    [/bucket\/k: version .* lies in two places/, [
-      ...without(has(objectKey(BUCKET, 'k'))),
-      current,
-      { key: versionKey(BUCKET, 'k', 0n), value: current.value },
-    ]],
+    [
+      /bucket\/k: its current object is older/,
+      [
+        ...entries,
+        { key: versionKey(BUCKET, 'k', 999_999n), value: object('k', { order: 999_999n, versioned: true }) },
+      ],
+    ],
+    [
+      /bucket\/k: version .* lies in two places/,
+      [
+        ...without(has(objectKey(BUCKET, 'k'))),
+        current,
+        { key: versionKey(BUCKET, 'k', 0n), value: current.value },
+      ],
+    ],
     [/bucket\/k: nothing leads to its null version/, without(inSpace(0x27))],
-    [/bucket\/new: its pointer leads to a null version of order 7/, [
-      ...entries,
-      { key: nullVersionKey(BUCKET, 'new'), value: nullVersionValue(7n) },
-    ]],
+    [
+      /bucket\/new: its pointer leads to a null version of order 7/,
+      [...entries, { key: nullVersionKey(BUCKET, 'new'), value: nullVersionValue(7n) }],
+    ],
     [/bucket\/k: version .* should have 1 annotations, and has 0/, without(inSpace(0x28))],
-    [/annotations of version .* are not to be purged/, [
-      ...entries,
-      {
-        key: annotationKey({ bucket: BUCKET, key: 'k', version: newId() }, 'n'),
-        value: encodeRecord(annotationKind, create(AnnotationRecordSchema, { name: 'n' })),
-      },
-    ]],
+    [
+      /annotations of version .* are not to be purged/,
+      [
+        ...entries,
+        {
+          key: annotationKey({ bucket: BUCKET, key: 'k', version: newId() }, 'n'),
+          value: encodeRecord(annotationKind, create(AnnotationRecordSchema, { name: 'n' })),
+        },
+      ],
+    ],
     [/bucket\/whole: version .* should have 1 manifest pages, and has 0/, without(inSpace(0x21))],
-    [/bucket\/k: page 0 belongs to version .*, which is not there/, [
-      ...entries,
-      { key: manifestPageKey(BUCKET, 'k', newId(), 0), value: page.value },
-    ]],
-    [/bucket\/x: its blob .* is to be removed as garbage/, [
-      ...entries,
-      { key: objectKey(BUCKET, 'x'), value: object('x', { blob }) },
-      { key: outboxKey(9, 'garbage', 1), value: encodeRecord(outboxKind, garbageTask) },
-    ]],
+    [
+      /bucket\/k: page 0 belongs to version .*, which is not there/,
+      [...entries, { key: manifestPageKey(BUCKET, 'k', newId(), 0), value: page.value }],
+    ],
+    [
+      /bucket\/x: its blob .* is to be removed as garbage/,
+      [
+        ...entries,
+        { key: objectKey(BUCKET, 'x'), value: object('x', { blob }) },
+        { key: outboxKey(9, 'garbage', 1), value: encodeRecord(outboxKind, garbageTask) },
+      ],
+    ],
   ]
   for (const [message, changed] of wrong) {
     const unique = [...new Map(changed.map((entry) => [entry.key.join(), entry])).values()]
@@ -163,7 +175,8 @@ test('each rule names what breaks it', async () => {
 
 test('whichever single record of objects is lost, it is missed, unless it was all of its key', async () => {
   const bound = entries.filter(
-    (entry) => [0x10, 0x11, 0x21, 0x27, 0x28].includes(entry.key[0] ?? 0) || has(objectKey(BUCKET, 'k'))(entry),
+    (entry) =>
+      [0x10, 0x11, 0x21, 0x27, 0x28].includes(entry.key[0] ?? 0) || has(objectKey(BUCKET, 'k'))(entry),
   )
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...bound), async (lost) => {
@@ -177,16 +190,16 @@ test('a backup of a service in use is whole', async () => {
   const { api, close } = await startOn(new KeptEngine(), metadataConfig(), world)
   await createBucket(api)
   await setVersioning(api, BucketVersioning.ENABLED)
-  let writing = true
+  const writing = new AbortController()
   const writer = (async () => {
-    for (let count = 0; writing; count++) {
+    for (let count = 0; !writing.signal.aborted; count++) {
       const key = `k${count % 7}`
       if (count % 3 === 2) await remove(api, key)
       else await put(api, key)
     }
   })()
   for (let count = 0; count < 5; count++) await assertVerified(await backUp(api))
-  writing = false
+  writing.abort()
   await writer
   await close()
 })

@@ -87,7 +87,7 @@ export async function* entriesOf(file: BackupSource): AsyncGenerator<readonly En
 /** Everything in the engine from `first` up. */
 export async function allEntries(engine: Engine, first = 0): Promise<EngineEntry[]> {
   const found: EngineEntry[] = []
-  for (let gte: Uint8Array = Uint8Array.of(first); ; ) {
+  for (let gte: Uint8Array = Uint8Array.of(first); ;) {
     const entries = await engine.scan({ gte, lt: Uint8Array.of(0xff), limit: 1024 })
     found.push(...entries)
     const last = entries.at(-1)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import test from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { objectKey, restoredKey, restoringKey } from '../../core/keyspace/keys.ts'
 import {
@@ -83,7 +84,7 @@ class Nodes {
       return async (...args: A): Promise<T> => {
         const fault = this.faults.get(id)
         if (fault === 'down') throw new ShardError('unavailable', `${id} is down`)
-        if (fault === 'hangs') return await new Promise<never>(() => undefined)
+        if (fault === 'hangs') return await Promise.withResolvers<never>().promise
         return await call(...args)
       }
     }
@@ -116,7 +117,13 @@ class Scene {
   constructor(nodes: Nodes) {
     this.nodes = nodes
     const { random, log } = world
-    this.journal = new Journal(this.engine, { clusterId: 'c', program: 'test', clock: this.clock, random, log })
+    this.journal = new Journal(this.engine, {
+      clusterId: 'c',
+      program: 'test',
+      clock: this.clock,
+      random,
+      log,
+    })
     this.journal.start({ shards: nodes.shards, nodes: () => nodes.list() })
   }
 
@@ -154,7 +161,7 @@ class Scene {
       if (done()) return true
       this.clock.advance(JOURNAL_SHIP_MS / 4)
       // What runs in other threads is waited for in real time.
-      await new Promise((resolve) => setTimeout(resolve, 1))
+      await delay(1)
       return false
     })
   }
@@ -265,7 +272,8 @@ test('a base that was never finished is not used: the one before and the segment
   assert.equal((await scene.recover()).content, scene.states.at(-1))
   await scene.journal.close()
   const blobs = await scene.nodes.blobs()
-  const count = (kind: string) => new Set(blobs.filter((one) => one.kind === kind).map(({ blob }) => blob)).size
+  const count = (kind: string) =>
+    new Set(blobs.filter((one) => one.kind === kind).map(({ blob }) => blob)).size
   assert.deepEqual([count('base'), count('complete')], [2, 2])
 })
 

@@ -16,7 +16,9 @@ export interface Compressed {
 /** By other threads. What does not shrink is left as it is. */
 export async function compress(raw: Uint8Array): Promise<Compressed> {
   const payload = await compressZstd(raw, OPTIONS)
-  return payload.length < raw.length ? { codec: CODECS.zstd, payload } : { codec: CODECS.stored, payload: raw }
+  return payload.length < raw.length
+    ? { codec: CODECS.zstd, payload }
+    : { codec: CODECS.stored, payload: raw }
 }
 
 /** Undefined for what cannot be decompressed to exactly so many bytes. */

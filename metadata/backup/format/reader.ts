@@ -63,7 +63,7 @@ export async function checkBackup(
   const spaces: SpaceStart[] = []
   const seen = { entries: 0, chunks: 0, bytes: 0 }
   let last: { engine: number; key: Uint8Array } | undefined
-  for (let at = MAGIC.length; ; ) {
+  for (let at = MAGIC.length; ;) {
     const read = await readFrame(source, at)
     const { head, payload } = read
     const end = at + FRAME_HEAD_BYTES + head.storedBytes

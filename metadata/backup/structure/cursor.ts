@@ -11,7 +11,7 @@ export interface EntryPosition {
 
 const OBJECT_SPACE = objectKey('', '')[0]
 
-export function positionOf(key: Uint8Array): EntryPosition {
+function positionOf(key: Uint8Array): EntryPosition {
   const reader = new KeyReader(key)
   const bucket = reader.text()
   // The only space where the key of the object ends the key.
