@@ -3,10 +3,14 @@
  * says otherwise.
  */
 
+export * from './limits/admission.ts'
 export * from './limits/backup.ts'
 export * from './limits/blob-records.ts'
+export * from './limits/etcd.ts'
 export * from './limits/garbage.ts'
 export * from './limits/journal.ts'
+export * from './limits/partitions.ts'
+export * from './limits/postgres.ts'
 export * from './limits/work.ts'
 
 // Erasure coding
@@ -533,6 +537,13 @@ export const SHARD_DELETE_TIMEOUT_MS = 4000
 
 /** Nodes tried for one shard, the slot's own included: with three failures the trouble is not one node. */
 export const SHARD_PUT_NODES_MAX = 3
+
+/**
+ * Times that shards of a stripe are sent once more, to other nodes or to those that were late, when it was taken but lies so
+ * that it may not be acknowledged. Each waits twice as long as the one before: 4, 8 and 16 s are what SHARD_PUT_TIMEOUT_MS_MAX has
+ * room for.
+ */
+export const STRIPE_MENDS_MAX = 3
 
 /** A node that failed is left alone this long, twice as long after each further failure, up to the second figure. */
 export const SUSPICION_MS_MIN = 1000

@@ -1,8 +1,9 @@
-import { METADATA_RESERVE_BYTES, METADATA_SPACE_LOOK_MS } from '../core/limits.ts'
+import { ETCD_QUOTA_FULL_SHARE, METADATA_RESERVE_BYTES, METADATA_SPACE_LOOK_MS } from '../core/limits.ts'
 import { FailureCode, type Request } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../proto/metadata-api.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
+import type { Engine } from './engine/engine.ts'
 
 /**
  * Operations that add records. Those that take some away are let through on a full disk, for they are the way out; of a
@@ -59,5 +60,23 @@ export class Room {
     } finally {
       this.#looking = undefined
     }
+  }
+}
+
+/**
+ * What {@link Room} asks, for an engine with a quota of its own: the reserve of a disk is left when the quota is full but for what
+ * deletes need. Undefined where the engine has none.
+ */
+export function spaceOf(engine: Engine): Pick<Disk, 'space'> | undefined {
+  if (engine.space === undefined) return undefined
+  return {
+    async space() {
+      const { usedBytes, quotaBytes } = (await engine.space?.()) ?? { usedBytes: 0, quotaBytes: undefined }
+      const full = quotaBytes === undefined ? Number.POSITIVE_INFINITY : quotaBytes * ETCD_QUOTA_FULL_SHARE
+      return {
+        freeBytes: full - usedBytes + METADATA_RESERVE_BYTES,
+        totalBytes: quotaBytes ?? Number.POSITIVE_INFINITY,
+      }
+    },
   }
 }

@@ -8,7 +8,7 @@ import type { Random } from '../runtime/ports/random.ts'
 import { createStore, defaultComputeWorkers, type StoreSettings } from '../store/store.ts'
 import type { WorkContext } from './blob/context.ts'
 import { Budget } from './budget.ts'
-import { ClusterWatch } from './cluster/watch.ts'
+import { WorkWatch } from './cluster/watch.ts'
 import { garbageJob } from './garbage/job.ts'
 import { Gate } from './gate.ts'
 import { groupJobs } from './groups/job.ts'
@@ -51,7 +51,7 @@ export async function startWorker(config: WorkerConfig, world: WorkerWorld): Pro
   const computeWorkers = defaultComputeWorkers(availableParallelism())
   const settings = { computeWorkers, ...config.store }
   const store = createStore({ metadata, shards, clock, random, log, settings })
-  const watch = new ClusterWatch({ metadata, clock, log })
+  const watch = new WorkWatch({ metadata, clock, log })
   const budget = new Budget(clock, config.repairBytesPerS)
   const gate = new Gate(WORK_STRIPES_IN_FLIGHT_MAX)
   const context: WorkContext = { metadata, shards, clock, log, store: store.repair, budget, watch, gate }

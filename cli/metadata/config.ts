@@ -20,7 +20,11 @@ export const restoreConfig = z.strictObject({
   data: field.path
     .default('./data')
     .describe('Folder of a local cluster, or of a metadata service, that is not running'),
-  engine: z.string().min(1, 'expected an engine').optional().describe('Instead of --data: level:/folder'),
+  engine: z
+    .string()
+    .min(1, 'expected an engine')
+    .optional()
+    .describe('Instead of --data: level:/folder, postgres://… or etcd://…'),
 })
 
 export const recoverConfig = z.strictObject({

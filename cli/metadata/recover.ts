@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { EngineNotEmptyError } from '../../metadata/backup/restore.ts'
+import { LevelEngine } from '../../metadata/engine/level.ts'
 import { Holdings } from '../../metadata/journal/holdings.ts'
 import { findRecoveryPoint, NothingToRecoverError, recoverInto } from '../../metadata/journal/recover.ts'
 import { CommandError } from '../failure.ts'
@@ -10,7 +11,6 @@ import type { recoverConfig } from './config.ts'
 import { Progress } from './progress.ts'
 import { openRecoverySource } from './recovery-source.ts'
 import { holdMetadataFolder } from './restore-target.ts'
-import { openEngine } from '../../metadata/engine/open.ts'
 
 /** Brings metadata back from the copy on the storage nodes. Resolves to the exit code. */
 export async function recover(config: z.output<typeof recoverConfig>, world: World): Promise<number> {
@@ -33,7 +33,7 @@ export async function recover(config: z.output<typeof recoverConfig>, world: Wor
           `the storage nodes hold the metadata of cluster ${clusterId}, not of ${expected}`,
         )
       }
-      const engine = await openEngine(`level:${held.folder}`)
+      const engine = await LevelEngine.open(held.folder)
       try {
         const { untilMs, segments } = await recoverInto(engine, {
           holdings,

@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import type { Engine } from '../../metadata/engine/engine.ts'
+import { LevelEngine } from '../../metadata/engine/level.ts'
 import { openEngine } from '../../metadata/engine/open.ts'
+import { silentLog } from '../../runtime/log/pino-log.ts'
 import { CommandError } from '../failure.ts'
 import { type ClusterFile, readClusterFile } from '../folder/cluster-file.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
@@ -27,12 +30,13 @@ export async function openRestoreTarget(
   world: World,
 ): Promise<RestoreTarget> {
   if (spec !== undefined) {
-    const engine = await openEngine(spec)
+    const ports = { clock: world.clock, random: world.random, log: silentLog, readFile }
+    const engine = await openEngine(spec, ports)
     return { engine, name: redactedEngine(spec), close: () => engine.close() }
   }
   const held = await holdMetadataFolder(data, clusterId, world)
   try {
-    const engine = await openEngine(`level:${held.folder}`)
+    const engine = await LevelEngine.open(held.folder)
     return {
       engine,
       name: held.folder,

@@ -1,5 +1,6 @@
 import { parseCode, type Code } from '../../core/erasure/code.ts'
 import { isReadable } from '../../core/erasure/repair.ts'
+import { layoutWarnings as warningsOf } from '../../core/placement/topology/risk.ts'
 import { zoneLoss, type NodeState } from '../../core/placement/zone-loss.ts'
 import type { ClusterMap, NodeLiveness, Pool, Slot } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { MemberState, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
@@ -129,33 +130,16 @@ export function assessCluster(view: ClusterView, nowMs: number): ClusterStatus {
   }
 }
 
-/**
- * What the cluster could not survive if every node of it were up: the limits of its layout, which only more nodes or zones
- * or another code would lift.
- */
-export function layoutWarnings(map: ClusterMap): string[] {
-  const whole = map.nodes
-    .filter(({ state }) => state !== MemberState.LOST)
-    .map(({ id, zone }) => ({ id, zone, up: true, writable: true }))
-  const warnings: string[] = []
-  for (const pool of map.pools.filter(({ state }) => state !== PoolState.RETIRING)) {
-    const { total } = parseCode(pool.code)
-    if (whole.length < total) {
-      warnings.push(
-        `${pool.code} cuts a stripe into ${total} shards for ${plural(whole.length, 'node')}: some nodes hold several`,
-      )
-    }
-    if (!survivesAnyNode(pool)) {
-      warnings.push(`the loss of a single node would make objects of pool ${pool.name} unreadable`)
-      continue
-    }
-    const fatal = zoneLoss(targetLayout(pool), whole).filter(({ survives }) => !survives)
-    if (fatal.length > 0) {
-      const named = fatal.map(({ zone }) => zone).join(', ')
-      warnings.push(`the loss of a zone (${named}) would make objects of pool ${pool.name} unreadable`)
-    }
-  }
-  return warnings
+/** The limits of the cluster's layout, see core/placement/topology/risk.ts. */
+export function layoutWarnings({ nodes, pools }: ClusterMap): string[] {
+  return warningsOf({
+    nodes: nodes.map(({ id, zone, state }) => {
+      return { id, zone, state: state === MemberState.LOST ? 'lost' : 'active' }
+    }),
+    pools: pools.map(({ name, code, groups, state }) => {
+      return { name, code, groups, state: state === PoolState.RETIRING ? 'retiring' : 'active' }
+    }),
+  })
 }
 
 interface State extends NodeState {
@@ -212,26 +196,9 @@ function layoutOf(pool: Pool): Layout {
   return layoutBy(pool, ({ node, source, filling }) => (filling ? source : node))
 }
 
-/** Where they belong. */
-function targetLayout(pool: Pool): Layout {
-  return layoutBy(pool, ({ node }) => node)
-}
-
 function layoutBy(pool: Pool, place: (slot: Slot) => string): Layout {
   const code = parseCode(pool.code)
   return { code, m: code.m, groups: pool.groups.map(({ slots }) => slots.map(place)) }
-}
-
-function survivesAnyNode(pool: Pool): boolean {
-  const { code, groups } = targetLayout(pool)
-  return groups.every((slots) =>
-    [...new Set(slots)].every((lost) =>
-      isReadable(
-        code,
-        shardsWhere(slots, (id) => id === lost),
-      ),
-    ),
-  )
 }
 
 /** The shards of a group whose nodes are such. */

@@ -133,12 +133,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Starts a node as a process that outlives this one. */
+/** Starts a node as a process that outlives this one, and `ashlar start` too. Resolves to its pid, if it could be started. */
 export async function startDetached(
   paths: DataPaths,
   { config, configFile }: LocalNode,
   world: World,
-): Promise<void> {
+): Promise<number | undefined> {
   const log = await open(paths.log(nodeService(config.node)), 'a', 0o600)
   try {
     const child = spawn(process.execPath, [PROGRAM, 'storage-node', '--config', configFile], {
@@ -147,6 +147,7 @@ export async function startDetached(
       env: childEnvironment(world.environment, false),
     })
     child.unref()
+    return child.pid
   } finally {
     await log.close()
   }

@@ -59,7 +59,7 @@ async function bringUp(
     say(`It runs from the next ashlar start on.\n`)
     return
   }
-  if (mode === 'separate') await startDetached(paths, node, world)
+  const pid = mode === 'separate' ? await startDetached(paths, node, world) : undefined
   const address = await comesUp(name, session)
   const log = mode === 'separate' ? `${paths.log(`storage-node-${name}`)} says why` : 'ashlar start says why'
   if (address === undefined) {
@@ -71,6 +71,10 @@ async function bringUp(
     )
   }
   say(`${name} is up${address === '' ? '' : ` on ${address}`}.\n`)
+  if (pid === undefined) return
+  say(
+    `It is process ${pid}, apart from ashlar start: stop it too when you stop that (kill ${pid}). The next ashlar start runs it itself.\n`,
+  )
 }
 
 /** Resolves to its address; undefined if it is not up in time. */

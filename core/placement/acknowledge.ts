@@ -34,12 +34,16 @@ export function acknowledge(
   if (slots.length !== code.total || stored.length !== code.total) {
     throw new RangeError(`${code.name} has ${code.total} shards, not ${slots.length} and ${stored.length}`)
   }
-  let healthy = true
+  if (stored.every((node, shard) => node === slots[shard])) return 'healthy'
+  if (stored.every((node) => node === undefined)) return 'refused'
+  return fatalNodes(code, stored).length > 0 ? 'refused' : 'degraded'
+}
+
+/** The nodes whose loss would leave the stripe unreadable, each once; none that holds no shard of it. */
+export function fatalNodes(code: Code, stored: readonly (string | undefined)[]): string[] {
   const missing: number[] = []
   const held = new Map<string, number[]>()
-  for (let shard = 0; shard < code.total; shard++) {
-    const node = stored[shard]
-    healthy &&= node === slots[shard]
+  for (const [shard, node] of stored.entries()) {
     if (node === undefined) {
       missing.push(shard)
       continue
@@ -48,8 +52,7 @@ export function acknowledge(
     if (here === undefined) held.set(node, [shard])
     else here.push(shard)
   }
-  if (healthy) return 'healthy'
-  if (held.size === 0) return 'refused'
-  for (const shards of held.values()) if (!isReadable(code, [...missing, ...shards])) return 'refused'
-  return 'degraded'
+  const fatal: string[] = []
+  for (const [node, shards] of held) if (!isReadable(code, [...missing, ...shards])) fatal.push(node)
+  return fatal
 }

@@ -14,6 +14,7 @@ const LATER_FAILURES: ReadonlySet<FailureCode> = new Set([
   FailureCode.TOPOLOGY_REFUSED,
   FailureCode.STALE_EPOCH,
   FailureCode.STALE_BLOB,
+  FailureCode.SLOW_DOWN,
 ])
 
 test('every failure of metadata has an answer; a refusal has its own name, a failure is retried', () => {

@@ -19,6 +19,7 @@ const ofMetadata: Readonly<Record<FailureCode, S3ErrorCode>> = {
   [FailureCode.UNAVAILABLE]: 'ServiceUnavailable',
   [FailureCode.NOT_MINE]: 'ServiceUnavailable',
   [FailureCode.READ_ONLY]: 'ServiceUnavailable',
+  [FailureCode.SLOW_DOWN]: 'SlowDown',
   // Sent again, the bytes become a blob that is new.
   [FailureCode.STALE_BLOB]: 'ServiceUnavailable',
   // Handlers send what they have checked: a request that metadata finds wrong is their fault.

@@ -29,9 +29,19 @@ export interface Engine {
    * Resolves once all of the batch is on stable storage; from then on every read sees it.
    * @throws {FencedError} the fence does not hold; nothing was written
    * @throws {BatchTooLargeError} the batch breaks `limits`; nothing was written
+   * @throws {EngineFullError} nothing was written
    * @throws anything else: the outcome is unknown
    */
   commit(batch: EngineBatch): Promise<void>
+  /** Space of an engine that has a bound of its own; where there is none, the disk's is what counts. */
+  space?(): Promise<EngineSpace>
+  /**
+   * Puts a key that is there only as long as this process says so, for membership: when the process dies or cannot reach the
+   * engine, the key vanishes by itself, after `ttlMs` at the earliest and soon after that. Reads, scans and watches see it as any
+   * other key; a batch that puts it makes it a key that stays.
+   * @throws when it could not be put; it may be there for up to `ttlMs`
+   */
+  holdKey?(key: Uint8Array, value: Uint8Array, ttlMs: number): Promise<HeldKey>
   /** Waits for what runs. Calls after it are refused. */
   close(): Promise<void>
 }
@@ -41,6 +51,27 @@ export interface EngineSnapshot {
   scan(request: ScanRequest): Promise<EngineEntry[]>
   /** Always called. May be called again. */
   close(): Promise<void>
+}
+
+export interface HeldKey {
+  /**
+   * Until when the key is certainly there, by the monotonic clock that the engine was given: counted from before the last renewal
+   * that was answered was sent. Who holds it serves nothing by it from then on. It grows by itself.
+   */
+  readonly validUntilMs: number
+  /** Resolves once the hold has ended and is not renewed any more: the engine let the key go, was out of reach for long, or it was closed. */
+  readonly lost: Promise<undefined>
+  /** Another value under the same hold. @throws when the outcome is unknown or the key is lost */
+  update(value: Uint8Array): Promise<void>
+  /** Removes the key, or lets it vanish where the engine cannot be reached. */
+  close(): Promise<void>
+}
+
+export interface EngineSpace {
+  /** What counts towards the quota, of the member that uses most. */
+  readonly usedBytes: number
+  /** Undefined where there is none. */
+  readonly quotaBytes: number | undefined
 }
 
 /** Undefined where the engine cannot tell. */
@@ -93,6 +124,16 @@ export class FencedError extends Error {
 /** The engine has let the snapshot go, be it for its age or with a connection: whoever reads begins anew. */
 export class SnapshotLostError extends Error {
   override readonly name = 'SnapshotLostError'
+}
+
+/** The engine has no room for a batch that puts; nothing was written. Batches of deletes are taken. */
+export class EngineFullError extends Error {
+  override readonly name = 'EngineFullError'
+}
+
+/** What the engine keeps its records in cannot be used: a folder in use or damaged, a server that is not there or refuses. */
+export class EngineOpenError extends Error {
+  override readonly name = 'EngineOpenError'
 }
 
 export class BatchTooLargeError extends Error {

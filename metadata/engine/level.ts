@@ -12,6 +12,7 @@ import {
   type EngineBatch,
   type EngineEntry,
   type EngineEstimate,
+  EngineOpenError,
   type EngineSnapshot,
   FencedError,
   fenceHolds,
@@ -25,11 +26,6 @@ type Snapshot = ReturnType<ClassicLevel<Uint8Array, Uint8Array>['snapshot']>
 const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 /** The log that is replayed at start, and the size of the table it becomes. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
-
-/** The folder is in use by another process, or its files are damaged. */
-export class EngineOpenError extends Error {
-  override readonly name = 'EngineOpenError'
-}
 
 /**
  * LevelDB in a folder of its own. LevelDB locks the folder against a second process, and writes its log with fsync

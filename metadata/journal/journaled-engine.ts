@@ -5,6 +5,7 @@ import {
   type EngineBatch,
   type EngineEntry,
   type EngineEstimate,
+  EngineFullError,
   type EngineSnapshot,
   FencedError,
   type ScanRequest,
@@ -17,6 +18,9 @@ export interface BatchListener {
   /** A batch may have been written or not: what was told is not all any more. */
   lost(): void
 }
+
+/** What an engine throws that has written nothing. */
+const NOT_WRITTEN = [FencedError, BatchTooLargeError, EngineFullError]
 
 /** An engine whose batches somebody hears of. Nothing waits for the listener. */
 export class JournaledEngine implements Engine {
@@ -66,7 +70,7 @@ export class JournaledEngine implements Engine {
       await this.#engine.commit(batch)
       this.#listener.committed(batch)
     } catch (error) {
-      if (!(error instanceof FencedError || error instanceof BatchTooLargeError)) this.#listener.lost()
+      if (!NOT_WRITTEN.some((kind) => error instanceof kind)) this.#listener.lost()
       throw error
     } finally {
       this.#running--

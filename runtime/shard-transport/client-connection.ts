@@ -10,6 +10,7 @@ import {
 } from '../../core/limits.ts'
 import { ShardError } from '../../proto/shard-transport.ts'
 import { blockCount, firstBadBlock } from '../crypto/crc32c.ts'
+import { afterAwake } from '../clock/after-awake.ts'
 import type { Clock } from '../ports/clock.ts'
 import { FrameWriter, type Outgoing } from '../rpc/frame-writer.ts'
 import { emptyFrame, FrameError, FrameReader, type FrameType } from '../rpc/frames.ts'
@@ -70,14 +71,14 @@ export class ClientConnection {
   #wasOpen = false
   #bytes = 0
   #lastId = 0
-  #heardMs: number
+  /** Looks in a row at which nothing had come from the node. */
+  #silentLooks = 0
   #stopTimer: () => void
   #ticking = false
 
   constructor(options: ConnectionOptions) {
     this.#options = options
     const { clock } = options
-    this.#heardMs = clock.monotonicMs()
     const reader = new FrameReader({
       control: (type, id, payload) => {
         this.#control(type, id, payload)
@@ -101,7 +102,7 @@ export class ClientConnection {
     })
     this.#socket = socket
     this.#writer = new FrameWriter(socket)
-    this.#stopTimer = clock.after(SHARD_CONNECT_TIMEOUT_MS, () => {
+    this.#stopTimer = afterAwake(clock, SHARD_CONNECT_TIMEOUT_MS, () => {
       this.#fail(`no answer to a hello within ${SHARD_CONNECT_TIMEOUT_MS} ms`)
     })
     socket.once('connect', () => {
@@ -150,7 +151,7 @@ export class ClientConnection {
       blocks: undefined,
     }
     // Silence counts from when something is expected.
-    if (this.#inFlight.size === 0) this.#heardMs = this.#options.clock.monotonicMs()
+    if (this.#inFlight.size === 0) this.#silentLooks = 0
     this.#bytes += call.bytes
     this.#inFlight.set(id, request)
     this.#tick()
@@ -170,7 +171,7 @@ export class ClientConnection {
   }
 
   #receive(reader: FrameReader, chunk: Buffer): void {
-    this.#heardMs = this.#options.clock.monotonicMs()
+    this.#silentLooks = 0
     try {
       reader.push(chunk)
     } catch (error) {
@@ -272,11 +273,13 @@ export class ClientConnection {
       this.#ticking = false
       if (this.#state !== 'open' || this.#inFlight.size === 0) return
       const now = clock.monotonicMs()
-      if (now - this.#heardMs >= SHARD_DEAD_PEER_MS) {
+      // Looks and not milliseconds: while this process stood still, it could hear nobody.
+      this.#silentLooks++
+      if (this.#silentLooks > SHARD_DEAD_PEER_MS / SHARD_PING_MS) {
         this.#fail(`no sign of life for ${SHARD_DEAD_PEER_MS} ms`)
         return
       }
-      if (now - this.#heardMs >= SHARD_PING_MS) this.#writer.send(0, emptyFrame('ping', 0))
+      if (this.#silentLooks > 1) this.#writer.send(0, emptyFrame('ping', 0))
       for (const [id, request] of this.#inFlight) {
         if (now < request.deadline) continue
         if (request.settled) {

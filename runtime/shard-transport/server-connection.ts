@@ -8,6 +8,7 @@ import {
   SHARD_HELLO_TIMEOUT_MS,
 } from '../../core/limits.ts'
 import { ShardError, type ShardService } from '../../proto/shard-transport.ts'
+import { afterAwake } from '../clock/after-awake.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { verifyClusterToken } from '../rpc/cluster-token.ts'
@@ -72,7 +73,7 @@ export class ServerConnection {
       },
     })
     this.#reader.controlBytesMax = SHARD_HELLO_BYTES_MAX
-    this.#stopHelloTimer = options.clock.after(SHARD_HELLO_TIMEOUT_MS, () => socket.destroy())
+    this.#stopHelloTimer = afterAwake(options.clock, SHARD_HELLO_TIMEOUT_MS, () => socket.destroy())
     socket.on('data', (chunk: Buffer) => {
       this.#receive(chunk)
     })

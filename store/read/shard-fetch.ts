@@ -3,6 +3,7 @@
 import { SHARD_BLOCK_BYTES, SHARD_GET_TIMEOUT_MS, STALE_MAP_RETRIES_MAX } from '../../core/limits.ts'
 import { relocatedTo } from '../../core/placement/relocation.ts'
 import { ShardError, type GetShard, type ShardBlocks } from '../../proto/shard-transport.ts'
+import { afterAwake } from '../../runtime/clock/after-awake.ts'
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
 import type { ClusterSnapshot } from '../cluster/snapshot.ts'
 import type { Environment } from '../environment.ts'
@@ -145,7 +146,7 @@ export class ShardFetch {
         reject(error)
         controller.abort()
       }
-      const cancelTimer = clock.after(SHARD_GET_TIMEOUT_MS, () => {
+      const cancelTimer = afterAwake(clock, SHARD_GET_TIMEOUT_MS, () => {
         suspicion.failed(node, 'read')
         giveUp(new ShardError('unavailable', `node ${node} gave no shard in ${SHARD_GET_TIMEOUT_MS} ms`))
       })

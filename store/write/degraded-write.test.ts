@@ -98,6 +98,51 @@ test('when every node is slow, nobody is passed over: the load is not sent round
   await harness.store.close()
 })
 
+test('slow nodes that are passed over leave no stripe lopsided: before it is refused, they are tried again', async () => {
+  // With zone c down there are four nodes for six shards: none of them may hold three.
+  const slow = { kind: 'slow', ms: 1.5 * SHARD_PUT_TIMEOUT_MS } as const
+  const bytes = bytesOf(3 * MIB)
+  for (const puts of [2, Number.POSITIVE_INFINITY]) {
+    for (const pair of [
+      ['a1', 'a2'],
+      ['b1', 'b2'],
+      ['a1', 'b1'],
+    ]) {
+      const harness = createHarness()
+      for (const node of ['c1', 'c2']) harness.metadata.down.add(node)
+      await harness.clock.pass(2000)
+      harness.shards.afflict(['c1', 'c2'], DOWN)
+      for (const node of pair) {
+        let left = puts
+        harness.shards.node(node).fault = (operation) =>
+          operation === 'put' && left-- > 0 ? slow : undefined
+      }
+      const began = harness.clock.monotonicMs()
+      const record = await harness.put('key', bytes)
+      assert.ok(harness.clock.monotonicMs() - began < SHARD_PUT_TIMEOUT_MS_MAX)
+      assert.deepEqual(harness.breaches, [])
+      assert.equal(harness.metadata.repairs.length, 1)
+      assert.ok((await harness.read(record)).equals(bytes))
+      await harness.assertIdle()
+      await harness.store.close()
+    }
+  }
+})
+
+test('a stripe that stays lopsided is refused in time, and nothing of it stays', async () => {
+  const harness = createHarness()
+  for (const node of ['c1', 'c2']) harness.metadata.down.add(node)
+  await harness.clock.pass(2000)
+  harness.shards.afflict(['c1', 'c2'], DOWN)
+  harness.shards.afflict(['a1', 'b1'], { kind: 'hang' })
+  const began = harness.clock.monotonicMs()
+  await assert.rejects(harness.put('key', bytesOf(3 * MIB)), { code: 'unwritable' })
+  assert.ok(harness.clock.monotonicMs() - began <= SHARD_PUT_TIMEOUT_MS_MAX)
+  await harness.assertIdle()
+  assert.equal(harness.shards.shardCount, 0)
+  await harness.store.close()
+})
+
 test('a full disk is passed over for writes and still read from', async () => {
   const harness = createHarness()
   const before = await harness.put('before', LARGE)
@@ -210,16 +255,18 @@ test('a node that stays ahead of the map is passed over, not asked for ever', as
   await harness.store.close()
 })
 
-test('a refused commit removes what was written and says why', async () => {
-  const harness = createHarness()
-  harness.metadata.commitFault = { kind: 'refuse', code: FailureCode.PRECONDITION_FAILED }
-  await assert.rejects(
-    harness.put('key', LARGE),
-    (error) => error instanceof MetadataError && error.code === FailureCode.PRECONDITION_FAILED,
-  )
-  await harness.assertIdle()
-  assert.equal(harness.shards.shardCount, 0)
-  await harness.store.close()
+test('a refused commit removes what was written and says why, overload being no different', async () => {
+  for (const code of [FailureCode.PRECONDITION_FAILED, FailureCode.SLOW_DOWN]) {
+    const harness = createHarness()
+    harness.metadata.commitFault = { kind: 'refuse', code }
+    await assert.rejects(
+      harness.put('key', LARGE),
+      (error) => error instanceof MetadataError && error.code === code,
+    )
+    await harness.assertIdle()
+    assert.equal(harness.shards.shardCount, 0)
+    await harness.store.close()
+  }
 })
 
 test('a commit whose answer was lost is found again', async () => {

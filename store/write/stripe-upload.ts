@@ -1,14 +1,18 @@
 /** One stripe on its way to its nodes: all shards at once, each on its slot's node or, failing that, on a substitute. */
 
 import { acknowledge } from '../../core/placement/acknowledge.ts'
+import { mendStripe } from '../../core/placement/mend.ts'
 import { chooseSubstitute } from '../../core/placement/substitute.ts'
 import {
+  CLUSTER_POLL_MS,
   SHARD_PUT_NODES_MAX,
   SHARD_PUT_TIMEOUT_MS,
   SHARD_PUT_TIMEOUT_MS_MAX,
   STALE_MAP_RETRIES_MAX,
+  STRIPE_MENDS_MAX,
 } from '../../core/limits.ts'
 import { ShardError, type PutShard, type ShardOwner } from '../../proto/shard-transport.ts'
+import { afterAwake } from '../../runtime/clock/after-awake.ts'
 import type { ClusterSnapshot, GroupView } from '../cluster/snapshot.ts'
 import type { Environment } from '../environment.ts'
 import type { Scope } from '../scope.ts'
@@ -35,6 +39,8 @@ export class StripeUpload {
   readonly #loads = new Map<string, number>()
   /** Where each shard is, or is being sent. */
   #planned: (string | undefined)[] = []
+  /** By shard: how often each node did not take it. */
+  readonly #failures: readonly Map<string, number>[]
   /** Monotonic milliseconds after which no other node is tried. */
   readonly #deadline: number
   /** Shards that are durable. */
@@ -57,6 +63,7 @@ export class StripeUpload {
     this.#snapshot = snapshot
     this.#group = group
     this.#touched = touched
+    this.#failures = Array.from({ length: group.pool.code.total }, () => new Map<string, number>())
     this.#deadline = environment.clock.monotonicMs() + SHARD_PUT_TIMEOUT_MS_MAX
   }
 
@@ -64,11 +71,18 @@ export class StripeUpload {
    * Resolves to the node on which each shard is durable, `undefined` where none took it, once every shard has an answer.
    * Never rejects; when the scope ends, the rest counts as not stored.
    */
-  run(): Promise<(string | undefined)[]> {
+  async run(): Promise<(string | undefined)[]> {
     this.#plan(true)
     // Suspicion is a hint: when heeding it would refuse the write, it is not heeded.
     if (!this.#wouldDo()) this.#plan(false)
-    return Promise.all(this.#planned.map((_, shard) => this.#place(shard)))
+    await Promise.all(this.#planned.map((_, shard) => this.#place(shard)))
+    // Nodes that were late, perhaps with the load, may have left the others with more than they should have.
+    for (let round = 0; round < STRIPE_MENDS_MAX && !this.#wouldDo(); round++) {
+      // What was refused at once is not asked again at once: a connection is being made, or a lease runs out.
+      if (round > 0) await this.#pause()
+      if (!(await this.#mend(SHARD_PUT_TIMEOUT_MS * 2 ** round))) break
+    }
+    return this.#planned
   }
 
   /** Resolves when no attempt reads the stripe's memory any more. */
@@ -88,26 +102,28 @@ export class StripeUpload {
     }
   }
 
-  async #place(shard: number): Promise<string | undefined> {
-    const failed = new Set<string>()
+  /** Afterwards the shard is on the node that `#planned` names, or on none. */
+  async #place(shard: number): Promise<void> {
+    const failed: ReadonlyMap<string, number> = this.#failures[shard] ?? NONE
     let stale = 0
     for (;;) {
       const node = this.#planned[shard]
-      if (node === undefined || this.#scope.reason !== undefined) return undefined
-      const outcome = await this.#attempt(shard, node)
+      if (node === undefined) return
+      const outcome =
+        this.#scope.reason === undefined ? await this.#attempt(shard, node, SHARD_PUT_TIMEOUT_MS) : 'failed'
       if (outcome === 'stored') {
         this.#stored++
-        return node
+        return
       }
       this.#assign(shard, undefined)
+      if (this.#scope.reason !== undefined) return
       if (outcome === 'stale-map' && stale < STALE_MAP_RETRIES_MAX) {
         stale++
         await this.#refresh()
       } else {
-        failed.add(node)
+        this.#countFailure(shard, node)
       }
-      const outOfTime = this.#environment.clock.monotonicMs() >= this.#deadline
-      if (outOfTime || failed.size >= SHARD_PUT_NODES_MAX) return undefined
+      if (this.#timeLeft() <= 0 || failed.size >= SHARD_PUT_NODES_MAX) return
       this.#assign(shard, this.#slotNode(shard, failed, true) ?? this.#substitute(shard, failed, true))
       if (this.#wouldDo()) continue
       this.#assign(shard, undefined)
@@ -117,13 +133,90 @@ export class StripeUpload {
 
   /** Whether the stripe may be acknowledged if all goes as planned. */
   #wouldDo(): boolean {
-    const { slots, pool } = this.#group
-    const nodes = slots.map((slot) => slot.node)
-    return acknowledge(pool.code, nodes, this.#planned) !== 'refused'
+    return acknowledge(this.#group.pool.code, this.#slots(), this.#planned) !== 'refused'
+  }
+
+  #slots(): string[] {
+    return this.#group.slots.map((slot) => slot.node)
+  }
+
+  /**
+   * Once every shard has an answer: sends those again that would make the stripe good enough, giving each `patienceMs`.
+   * Resolves to false when there is nothing to send, or no time.
+   */
+  async #mend(patienceMs: number): Promise<boolean> {
+    this.#lookAgain()
+    const moves = this.#planMend()
+    const wait = Math.min(patienceMs, this.#timeLeft())
+    if (moves === undefined || wait <= 0 || this.#scope.reason !== undefined) return false
+    const { log } = this.#environment
+    log.debug('a stripe is sent again in part', { blob: this.#shards.blob, moves: [...moves] })
+    await Promise.all(
+      [...moves].map(async ([shard, node]) => {
+        const outcome = await this.#attempt(shard, node, wait)
+        if (outcome === 'stored') {
+          if (this.#planned[shard] === undefined) this.#stored++
+          this.#assign(shard, node)
+        } else if (outcome === 'stale-map') {
+          await this.#refresh()
+        } else {
+          this.#countFailure(shard, node)
+        }
+      }),
+    )
+    return true
+  }
+
+  /** By nodes that did not fail and are not suspected, if that can be, else by those that did the least. */
+  #planMend(): ReadonlyMap<number, string> | undefined {
+    const { nodes } = this.#snapshot
+    const { suspicion } = this.#environment
+    const slots = this.#slots()
+    const live = [...nodes.values()].filter((node) => node.writable)
+    const suspected = new Set(live.filter(({ id }) => suspicion.suspects(id, 'write')).map(({ id }) => id))
+    const doubts = (shard: number, node: string): number =>
+      (this.#failures[shard]?.get(node) ?? 0) + (suspected.has(node) ? 1 : 0)
+    const most = 1 + Math.max(0, ...this.#failures.flatMap((failures) => [...failures.values()]))
+    for (let limit = 0; limit <= most; limit++) {
+      const moves = mendStripe({
+        code: this.#group.pool.code,
+        slots,
+        zones: slots.map((slot) => nodes.get(slot)?.zone),
+        stored: this.#planned,
+        candidates: (shard) => live.filter(({ id }) => doubts(shard, id) <= limit),
+        liveNodes: live.length,
+        seed: this.#shards.blob,
+      })
+      if (moves !== undefined) return moves
+    }
+    return undefined
+  }
+
+  /** A second, in which the cluster is looked at again; less if the scope ends. */
+  async #pause(): Promise<void> {
+    if (this.#scope.reason !== undefined) return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        cancelTimer()
+        cancelAbort()
+        resolve()
+      }
+      const cancelTimer = this.#environment.clock.after(CLUSTER_POLL_MS, done)
+      const cancelAbort = this.#scope.onAbort(done)
+    })
+  }
+
+  #countFailure(shard: number, node: string): void {
+    const failures = this.#failures[shard]
+    failures?.set(node, (failures.get(node) ?? 0) + 1)
+  }
+
+  #timeLeft(): number {
+    return this.#deadline - this.#environment.clock.monotonicMs()
   }
 
   /** The node of the shard's slot, if it is worth trying. */
-  #slotNode(shard: number, failed: ReadonlySet<string>, heedful: boolean): string | undefined {
+  #slotNode(shard: number, failed: ReadonlyMap<string, number>, heedful: boolean): string | undefined {
     const node = this.#group.slots[shard]?.node
     if (node === undefined || failed.has(node) || !this.#takesWrites(node)) return undefined
     // A node that holds several slots of the stripe is one probe, not several: once let through, always.
@@ -131,7 +224,7 @@ export class StripeUpload {
     return this.#environment.suspicion.admits(node, 'write') ? node : undefined
   }
 
-  #substitute(shard: number, failed: ReadonlySet<string>, heedful: boolean): string | undefined {
+  #substitute(shard: number, failed: ReadonlyMap<string, number>, heedful: boolean): string | undefined {
     const { nodes } = this.#snapshot
     const { suspicion } = this.#environment
     const live = [...nodes.values()].filter(
@@ -159,8 +252,15 @@ export class StripeUpload {
   }
 
   async #refresh(): Promise<void> {
-    const { cluster } = this.#environment
-    const newer = await cluster.newerThan(this.#snapshot.epoch)
+    this.#goBy(await this.#environment.cluster.newerThan(this.#snapshot.epoch))
+  }
+
+  /** Which nodes are up may have been told anew since the stripe was planned. */
+  #lookAgain(): void {
+    this.#goBy(this.#environment.cluster.current)
+  }
+
+  #goBy(newer: ClusterSnapshot | undefined): void {
     const group = newer?.group(this.#group.id)
     // A pool that vanished from the map leaves the write as it was planned, for the nodes to refuse.
     if (newer === undefined || group === undefined) return
@@ -169,7 +269,7 @@ export class StripeUpload {
   }
 
   /** One shard to one node. Settles in bounded time whatever the transport does. */
-  #attempt(shard: number, node: string): Promise<Outcome> {
+  #attempt(shard: number, node: string, patienceMs: number): Promise<Outcome> {
     const { shards, clock, suspicion } = this.#environment
     const { group, blob, stripe, owner } = this.#shards
     const request: PutShard = {
@@ -188,7 +288,7 @@ export class StripeUpload {
       }
       const late = (): void => {
         // While its peers are late too, it is the load and not the node.
-        if (this.#stored < this.#group.pool.code.k && clock.monotonicMs() < this.#deadline) {
+        if (this.#stored < this.#group.pool.code.k && this.#timeLeft() > 0) {
           cancelTimer = clock.after(SHARD_PUT_TIMEOUT_MS / 4, late)
           return
         }
@@ -197,7 +297,7 @@ export class StripeUpload {
         give('failed')
         controller.abort()
       }
-      let cancelTimer = clock.after(SHARD_PUT_TIMEOUT_MS, late)
+      let cancelTimer = afterAwake(clock, patienceMs, late)
       const cancelAbort = this.#scope.onAbort(() => {
         give('failed')
         controller.abort()
@@ -231,4 +331,4 @@ export class StripeUpload {
   }
 }
 
-const NONE: ReadonlySet<string> = new Set()
+const NONE: ReadonlyMap<string, number> = new Map()

@@ -1,7 +1,8 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { runAshlar, type Finished } from '../cluster/processes.ts'
-import { startCluster, type Cluster, type ClusterOptions, type Lifetime } from '../cluster/harness.ts'
+import { startCluster, type Cluster, type ClusterOptions } from '../cluster/harness.ts'
+import type { Lifetime } from '../cluster/lifetime.ts'
 import { Ledger, startLoad, verifyEverything, type Load } from '../cluster/load.ts'
 import { inspect, type Inspector } from './inspector.ts'
 import type { Chance } from './seeded.ts'
@@ -24,6 +25,8 @@ export interface ChaosCase {
 
 /** A cluster under attack, and what its only client knows of it. */
 export interface Victim {
+  /** What it ends with. */
+  readonly lifetime: Lifetime
   readonly cluster: Cluster
   readonly inspector: Inspector
   readonly ledger: Ledger
@@ -59,8 +62,9 @@ export async function startVictim(
   const client = cluster.client(0, 5)
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
   const load = (writers: number, readers = 0): Load =>
-    startLoad([client], BUCKET, ledger, { writers, readers })
+    startLoad(t, [client], BUCKET, ledger, { writers, readers })
   return {
+    lifetime: t,
     cluster,
     inspector,
     ledger,

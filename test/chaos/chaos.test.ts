@@ -4,7 +4,6 @@
  * time: `npm run chaos -- --minutes 30`.
  */
 import { test } from 'node:test'
-import { Run } from '../bench/cluster/run.ts'
 import { cases } from './cases.ts'
 import { seeded } from './seeded.ts'
 
@@ -18,13 +17,6 @@ for (const { name, what, shortForm, unable, run } of cases) {
       t.skip(reason)
       return
     }
-    // Ends what was begun last first, which a test's own hooks do not: processes before their disks, disks before their folders.
-    const whole = new Run()
-    try {
-      t.diagnostic(await run(whole, { chance: seeded(seed), rounds: 1 }))
-      whole.passed = true
-    } finally {
-      await whole.end()
-    }
+    t.diagnostic(await run(t, { chance: seeded(seed), rounds: 1 }))
   })
 }

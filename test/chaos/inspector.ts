@@ -18,7 +18,7 @@ import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
-import type { Lifetime } from '../cluster/harness.ts'
+import { atEnd, type Lifetime } from '../cluster/lifetime.ts'
 
 /** A blob as the nodes that are up have it. */
 export interface FoundBlob {
@@ -61,7 +61,7 @@ export async function inspect(t: Lifetime, paths: DataPaths): Promise<Inspector>
   const connection = connectMetadata(`127.0.0.1:${file.ports.metadata}`, secret, ports)
   const { metadata, addressOf } = overhearAddresses(connection.api)
   const shards = createNetworkShardTransport({ ...ports, addressOf, secret, log: silentLog })
-  t.after(async () => {
+  atEnd(t, async () => {
     shards.close()
     await connection.close()
   })

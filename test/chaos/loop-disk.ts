@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Lifetime } from '../cluster/harness.ts'
+import { atEnd, type Lifetime } from '../cluster/lifetime.ts'
 
 const run = promisify(execFile)
 
@@ -42,7 +42,7 @@ export async function onLoopDisk(t: Lifetime, folder: string, mebibytes: number)
   await mkdir(folder)
   const mount = (): Promise<unknown> => run('mount', ['-o', 'loop', image, folder])
   await mount()
-  t.after(async () => {
+  atEnd(t, async () => {
     await run('umount', ['-l', folder]).catch(() => undefined)
     await rm(place, { recursive: true, force: true })
   })

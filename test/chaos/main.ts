@@ -4,7 +4,7 @@
  * that fails can be run again alone. Ends with 0 when all acknowledged data was read back each time.
  */
 import { parseArgs } from 'node:util'
-import { Run } from '../bench/cluster/run.ts'
+import { Run } from '../cluster/lifetime.ts'
 import { cases } from './cases.ts'
 import type { ChaosCase } from './chaos-case.ts'
 import { seeded, type Chance } from './seeded.ts'

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { CreateBucketCommand, HeadBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import { freePort, temporaryFolder } from './harness.ts'
+import { atEnd } from './lifetime.ts'
 import { ashlar, killNow, runAshlar } from './processes.ts'
 
 const SECRET = 'alice/secret+of-forty-characters-or-so'
@@ -27,7 +28,7 @@ test('accounts of a file: each with its own buckets, in processes of their own t
   const data = join(folder, 'data')
   const args = ['start', '--separate', '--data', data, ...options]
   const running = ashlar([...args, '--accounts', file], environment)
-  t.after(async () => {
+  atEnd(t, async () => {
     killNow(running.pid)
     await running.ended
   })
@@ -40,7 +41,7 @@ test('accounts of a file: each with its own buckets, in processes of their own t
       forcePathStyle: true,
       maxAttempts: 1,
     })
-    t.after(() => {
+    atEnd(t, () => {
       client.destroy()
     })
     return client

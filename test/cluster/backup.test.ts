@@ -14,7 +14,7 @@ test('metadata is backed up under load, lost, and restored: what was acknowledge
   const client = cluster.client(0, 1)
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
   const ledger = new Ledger()
-  const load = startLoad([client], BUCKET, ledger, { writers: 3, readers: 0, endAtFailure: true })
+  const load = startLoad(t, [client], BUCKET, ledger, { writers: 3, readers: 0, endAtFailure: true })
   await load.progress(25)
   // Written once each: what comes after the backup does not change them.
   const before = ledger.acknowledgedKeys().filter((key) => !key.includes('again'))

@@ -19,6 +19,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { startCluster } from './harness.ts'
+import { atEnd } from './lifetime.ts'
 
 const WRITERS = 1000
 const ROUNDS = 3
@@ -42,7 +43,7 @@ test('writers under one condition', { timeout: 300_000 }, async (t) => {
         requestHandler: { httpAgent: { maxSockets: WRITERS } },
       }),
   )
-  t.after(() => {
+  atEnd(t, () => {
     for (const one of clients) one.destroy()
   })
   const client = (writer: number): S3Client => {

@@ -25,7 +25,7 @@ for (const [shape, options] of shapes) {
     for (const acknowledgements of ROUNDS) {
       // No retries: a write that was cut off stays without an answer.
       const clients: S3Client[] = gateways.map((gateway) => cluster.client(gateway, 1))
-      const load = startLoad(clients, BUCKET, ledger, { writers: 6, readers: 0, endAtFailure: true })
+      const load = startLoad(t, clients, BUCKET, ledger, { writers: 6, readers: 0, endAtFailure: true })
       await load.progress(acknowledgements)
       await cluster.killEverything()
       const failures = await load.stop()

@@ -10,6 +10,7 @@ import { dataPaths, type DataPaths } from '../../cli/folder/paths.ts'
 import { findFreePorts, isFree } from '../../cli/folder/ports.ts'
 import type { ClusterStatus } from '../../cli/status/assess.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
+import { atEnd, type Lifetime } from './lifetime.ts'
 import {
   ashlar,
   isAlive,
@@ -60,14 +61,6 @@ export interface ClusterOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** What a cluster belongs to, a test (TestContext) or a benchmark: what is given to `after` is run at its end. */
-export interface Lifetime {
-  after(end: () => Promise<void>): void
-  diagnostic(message: string): void
-  /** Without it the logs are shown. Node's own types lack it as yet. */
-  readonly passed?: boolean
-}
-
 /** Lines of each log that are shown when a test fails. */
 const LOG_LINES = 40
 
@@ -76,7 +69,7 @@ const POLL_MS = 25
 /** A folder that is gone after the test. */
 export async function temporaryFolder(t: Lifetime): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ashlar-cluster-'))
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  atEnd(t, () => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
 }
 
@@ -105,7 +98,7 @@ export async function startCluster(t: Lifetime, options: ClusterOptions = {}): P
   const byHand = new Map<string, Running>()
   const clients: S3Client[] = []
 
-  t.after(async () => {
+  atEnd(t, async () => {
     for (const client of clients) client.destroy()
     if (t.passed !== true) t.diagnostic(await collectLogs(main, paths))
     for (const pid of await servicePids(paths)) killNow(pid)
@@ -210,7 +203,7 @@ export async function startCluster(t: Lifetime, options: ClusterOptions = {}): P
 }
 
 /** Polls until the condition holds. The runner's own timeout ends a test whose condition never does. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await delay(POLL_MS)
 }
 

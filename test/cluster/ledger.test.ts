@@ -12,7 +12,8 @@ import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
-import { startCluster, type Cluster, type Lifetime } from './harness.ts'
+import { startCluster, type Cluster } from './harness.ts'
+import { atEnd, type Lifetime } from './lifetime.ts'
 import { put } from './load.ts'
 
 const BUCKET = 'ledger'
@@ -52,9 +53,8 @@ async function countShards(
     random: systemRandom,
     log: silentLog,
   })
-  t.after(async () => {
+  atEnd(t, () => {
     transport.close()
-    await Promise.resolve()
   })
   const result = new Map<string, Counted>()
   for (const { name, code, groups } of map.pools) {
@@ -125,7 +125,7 @@ test('the risk ledger is what the nodes have on their disks, before and while a 
     clock: systemClock,
     random: systemRandom,
   })
-  t.after(() => connection.close())
+  atEnd(t, () => connection.close())
   const { map } = await connection.api.call('getCluster', {})
   assert.ok(map !== undefined)
 

@@ -7,6 +7,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
+import { atEnd, type Lifetime } from './lifetime.ts'
 
 /** One content that was sent for a key: its bytes follow from its name and size. */
 export interface Version {
@@ -156,10 +157,11 @@ export interface Load {
 }
 
 /**
- * Writers, and readers of what was acknowledged, spread over the clients, until stopped. Every reader holds what it reads
- * against the ledger and tolerates no error.
+ * Writers, and readers of what was acknowledged, spread over the clients, until stopped, at the latest with the test: one that
+ * failed would never end otherwise. Every reader holds what it reads against the ledger and tolerates no error.
  */
 export function startLoad(
+  t: Lifetime,
   clients: readonly S3Client[],
   bucket: string,
   ledger: Ledger,
@@ -231,6 +233,11 @@ export function startLoad(
     ...Array.from({ length: options.writers }, (_writer, index) => write(index)),
     ...Array.from({ length: options.readers }, (_reader, index) => read(index)),
   ])
+  // Not waited for: what is in flight ends with the cluster.
+  atEnd(t, () => {
+    stopping.abort()
+    advanced()
+  })
   return {
     async progress(more) {
       const writesWanted = ledger.acknowledgements + more

@@ -16,7 +16,7 @@ test('kill -9 of metadata during writes and reads: none fails, none is degraded,
   assert.ok(first !== undefined)
   await first.send(new CreateBucketCommand({ Bucket: BUCKET }))
   const ledger = new Ledger()
-  const load = startLoad(clients, BUCKET, ledger, { writers: 3, readers: 3 })
+  const load = startLoad(t, clients, BUCKET, ledger, { writers: 3, readers: 3 })
   for (let death = 0; death < 3; death++) {
     await load.progress(STEP)
     await cluster.kill(['metadata'], 'SIGKILL')

@@ -5,16 +5,17 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { readClusterFile } from '../../cli/folder/cluster-file.ts'
 import { startCluster, type Cluster } from './harness.ts'
 import { get, Ledger, startLoad } from './load.ts'
+import type { Lifetime } from './lifetime.ts'
 import { runAshlar } from './processes.ts'
 
 const BUCKET = 'recover'
 
 /** Writes, and resolves to the ledger with the keys that were acknowledged before a moment up to which all was shipped. */
-async function writeAndShip(cluster: Cluster): Promise<{ ledger: Ledger; kept: string[] }> {
+async function writeAndShip(t: Lifetime, cluster: Cluster): Promise<{ ledger: Ledger; kept: string[] }> {
   const client = cluster.client(0, 1)
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
   const ledger = new Ledger()
-  const first = startLoad([client], BUCKET, ledger, { writers: 3, readers: 0, endAtFailure: true })
+  const first = startLoad(t, [client], BUCKET, ledger, { writers: 3, readers: 0, endAtFailure: true })
   await first.progress(20)
   await first.stop()
   await cluster.statusIs(
@@ -23,7 +24,7 @@ async function writeAndShip(cluster: Cluster): Promise<{ ledger: Ledger; kept: s
   )
   // Written once each: what comes after does not change them.
   const kept = ledger.acknowledgedKeys().filter((key) => !key.includes('again'))
-  const second = startLoad([client], BUCKET, ledger, { writers: 3, readers: 0, endAtFailure: true })
+  const second = startLoad(t, [client], BUCKET, ledger, { writers: 3, readers: 0, endAtFailure: true })
   await second.progress(10)
   await cluster.killEverything()
   await second.stop()
@@ -32,7 +33,7 @@ async function writeAndShip(cluster: Cluster): Promise<{ ledger: Ledger; kept: s
 
 test('the metadata folder is lost: it is recovered from the nodes, and all that was shipped is read back', async (t) => {
   const cluster = await startCluster(t)
-  const { ledger, kept } = await writeAndShip(cluster)
+  const { ledger, kept } = await writeAndShip(t, cluster)
   const held = await cluster.command('metadata', 'recover')
   assert.deepEqual([held.code, held.stderr.includes('is not empty')], [1, true])
   await rm(cluster.paths.metadata, { recursive: true })
@@ -57,7 +58,7 @@ test('the metadata folder is lost: it is recovered from the nodes, and all that 
 
 test('with processes of their own, running storage nodes give the metadata back', async (t) => {
   const cluster = await startCluster(t, { separate: true })
-  const { ledger, kept } = await writeAndShip(cluster)
+  const { ledger, kept } = await writeAndShip(t, cluster)
   await rm(cluster.paths.metadata, { recursive: true })
   const { ports } = (await readClusterFile(cluster.paths.cluster)) ?? assert.fail()
   // Two of the three that have copies.

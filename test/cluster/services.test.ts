@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { findFreePorts } from '../../cli/folder/ports.ts'
+import type { ClusterStatus } from '../../cli/status/assess.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
-import { temporaryFolder } from './harness.ts'
+import { temporaryFolder, until } from './harness.ts'
+import { atEnd } from './lifetime.ts'
 import { contentOf, get, put } from './load.ts'
 import { ashlar, killNow, runAshlar, type Running } from './processes.ts'
 
@@ -17,7 +19,7 @@ async function service(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
   const running = ashlar(args, environment)
-  t.after(async () => {
+  atEnd(t, async () => {
     killNow(running.pid)
     await running.ended
   })
@@ -67,7 +69,7 @@ test('services put together by hand, as on machines of their own: by flags, envi
 
   const endpoint = `http://127.0.0.1:${gatewayPort}`
   const client = new S3Client({ endpoint, region: 'eu-1', credentials, forcePathStyle: true })
-  t.after(() => {
+  atEnd(t, () => {
     client.destroy()
   })
   await client.send(new CreateBucketCommand({ Bucket: 'by-hand' }))
@@ -75,7 +77,14 @@ test('services put together by hand, as on machines of their own: by flags, envi
   await put(client, 'by-hand', 'large', version)
   assert.deepEqual(Buffer.from((await get(client, 'by-hand', 'large')) ?? []), contentOf(version))
 
-  const reached = await runAshlar(['status', '--metadata', metadata, '--secret-file', secretFile])
+  const status = ['status', '--metadata', metadata, '--secret-file', secretFile]
+  // Nodes tell what they hold in heartbeats: until the last has, the ledger takes the blob for short of its shards.
+  await until(async () => {
+    const { pools } =
+      (JSON.parse((await runAshlar([...status, '--json'])).stdout) as ClusterStatus).risk ?? {}
+    return pools?.some(({ blobs, reduced }) => blobs === 1 && reduced === 0) ?? false
+  })
+  const reached = await runAshlar(status)
   assert.equal(reached.code, 0, reached.stderr)
   assert.match(reached.stdout, /standard +rs-2-1 +any size +1\.5x/)
   assert.match(reached.stdout, /yonder +standard +0 +0 +NO/)

@@ -28,7 +28,7 @@ test('a storage node that stands still (SIGSTOP) delays no request long; after S
   const ledger = new Ledger()
   const victim = 'zone-b-1'
 
-  const load = startLoad(clients, BUCKET, ledger, { writers: 3, readers: 3 })
+  const load = startLoad(t, clients, BUCKET, ledger, { writers: 3, readers: 3 })
   await load.progress(BEFORE)
   await cluster.kill([`storage-node-${victim}`], 'SIGSTOP')
   const longest = await longestPause(() => load.progress(1), WHILE_STOPPED)

@@ -19,7 +19,7 @@ test('a node is added, drained and removed under load, and every object is read 
   const client = cluster.client()
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
   const ledger = new Ledger()
-  const load = startLoad([client], BUCKET, ledger, { writers: 1, readers: 1 })
+  const load = startLoad(t, [client], BUCKET, ledger, { writers: 1, readers: 1 })
   await load.progress(12)
 
   // Its weight lets about ten slots move.
@@ -27,17 +27,21 @@ test('a node is added, drained and removed under load, and every object is read 
   const added = await cluster.command('node', 'add', ...line)
   assert.equal(added.code, 0, added.stderr)
   assert.match(added.stdout, /^zone-b-3 is a node of zone-b\.\n\d+ slots move, about /)
+  assert.match(added.stdout, /^It is process \d+, apart from ashlar start: /m)
   const full = nodeOf(await cluster.status(), 'zone-b-3')
   assert.equal(full?.slotsFilling, 0)
   assert.ok(full.slots > 0 && full.shards > 0, 'it has slots, and what belongs to them')
   await load.progress(4)
 
+  // Moves end by what workers find: while theirs stand still, the node cannot have been drained.
+  await cluster.kill(['worker'], 'SIGSTOP')
   const draining = await cluster.command('node', 'drain', 'zone-b-3')
   assert.equal(draining.code, 0, draining.stderr)
   const early = await cluster.command('node', 'remove', 'zone-b-3')
   assert.equal(early.code, 1)
   assert.match(early.stderr, /^ashlar: refused: \d+ slots still name storage node zone-b-3/)
   assert.match(early.stderr, /ashlar node drain zone-b-3 --wait/)
+  await cluster.kill(['worker'], 'SIGCONT')
   const removed = await cluster.command('node', 'remove', 'zone-b-3', '--wait')
   assert.equal(removed.code, 0, removed.stderr)
   assert.match(removed.stderr, /^done$/m)

@@ -22,7 +22,7 @@ for (const zone of ['zone-a', 'zone-b', 'zone-c']) {
     const nodes = [`${zone}-1`, `${zone}-2`]
     const services = nodes.map((node) => `storage-node-${node}`)
 
-    const load = startLoad(clients, BUCKET, ledger, { writers: 3, readers: 3 })
+    const load = startLoad(t, clients, BUCKET, ledger, { writers: 3, readers: 3 })
     await load.progress(BEFORE)
     await cluster.kill(services, 'SIGKILL')
     await load.progress(WHILE_DOWN)
@@ -32,7 +32,7 @@ for (const zone of ['zone-a', 'zone-b', 'zone-c']) {
     await cluster.nodesDown(nodes)
     await verifyEverything(first, BUCKET, ledger)
 
-    const returning = startLoad(clients, BUCKET, ledger, { writers: 2, readers: 2 })
+    const returning = startLoad(t, clients, BUCKET, ledger, { writers: 2, readers: 2 })
     await Promise.all(services.map((service) => cluster.restart(service)))
     await cluster.nodesDown([])
     await returning.progress(AFTER)

@@ -10,6 +10,7 @@ import {
   type EngineEntry,
   FencedError,
 } from '../../metadata/engine/engine.ts'
+import { fencingContract } from './engine-fencing.ts'
 
 /** Opens an empty engine, and closes and removes it. */
 export type EngineFactory = () => Promise<{ engine: Engine; dispose: () => Promise<void> }>
@@ -34,8 +35,20 @@ function texts(entries: readonly EngineEntry[]): [string | undefined, string | u
   return entries.map(({ key, value }) => [textOf(key), textOf(value)])
 }
 
+/** How much of the contract is run: less where each engine takes long to open, or each commit to become durable. */
+export interface ContractEffort {
+  /** Histories of random batches and scans. */
+  readonly histories: number
+  /** Rounds of each race. */
+  readonly rounds: number
+}
+
 /** What every driver of the engine must do. */
-export function engineContract(name: string, open: EngineFactory): void {
+export function engineContract(
+  name: string,
+  open: EngineFactory,
+  { histories, rounds: races }: ContractEffort = { histories: 60, rounds: 30 },
+): void {
   async function withEngine(run: (engine: Engine) => Promise<void>): Promise<void> {
     const { engine, dispose } = await open()
     try {
@@ -87,14 +100,14 @@ export function engineContract(name: string, open: EngineFactory): void {
               }
             }),
         ),
-        { numRuns: 60 },
+        { numRuns: histories },
       )
     })
 
     it('scans several ranges in one snapshot: what moves between them is seen once, wherever it is', () =>
       withEngine(async (engine) => {
         await engine.commit(batch({ a1: 'v' }))
-        const rounds = { left: 200 }
+        const rounds = { left: races * 7 }
         async function move(): Promise<void> {
           for (; rounds.left > 0; rounds.left--) {
             await engine.commit(batch({ b1: 'v' }, ['a1']))
@@ -293,6 +306,8 @@ export function engineContract(name: string, open: EngineFactory): void {
           await assert.rejects(engine.scan({ gte: bytes('a'), lt: bytes('b'), limit }), RangeError)
         }
       }))
+
+    fencingContract(withEngine, races)
 
     it('refuses calls once it is closed, and finishes those before', async () => {
       const { engine, dispose } = await open()

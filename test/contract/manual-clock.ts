@@ -26,6 +26,14 @@ export class ManualClock implements Clock {
     }
   }
 
+  /** Time passes while the process stands still: then all that is due runs, once. */
+  standStill(ms: number): void {
+    this.#now += ms
+    const due = this.#timers.filter(({ at }) => at <= this.#now)
+    this.#timers = this.#timers.filter((timer) => !due.includes(timer))
+    for (const { run } of due.toSorted((a, b) => a.at - b.at)) run()
+  }
+
   advance(ms: number): void {
     const end = this.#now + ms
     for (;;) {

@@ -4,10 +4,15 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { SHARD_BYTES_MAX } from '../../core/limits.ts'
+import { systemClock } from '../../runtime/clock/system-clock.ts'
+import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { emptyFrame } from '../../runtime/rpc/frames.ts'
 import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
+import { serveShards } from '../../runtime/shard-transport/server.ts'
+import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
+import { StorageNode } from '../../storage-node/node.ts'
 import { ManualClock } from './manual-clock.ts'
 import { addressOf, blobOf, bytesOf, putOf } from './shard-requests.ts'
 import { rejectsWith } from './shard-service.ts'
@@ -100,4 +105,30 @@ test('an aborted put settles in bounded time when its data cannot leave the sock
   assert.equal(Buffer.concat(heard).indexOf(Buffer.alloc(16, 0xee)), -1)
   for (const socket of sockets) socket.destroy()
   server.close()
+})
+
+test('while this process itself stood still, no node is taken for dead', async (t) => {
+  const clock = new ManualClock()
+  const world = { clock, random: systemRandom, log: silentLog }
+  const node = await StorageNode.open(
+    { nodeId: 'n1', zone: 'z' },
+    { ...world, clock: systemClock, disk: new MemoryDisk(), index: new MemoryIndex() },
+  )
+  const server = await serveShards({ ...world, service: node, nodeId: 'n1', port: 0, secret: 'secret' })
+  const transport = createNetworkShardTransport({
+    ...world,
+    secret: 'secret',
+    addressOf: () => `127.0.0.1:${server.port}`,
+  })
+  t.after(async () => {
+    transport.close()
+    await server.close()
+    await node.close()
+  })
+  for (const blob of [1, 2]) {
+    // The first waits for the hello, the second for its answer.
+    const put = transport.node('n1').put(putOf(addressOf(1, blobOf(blob)), bytesOf(5000)))
+    clock.standStill(20_000)
+    await put
+  }
 })

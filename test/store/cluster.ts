@@ -10,6 +10,7 @@ import type { ShardTransport } from '../../proto/shard-transport.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { createNodeDisk } from '../../runtime/disk/node-disk.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
@@ -21,10 +22,27 @@ import { StorageNode } from '../../storage-node/node.ts'
 
 export const world = { clock: systemClock, random: systemRandom, log: silentLog }
 
+/** How many times as long as others a store waits that goes by `unhurried`. */
+const PATIENCE = 10
+
+/**
+ * For a store that is not to take the load of a slow machine for failures of its nodes: its time passes ten times slower,
+ * so that all of its timeouts are ten times as long. What fails at once is noticed at once.
+ */
+export const unhurried = {
+  ...world,
+  clock: {
+    nowMs: () => systemClock.nowMs(),
+    monotonicMs: () => systemClock.monotonicMs() / PATIENCE,
+    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms * PATIENCE, signal),
+    after: (ms: number, run: () => void) => systemClock.after(ms * PATIENCE, run),
+  } satisfies Clock,
+}
+
 export interface RealCluster {
   readonly metadata: MetadataApi
   readonly shards: ShardTransport
-  /** Takes nodes off the net, and their leases with them. */
+  /** Takes nodes off the net, and their leases with them; resolves once all others answer. */
   setDown(nodes: readonly string[]): Promise<void>
   close(): Promise<void>
 }
@@ -99,13 +117,27 @@ export async function startCluster({ disk, network, code }: RealClusterOptions):
   closers.push(async () => {
     transport?.close()
   })
+  const shards =
+    transport ?? createInProcessShardTransport((id) => (down.has(id) ? undefined : nodes.get(id)))
+  const answers = async (id: string): Promise<boolean> =>
+    await shards
+      .node(id)
+      .status()
+      .then(
+        () => true,
+        () => false,
+      )
   return {
     metadata: running.api,
-    shards: transport ?? createInProcessShardTransport((id) => (down.has(id) ? undefined : nodes.get(id))),
+    shards,
     async setDown(lost) {
       down.clear()
       for (const id of lost) down.add(id)
       await heartbeat()
+      // A node that could not be reached is left alone for a while: until it was reached again, it is as down as before.
+      for (const id of ids) {
+        while (!down.has(id) && !(await answers(id))) await systemClock.sleep(20)
+      }
     },
     async close() {
       for (const closer of closers.toReversed()) await closer()

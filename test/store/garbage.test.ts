@@ -6,11 +6,11 @@ import { newIdentifier } from '../../runtime/random/identifier.ts'
 import type { ShardAddress } from '../../proto/shard-transport.ts'
 import { createStore } from '../../store/store.ts'
 import { bytesOf, collect, contentOf, putRequest } from '../../store/testing/harness.ts'
-import { ClusterWatch } from '../../workers/cluster/watch.ts'
+import { WorkWatch } from '../../workers/cluster/watch.ts'
 import { garbageJob } from '../../workers/garbage/job.ts'
 import { Runner } from '../../workers/runner/runner.ts'
 import { until } from '../contract/metadata-requests.ts'
-import { type RealCluster, startCluster, world } from './cluster.ts'
+import { type RealCluster, startCluster, unhurried, world } from './cluster.ts'
 
 const NODES = ['a1', 'a2', 'b1', 'b2', 'c1', 'c2']
 const SIZES = [1, 20_000, 300_000, 5 * 1024 * 1024 + 77]
@@ -35,8 +35,8 @@ async function blobsOn({ metadata, shards }: RealCluster, node: string): Promise
 test('overwritten, deleted, aborted and left out: their bytes go from every node, and nothing live with them', async (t) => {
   const cluster = await startCluster({ disk: 'files', network: true })
   const { metadata, shards } = cluster
-  const store = createStore({ ...world, ...cluster, settings: { computeWorkers: 1 } })
-  const watch = new ClusterWatch({ metadata, clock: world.clock, log: world.log })
+  const store = createStore({ ...unhurried, ...cluster, settings: { computeWorkers: 1 } })
+  const watch = new WorkWatch({ metadata, clock: world.clock, log: world.log })
   const closers: (() => Promise<void>)[] = [() => watch.close(), () => store.close(), () => cluster.close()]
   t.after(async () => {
     for (const close of closers) await close()

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { DigestName } from '../../store/api.ts'
 import { createStore } from '../../store/store.ts'
 import { bytesOf, collect, contentOf, putRequest } from '../../store/testing/harness.ts'
-import { startCluster, world, type RealClusterOptions } from './cluster.ts'
+import { startCluster, unhurried, type RealClusterOptions } from './cluster.ts'
 
 const MIB = 1024 * 1024
 const SIZES = [0, 1, 32_768, 32_769, 300_000, 4 * MIB, 21 * MIB + 4567]
@@ -19,7 +19,7 @@ for (const options of [
   for (const computeWorkers of [0, 2]) {
     test(`objects are written and read back: ${how}, ${computeWorkers} threads`, async (t) => {
       const cluster = await startCluster(options)
-      const store = createStore({ ...world, ...cluster, settings: { computeWorkers } })
+      const store = createStore({ ...unhurried, ...cluster, settings: { computeWorkers } })
       t.after(async () => {
         await store.close()
         await cluster.close()
@@ -56,7 +56,7 @@ for (const options of [
 
 test('uploads given up half way leave no shards on the nodes', async (t) => {
   const cluster = await startCluster({ disk: 'memory', network: true })
-  const store = createStore({ ...world, ...cluster, settings: { computeWorkers: 1 } })
+  const store = createStore({ ...unhurried, ...cluster, settings: { computeWorkers: 1 } })
   t.after(() => cluster.close())
   const uploads = Array.from({ length: 8 }, async (_, i) => {
     const controller = new AbortController()

@@ -11,7 +11,7 @@ import type { ShardTransport } from '../../proto/shard-transport.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import type { ByteBudget, RepairStore } from '../../store/repair/api.ts'
-import type { ClusterWatch } from '../cluster/watch.ts'
+import type { WorkWatch } from '../cluster/watch.ts'
 import type { Gate } from '../gate.ts'
 
 export interface WorkContext {
@@ -21,7 +21,7 @@ export interface WorkContext {
   readonly log: Log
   readonly store: RepairStore
   readonly budget: ByteBudget
-  readonly watch: ClusterWatch
+  readonly watch: WorkWatch
   /** Stripes that are being made. */
   readonly gate: Gate
 }

@@ -35,7 +35,7 @@ export async function byNewestMap<T>(
     } catch (error) {
       const stale = error instanceof ShardError && error.code === 'stale-map'
       if (!stale || retries >= STALE_MAP_RETRIES_MAX) throw error
-      await watch.newerThan(view.epoch, signal)
+      await watch.newerThan(view.epoch)
     }
   }
 }

@@ -43,6 +43,9 @@ export interface Passed {
   readonly suspects: ReadonlySet<string>
 }
 
+/** Failures that are not one blob's: metadata is away, or has too much to do as it is. */
+const OF_ALL: ReadonlySet<FailureCode> = new Set([FailureCode.UNAVAILABLE, FailureCode.SLOW_DOWN])
+
 /** @throws {MetadataError}, or the signal's reason */
 export async function passGroup(
   context: WorkContext,
@@ -78,7 +81,7 @@ async function conclude(
 ): Promise<PassResult> {
   const newest = (await context.watch.view(signal)).groups.get(group.id)
   if (pass.changed || newest === undefined || !sameSlots(newest, group)) {
-    await context.watch.newerThan(view.epoch, signal)
+    await context.watch.newerThan(view.epoch)
     return 'now'
   }
   const finished = finishedSlots(view, group, pass.listed, pass.lacking)
@@ -205,7 +208,7 @@ class Pass {
       return await restoreBlob(this.#context, view, group, live, signal)
     } catch (error) {
       signal.throwIfAborted()
-      const ofOne = error instanceof MetadataError && error.code !== FailureCode.UNAVAILABLE
+      const ofOne = error instanceof MetadataError && !OF_ALL.has(error.code)
       if (!ofOne) throw error
       this.#context.log.warn('a blob could not be brought to its place', { blob: live.record.id, error })
       this.undone++

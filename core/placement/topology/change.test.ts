@@ -223,6 +223,18 @@ test('rebalance evens out what random placement left, and a second one has nothi
   assert.equal(change(finish(after), { kind: 'rebalance' }).moves.length, 0)
 })
 
+test('a locally repairable code whose groups are not the zones is taken with a warning', () => {
+  const map = mapOf(evenNodes(3, 4), ['rs-4-2'])
+  const to = (code: string) =>
+    change(map, { kind: 'change-pool', name: 'pool-1', code, groups: 0 }).warnings.filter((warning) =>
+      warning.includes('local groups'),
+    )
+  assert.deepEqual(to('lrc-6-3-3'), [])
+  assert.deepEqual(to('lrc-6-2-2'), [
+    'lrc-6-2-2 has 2 local groups for 3 zones: a lost shard is not rebuilt within its zone alone',
+  ])
+})
+
 test('a pool with another code takes the place of the old one, which retires and goes when it is empty', () => {
   const map = mapOf(evenNodes(3, 4), ['rs-4-2'])
   const to = (code: string): TopologyChange => ({ kind: 'change-pool', name: 'pool-1', code, groups: 0 })

@@ -1,4 +1,4 @@
-import { CodeNameError, parseCode } from '../../erasure/code.ts'
+import { type Code, CodeNameError, parseCode } from '../../erasure/code.ts'
 import { groupId, GROUPS_PER_POOL_MAX } from '../group.ts'
 import { chooseSlots } from '../rendezvous.ts'
 import {
@@ -37,7 +37,7 @@ export function changePool(
   const id = map.poolIdMax + 1
   const { takers } = membersOf(map)
   if (takers.length === 0) throw new TopologyRefused('there is no node that takes slots')
-  const total = totalOf(code)
+  const { total, local } = codeOf(code)
   const made: TopologyPool = {
     ...old,
     id,
@@ -51,9 +51,16 @@ export function changePool(
   }
   const pools = map.pools.map((pool) => (pool === old ? { ...pool, state: 'retiring' as const } : pool))
   const changed = { ...map, poolIdMax: id, pools: [...pools, made] }
-  if (!hasFatalNode(changed, made)) return { map: changed, warnings: [] }
+  const warnings: string[] = []
+  const zones = new Set(takers.map(({ zone }) => zone)).size
+  if (local !== undefined && local.l !== zones) {
+    warnings.push(
+      `${code} has ${local.l} local groups for ${zones} ${zones === 1 ? 'zone' : 'zones'}: a lost shard is not rebuilt within its zone alone`,
+    )
+  }
+  if (!hasFatalNode(changed, made)) return { map: changed, warnings }
   const reason = `with ${code} the loss of a single node would make objects of pool ${name} unreadable`
-  if (force) return { map: changed, warnings: [reason] }
+  if (force) return { map: changed, warnings: [...warnings, reason] }
   throw new TopologyRefused(`${reason}. Add nodes, or force the change`)
 }
 
@@ -84,9 +91,9 @@ export function removePool(
   return { ...map, pools: map.pools.filter((other) => other !== pool) }
 }
 
-function totalOf(code: string): number {
+function codeOf(code: string): Code {
   try {
-    return parseCode(code).total
+    return parseCode(code)
   } catch (error) {
     if (error instanceof CodeNameError) throw new TopologyRefused(error.message)
     throw error

@@ -1,6 +1,16 @@
 import { type Code, parseCode } from '../../erasure/code.ts'
 import { isReadable } from '../../erasure/repair.ts'
-import type { TopologyMap, TopologyPool } from './model.ts'
+import type { TopologyMap, TopologyNode, TopologyPool } from './model.ts'
+
+/** Of a map, what is asked about here: where the slots are, whether they fill or not. */
+export interface LayoutMap {
+  readonly nodes: readonly Pick<TopologyNode, 'id' | 'zone' | 'state'>[]
+  readonly pools: readonly LayoutPool[]
+}
+
+export interface LayoutPool extends Pick<TopologyPool, 'name' | 'code' | 'state'> {
+  readonly groups: readonly { readonly slots: readonly { readonly node: string }[] }[]
+}
 
 /** What a change would take from a pool: a sentence each, without the pool's name. */
 export interface Worsening {
@@ -43,11 +53,15 @@ export function worsenings(from: TopologyMap, to: TopologyMap): Worsening[] {
   return result
 }
 
-/** What the pools could not survive with every node up that is not lost: the limits of their layout, a sentence each. */
-export function layoutWarnings(map: TopologyMap): string[] {
+/**
+ * What the cluster could not survive with every node up that is not lost: the limits of its layout, which only more nodes or
+ * zones or another code would lift. A sentence each; pools that retire are left out.
+ */
+export function layoutWarnings(map: LayoutMap): string[] {
   const warnings: string[] = []
   const nodes = map.nodes.filter(({ state }) => state !== 'lost').length
   for (const pool of map.pools) {
+    if (pool.state === 'retiring') continue
     const { total } = parseCode(pool.code)
     if (nodes < total) {
       warnings.push(
@@ -74,10 +88,10 @@ export function hasFatalNode(map: TopologyMap, pool: TopologyPool): boolean {
 
 class PoolView {
   readonly #code: Code
-  readonly #pool: TopologyPool
+  readonly #pool: LayoutPool
   readonly #zones: ReadonlyMap<string, string>
 
-  constructor(map: TopologyMap, pool: TopologyPool) {
+  constructor(map: LayoutMap, pool: LayoutPool) {
     this.#code = parseCode(pool.code)
     this.#pool = pool
     this.#zones = new Map(map.nodes.filter(({ state }) => state !== 'lost').map(({ id, zone }) => [id, zone]))

@@ -4,7 +4,8 @@ import { SHARD_BYTES_MAX, WRITE_MEMORY_BYTES, WRITE_STRIPES_MAX } from '../../..
 import { peakBytesOf } from '../proc.ts'
 import { markdownTable } from '../table.ts'
 import type { Job } from './job.ts'
-import { Generator, Run } from './run.ts'
+import { Run } from '../../cluster/lifetime.ts'
+import { Generator } from './run.ts'
 import { servicePid, startTarget } from './targets.ts'
 
 const MIB = 1024 * 1024

@@ -1,38 +1,20 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Lifetime } from '../../cluster/harness.ts'
+import { atEnd, type Lifetime } from '../../cluster/lifetime.ts'
 import { killAtExit, killNow } from '../../cluster/processes.ts'
 import type { Job, Outcome, Reply } from './job.ts'
 
 const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url))
 
-/** One run of the benchmark: ends what was started for it, the last first, whether it went well or not. */
-export class Run implements Lifetime {
-  readonly #ends: (() => Promise<void>)[] = []
-  passed = false
-
-  after(end: () => Promise<void>): void {
-    this.#ends.push(end)
-  }
-
-  diagnostic(message: string): void {
-    console.error(message)
-  }
-
-  async end(): Promise<void> {
-    for (const end of this.#ends.splice(0).toReversed()) await end()
-  }
-}
-
 /** Starts one of the benchmark's own processes, which ends with the run. */
-export function startHelper(run: Run, program: string, args: readonly string[]): ChildProcess {
+export function startHelper(run: Lifetime, program: string, args: readonly string[]): ChildProcess {
   const child = fork(program, args)
   const { pid } = child
   if (pid === undefined) throw new Error(`${program} could not be started`)
   killAtExit(pid)
   const exited = once(child, 'exit')
-  run.after(async () => {
+  atEnd(run, async () => {
     killNow(pid)
     await exited
   })
@@ -45,7 +27,7 @@ export class Generator {
   readonly #signal: AbortSignal
 
   /** @param signal ends the wait for a job */
-  constructor(run: Run, signal: AbortSignal) {
+  constructor(run: Lifetime, signal: AbortSignal) {
     this.#child = startHelper(run, GENERATOR, [])
     this.#signal = signal
   }

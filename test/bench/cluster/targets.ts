@@ -6,7 +6,8 @@ import { readPid } from '../../../cli/folder/data-folder.ts'
 import { startCluster, temporaryFolder, type Cluster } from '../../cluster/harness.ts'
 import { cpuSecondsOf } from '../proc.ts'
 import type { Endpoint } from './job.ts'
-import { startHelper, type Run } from './run.ts'
+import type { Lifetime } from '../../cluster/lifetime.ts'
+import { startHelper } from './run.ts'
 
 const ANCHOR_SERVER = fileURLToPath(new URL('./anchor-server.ts', import.meta.url))
 const BUCKET = 'bench'
@@ -23,7 +24,7 @@ export interface ClusterTarget extends Target {
   readonly cluster: Cluster
 }
 
-export async function startAnchor(run: Run): Promise<Target> {
+export async function startAnchor(run: Lifetime): Promise<Target> {
   const folder = await temporaryFolder(run)
   const child = startHelper(run, ANCHOR_SERVER, [join(folder, 'bytes')])
   const [port] = (await once(child, 'message')) as [number]
@@ -34,7 +35,7 @@ export async function startAnchor(run: Run): Promise<Target> {
 
 /** A cluster of three zones of two nodes, rs-4-2, as `ashlar start` makes it. */
 export async function startTarget(
-  run: Run,
+  run: Lifetime,
   name: string,
   options: { readonly separate: boolean; readonly environment?: Readonly<Record<string, string>> },
 ): Promise<ClusterTarget> {

@@ -40,9 +40,9 @@ function chooseTargets(chance: Chance, nodes: readonly string[]): 'everything' |
   return [serviceOf(chance.pick(nodes))]
 }
 
-async function killEverything({ cluster, ledger }: Victim, chance: Chance): Promise<void> {
+async function killEverything({ lifetime, cluster, ledger }: Victim, chance: Chance): Promise<void> {
   const client = cluster.client(0, 1)
-  const load = startLoad([client], BUCKET, ledger, { writers: 4, readers: 0, endAtFailure: true })
+  const load = startLoad(lifetime, [client], BUCKET, ledger, { writers: 4, readers: 0, endAtFailure: true })
   await load.progress(chance.between(1, 12))
   await cluster.killEverything()
   await load.stop()
@@ -50,13 +50,13 @@ async function killEverything({ cluster, ledger }: Victim, chance: Chance): Prom
 }
 
 async function killSome(
-  { cluster, ledger }: Victim,
+  { lifetime, cluster, ledger }: Victim,
   chance: Chance,
   services: readonly string[],
 ): Promise<void> {
   // Both gateways, so that clients have somewhere to go; what was cut off stays without an answer.
   const clients = [cluster.client(0, 1), cluster.client(1, 1)]
-  const load = startLoad(clients, BUCKET, ledger, { writers: 4, readers: 0, endAtFailure: true })
+  const load = startLoad(lifetime, clients, BUCKET, ledger, { writers: 4, readers: 0, endAtFailure: true })
   await load.progress(chance.between(1, 12))
   await cluster.kill(services, 'SIGKILL')
   if (!services.includes('metadata')) await load.progress(chance.between(0, 2))

@@ -3642,6 +3642,13 @@ export enum FailureCode {
    * @generated from enum value: FAILURE_CODE_STALE_BLOB = 28;
    */
   STALE_BLOB = 28,
+
+  /**
+   * refused before anything was done, for there is too much to do; come again later
+   *
+   * @generated from enum value: FAILURE_CODE_SLOW_DOWN = 29;
+   */
+  SLOW_DOWN = 29,
 }
 
 /**

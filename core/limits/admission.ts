@@ -1,0 +1,37 @@
+/** Bounds of admission: how much is worked on at once, and for how long it may take; a part of core/limits.ts. */
+
+/** Requests of a kind that a process works on at once, to begin with and at most: some MiB of records. */
+export const ADMISSION_IN_FLIGHT_MAX = 4096
+
+/** The same at least, however slow the engine: with 100 ms a commit that still makes 640 writes a second. */
+export const ADMISSION_IN_FLIGHT_MIN = 64
+
+/** Time from a request's arrival to its answer from which on there is a queue: several syncs of a slow disk, a tenth of what clients notice. */
+export const ADMISSION_DELAY_TARGET_MS = 100
+
+/** Time over which delays are judged: long enough for a sync, short enough that a queue does not grow for long. Source: RFC 8289 (CoDel). */
+export const ADMISSION_INTERVAL_MS = 100
+
+/** Growth of the bound, in percent an interval, while it is what holds requests back and the delay is below its target. */
+export const ADMISSION_GROWTH_PERCENT = 10
+
+/** Intervals over which it is counted how much gets done: a second evens out commits of many requests. */
+export const ADMISSION_INTERVALS_COUNTED = 10
+
+/** The newest of them, which count alone where more got done in them: after a rise of the load. */
+export const ADMISSION_INTERVALS_NEWEST = 3
+
+/** Part of a new delay without load in what is taken for it, in percent: some dozen intervals are what counts. */
+export const ADMISSION_BASE_SHARE_PERCENT = 10
+
+/** The target is at least so many times the delay without load: an engine in another region is slow, and not overloaded. */
+export const ADMISSION_BASE_FACTOR = 2
+
+/** Tenants whose work is told apart, and buckets of each: beyond, they share one account of theirs. */
+export const ADMISSION_ACCOUNTS_MAX = 1024
+
+/** Writes a second of a partition under `--emulate-s3-limits`. Source: S3 User Guide, "Optimizing Amazon S3 performance". */
+export const S3_WRITES_PER_SECOND = 3500
+
+/** Reads a second likewise. */
+export const S3_READS_PER_SECOND = 5500
