@@ -8,7 +8,9 @@ import {
   workerConfig,
   type ServiceKind,
 } from '../runtime/config/services.ts'
+import type { CommandRow } from './command-row.ts'
 import { CommandError, EXIT_USAGE } from './failure.ts'
+import { metadataCommands } from './metadata/commands.ts'
 import { startConfig } from './start/config.ts'
 import { statusConfig } from './status/config.ts'
 import { credentialsConfig } from './credentials/config.ts'
@@ -25,6 +27,8 @@ export interface Actions {
   status(flags: Flags): Promise<number>
   topology(command: TopologyCommand, args: readonly string[], flags: Flags): Promise<number>
   partition(command: PartitionCommand, args: readonly string[], flags: Flags): Promise<number>
+  /** What is done to metadata beside running it: backups. */
+  metadata(command: CommandRow, args: readonly string[], flags: Flags): Promise<number>
   credentials(flags: Flags): Promise<number>
 }
 
@@ -65,6 +69,8 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .showSuggestionAfterError()
+    // An option is that of the last command named before it, as `metadata` has some of the same names as what is below it.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.out, outputError: () => {} })
     .addHelpText('after', `\n${examples.program}`)
@@ -114,7 +120,17 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     ['storage-node', storageNodeConfig, 'run one storage node'],
     ['worker', workerConfig, 'run the background work: repair, moves, garbage, metrics'],
   ] as const) {
-    add(kind, schema, description, examples[kind])
+    const service = add(kind, schema, description, examples[kind])
+    if (kind === 'metadata') {
+      // Its own options come before the name of a command below it, or there is none.
+      service.enablePositionalOptions()
+      for (const row of metadataCommands) {
+        addRow(service, row, async (command, args, flags) => {
+          done(await actions.metadata(command, args, flags))
+        })
+      }
+    }
+    service
       .option('--config <file>', 'JSON file of the options, by their names in camelCase')
       .action(async (flags: Values) => {
         const { config, ...rest } = texts(flags)
@@ -207,8 +223,8 @@ const placeholders: Readonly<Record<string, string>> = {
   weight: 'number',
   groups: 'number',
   at: 'bucket/key',
-  to: 'node',
-  engine: 'id',
+  to: 'name',
+  engine: 'engine',
 }
 
 function variableOf(schema: ConfigSchema): string {
@@ -246,6 +262,9 @@ const examples = {
   ashlar metadata --config metadata.json
   ashlar metadata --data /srv/metadata --host 10.0.0.7 --secret-file secret --cluster-id $(openssl rand -hex 16) \\
       --nodes '{"zone-a": ["a-1", "a-2"], "zone-b": ["b-1", "b-2"], "zone-c": ["c-1", "c-2"]}'
+  ashlar metadata backup --to metadata.backup
+  ashlar metadata verify metadata.backup
+  ashlar metadata restore metadata.backup --data /srv/ashlar
 `,
   'storage-node': `Examples:
   ashlar storage-node --config node.json
