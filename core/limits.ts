@@ -4,6 +4,7 @@
  */
 
 export * from './limits/blob-records.ts'
+export * from './limits/fsck.ts'
 export * from './limits/garbage.ts'
 export * from './limits/work.ts'
 

@@ -91,6 +91,11 @@ export function bucketKey(name: string): Uint8Array {
   return new KeyWriter(SPACE.bucket).rest(name).bytes()
 }
 
+/** Buckets, whoever owns them, whose names start with `prefix`. */
+export function bucketRange(prefix: string): KeyRange {
+  return prefixRange(bucketKey(prefix))
+}
+
 export function ownedBucketKey(owner: string, name: string): Uint8Array {
   return new KeyWriter(SPACE.ownedBucket).text(owner).rest(name).bytes()
 }
