@@ -10,6 +10,7 @@ import {
 } from '../runtime/config/services.ts'
 import { CommandError, EXIT_USAGE } from './failure.ts'
 import { startConfig } from './start/config.ts'
+import { fsckConfig } from './fsck/config.ts'
 import { statusConfig } from './status/config.ts'
 import { credentialsConfig } from './credentials/config.ts'
 import { topologyCommands, topologyGroups, type TopologyCommand } from './topology/commands.ts'
@@ -22,6 +23,7 @@ export interface Actions {
   start(flags: Flags): Promise<number>
   service(kind: ServiceKind, configFile: string | undefined, flags: Flags): Promise<number>
   status(flags: Flags): Promise<number>
+  fsck(flags: Flags): Promise<number>
   topology(command: TopologyCommand, args: readonly string[], flags: Flags): Promise<number>
   credentials(flags: Flags): Promise<number>
 }
@@ -91,6 +93,14 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     examples.status,
   ).action(async (flags: Values) => {
     done(await actions.status(texts(flags)))
+  })
+  add(
+    'fsck',
+    fsckConfig,
+    'hold the records of metadata against the shards of all nodes',
+    examples.fsck,
+  ).action(async (flags: Values) => {
+    done(await actions.fsck(texts(flags)))
   })
   add(
     'credentials',
@@ -182,6 +192,8 @@ const placeholders: Readonly<Record<string, string>> = {
   repairBytesPerSecond: 'bytes',
   weight: 'number',
   groups: 'number',
+  bucket: 'name',
+  prefix: 'text',
 }
 
 function variableOf(schema: ConfigSchema): string {
@@ -234,6 +246,13 @@ const examples = {
 Examples:
   ashlar status --data /srv/ashlar
   ashlar status --metadata 10.0.0.7:9101 --secret-file secret --json
+`,
+  fsck: `Exit codes: 0 all agrees, 1 something disagrees, 2 not all of it could be looked at.
+
+Examples:
+  ashlar fsck --data /srv/ashlar
+  ashlar fsck --metadata 10.0.0.7:9101 --secret-file secret --deep --json > found.jsonl
+  ashlar fsck --bucket photos --prefix 2026/
 `,
   credentials: `Examples:
   ashlar credentials

@@ -50,7 +50,8 @@ export function compareLive(look: LiveLook): Compared {
   }
   const code = parseCode(record.code)
   const lies = disowned(look, code)
-  const sound = held.filter((one) => !one.damaged && !lies.has(one))
+  // Readers do not ask a shard whose it is.
+  const sound = held.filter((one) => !one.damaged && (lies.get(one) ?? 'other-owner') === 'other-owner')
   const { missing, spare, unseen } = whatIsMissing(look, code, sound)
   const findings = [...findingsOf(look, lies), ...placement(look, code, sound)]
   if (missing.length > 0) {
