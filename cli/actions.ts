@@ -32,6 +32,10 @@ export function createActions(world: World): Actions {
       const { runTopology } = await import('./topology/run.ts')
       return await runTopology(command, args, flags, world)
     },
+    async metadata(command, args, flags) {
+      const { runMetadataCommand } = await import('./metadata/run.ts')
+      return await runMetadataCommand(command, args, flags, world)
+    },
     async credentials(flags) {
       world.out(await showCredentials(resolve(credentialsConfig, flags), environment))
       return 0

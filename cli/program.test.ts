@@ -21,6 +21,7 @@ async function run(...args: string[]): Promise<{ code: number; called: unknown[]
     status: note('status'),
     fsck: note('fsck'),
     topology: note('topology'),
+    metadata: note('metadata'),
     credentials: note('credentials'),
   }
   const code = await runProgram(args, actions, { out: (text) => (output += text) })

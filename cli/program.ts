@@ -8,7 +8,9 @@ import {
   workerConfig,
   type ServiceKind,
 } from '../runtime/config/services.ts'
+import type { CommandRow } from './command-row.ts'
 import { CommandError, EXIT_USAGE } from './failure.ts'
+import { metadataCommands } from './metadata/commands.ts'
 import { startConfig } from './start/config.ts'
 import { fsckConfig } from './fsck/config.ts'
 import { statusConfig } from './status/config.ts'
@@ -25,6 +27,8 @@ export interface Actions {
   status(flags: Flags): Promise<number>
   fsck(flags: Flags): Promise<number>
   topology(command: TopologyCommand, args: readonly string[], flags: Flags): Promise<number>
+  /** What is done to metadata beside running it: backups. */
+  metadata(command: CommandRow, args: readonly string[], flags: Flags): Promise<number>
   credentials(flags: Flags): Promise<number>
 }
 
@@ -65,6 +69,8 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .showSuggestionAfterError()
+    // An option is that of the last command named before it, as `metadata` has some of the same names as what is below it.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.out, outputError: () => {} })
     .addHelpText('after', `\n${examples.program}`)
@@ -119,7 +125,17 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     ['storage-node', storageNodeConfig, 'run one storage node'],
     ['worker', workerConfig, 'run the background work: repair, moves, garbage, metrics'],
   ] as const) {
-    add(kind, schema, description, examples[kind])
+    const service = add(kind, schema, description, examples[kind])
+    if (kind === 'metadata') {
+      // Its own options come before the name of a command below it, or there is none.
+      service.enablePositionalOptions()
+      for (const row of metadataCommands) {
+        addRow(service, row, async (args, flags) => {
+          done(await actions.metadata(row, args, flags))
+        })
+      }
+    }
+    service
       .option('--config <file>', 'JSON file of the options, by their names in camelCase')
       .action(async (flags: Values) => {
         const { config, ...rest } = texts(flags)
@@ -142,16 +158,23 @@ function addTopology(
   )
   for (const row of topologyCommands) {
     const parent = row.group === undefined ? program : groups[row.group]
-    const command = parent?.command(row.name).description(row.description).allowExcessArguments(false)
-    if (command === undefined) continue
-    for (const name of row.args) command.argument(`<${name}>`)
-    for (const option of options(row.schema)) command.addOption(option)
-    command.option('--debug', 'show where an error came from').action(async (...given: unknown[]) => {
-      // Commander gives the arguments, then the options, then itself.
-      const args = given.slice(0, row.args.length).map(String)
-      await run(row, args, texts(command.opts()))
-    })
+    if (parent !== undefined) addRow(parent, row, (args, flags) => run(row, args, flags))
   }
+}
+
+function addRow(
+  parent: Command,
+  row: CommandRow,
+  run: (args: readonly string[], flags: Flags) => Promise<void>,
+): void {
+  const command = parent.command(row.name).description(row.description).allowExcessArguments(false)
+  for (const name of row.args) command.argument(`<${name}>`)
+  for (const option of options(row.schema)) command.addOption(option)
+  command.option('--debug', 'show where an error came from').action(async (...given: unknown[]) => {
+    // Commander gives the arguments, then the options, then itself.
+    const args = given.slice(0, row.args.length).map(String)
+    await run(args, texts(command.opts()))
+  })
 }
 
 /** One option for each field. Its text is read and checked with the other layers, not here. */
@@ -194,6 +217,8 @@ const placeholders: Readonly<Record<string, string>> = {
   groups: 'number',
   bucket: 'name',
   prefix: 'text',
+  to: 'file',
+  engine: 'url',
 }
 
 function variableOf(schema: ConfigSchema): string {
@@ -231,6 +256,9 @@ const examples = {
   ashlar metadata --config metadata.json
   ashlar metadata --data /srv/metadata --host 10.0.0.7 --secret-file secret --cluster-id $(openssl rand -hex 16) \\
       --nodes '{"zone-a": ["a-1", "a-2"], "zone-b": ["b-1", "b-2"], "zone-c": ["c-1", "c-2"]}'
+  ashlar metadata backup --to metadata.backup
+  ashlar metadata verify metadata.backup
+  ashlar metadata restore metadata.backup --data /srv/ashlar
 `,
   'storage-node': `Examples:
   ashlar storage-node --config node.json

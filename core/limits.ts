@@ -3,6 +3,7 @@
  * says otherwise.
  */
 
+export * from './limits/backup.ts'
 export * from './limits/blob-records.ts'
 export * from './limits/fsck.ts'
 export * from './limits/garbage.ts'

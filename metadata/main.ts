@@ -9,6 +9,8 @@ import type { NextTurn } from '../runtime/ports/next-turn.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { wholeRange } from '../core/keyspace/partitions.ts'
 import { NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
+import { RestoreBrake } from './backup/brake.ts'
+import { OpenBackups } from './backup/open-backups.ts'
 import type { ClusterPlan } from './cluster/bootstrap.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { Controller } from './cluster/controller.ts'
@@ -65,6 +67,7 @@ export interface RunningMetadata {
  * Starts the metadata service.
  * @throws {EngineOpenError} the folder is in use or damaged
  * @throws {NewerFormatError} a newer program has written there
+ * @throws {RestoreInterruptedError} what is there was only half restored
  * @throws {WrongClusterError} the folder belongs to another cluster
  * @throws {ClusterPlanError} the bootstrap breaks a rule
  */
@@ -103,7 +106,11 @@ export async function startOn(
   const room = disk === undefined ? undefined : new Room(disk, clock)
   const leases = new WorkLeases(clock)
   const ledger = new RiskLedger(cluster, leases, clock)
-  const service = new MetadataService({ partition, purger, cluster, leases, ledger, room, random, log })
+  const brake = await RestoreBrake.open(engine, log)
+  partition.blobs.brakeBy(brake)
+  const backups = new OpenBackups({ engines: () => [{ id: 'default', engine }], clock, random, log })
+  const backup = { clusterId: config.clusterId, backups, brake, partition }
+  const service = new MetadataService({ partition, purger, cluster, leases, ledger, room, backup, random, log })
   const { secret, host, port } = config
   const server = config.listen
     ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })
@@ -120,6 +127,8 @@ export async function startOn(
       await server?.close()
       await service.close()
       await purger.close()
+      brake.close()
+      await backups.closeAll()
       await engine.close()
     },
   }

@@ -14,6 +14,7 @@ import {
   ObjectRecordSchema,
   OutboxRecordSchema,
   PartRecordSchema,
+  RestoreRecordSchema,
   UploadRecordSchema,
 } from '../proto/gen/ashlar/v1/records_pb.js'
 
@@ -31,6 +32,7 @@ export const uploadKind = { what: 'the upload record', schema: UploadRecordSchem
 export const partKind = { what: 'the part record', schema: PartRecordSchema }
 export const annotationKind = { what: 'the annotation record', schema: AnnotationRecordSchema }
 export const outboxKind = { what: 'the outbox record', schema: OutboxRecordSchema }
+export const restoreKind = { what: 'the record of restores', schema: RestoreRecordSchema }
 export const clusterMapKind = { what: 'the cluster map', schema: ClusterMapSchema }
 
 /** @throws {NewerFormatError} */

@@ -5,6 +5,7 @@ import { FailureCode, type Reply, ReplySchema, type Request } from '../proto/gen
 import { MetadataError } from '../proto/metadata-api.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
+import { answerBackup, type BackupParts } from './backup/requests.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import type { RiskLedger } from './cluster/risk-ledger.ts'
 import { BatchTooLargeError } from './engine/engine.ts'
@@ -46,6 +47,7 @@ export interface MetadataServiceParts {
   readonly ledger: RiskLedger
   /** Undefined where there is no disk to fill. */
   readonly room: Room | undefined
+  readonly backup: BackupParts
   readonly random: Random
   readonly log: Log
 }
@@ -165,6 +167,12 @@ export class MetadataService {
         return { case: 'changeCluster', value: await cluster.changeCluster(operation.value) }
       case 'getRisk':
         return { case: 'getRisk', value: ledger.getRisk() }
+      case 'openBackup':
+      case 'readBackup':
+      case 'closeBackup':
+      case 'acceptRestore':
+      case 'getBackupState':
+        return await answerBackup(this.#parts.backup, operation)
       case undefined:
         throw invalidRequest('this service does not know the operation')
     }

@@ -5,6 +5,8 @@ import { decodeUtf8 } from './utf8.ts'
  * Where everything lies in the engine's one ordered key space. The first byte names the space; texts sort as UTF-8.
  *
  *     01                              format of the whole engine
+ *     01 "restoring"                  a restore is under way, or was cut short
+ *     01 "restored"                   restores that nobody has accepted yet
  *     02 partition                    lease of a partition: whoever's token is here may commit
  *     03                              cluster map
  *     04 partition                    outbox sequences up to here may have been given out
@@ -73,6 +75,8 @@ export interface UploadPlace {
 }
 
 export const formatKey: Uint8Array = new KeyWriter(SPACE.format).bytes()
+export const restoringKey: Uint8Array = new KeyWriter(SPACE.format).rest('restoring').bytes()
+export const restoredKey: Uint8Array = new KeyWriter(SPACE.format).rest('restored').bytes()
 export const clusterMapKey: Uint8Array = new KeyWriter(SPACE.clusterMap).bytes()
 
 export function leaseKey(partition: number): Uint8Array {

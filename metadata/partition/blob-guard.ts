@@ -14,6 +14,12 @@ export interface BlobRules {
   admits(group: number): boolean
 }
 
+/** What was lost by a restore and may yet be brought back. */
+export interface BlobBrake {
+  /** Whether the blob must be kept though no record names it. */
+  keeps(id: string): boolean
+}
+
 /**
  * Keeps apart the blobs that may still be committed and those that a sweep may remove. A blob is one or the other for good:
  * ages are hours apart, and should the clock go back all the same, what was once called an orphan stays refused.
@@ -24,6 +30,7 @@ export class BlobGuard {
   readonly #clock: Clock
   readonly #recent: RecentGarbage
   #rules: BlobRules = { admits: () => true }
+  #brake: BlobBrake = { keeps: () => false }
   /** Time of the newest blob that was called an orphan. */
   #orphansToMs = Number.NEGATIVE_INFINITY
 
@@ -35,6 +42,11 @@ export class BlobGuard {
   /** From now on; before, every group is taken for one that there is. */
   goBy(rules: BlobRules): void {
     this.#rules = rules
+  }
+
+  /** From now on: blobs that it keeps are never called orphans. */
+  brakeBy(brake: BlobBrake): void {
+    this.#brake = brake
   }
 
   /** @throws {MetadataError} STALE_BLOB; INVALID_REQUEST for what is no blob's id */
@@ -50,7 +62,9 @@ export class BlobGuard {
 
   /** What is to be said of a blob that no record names. */
   judge(id: string): BlobState {
-    if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id)) return BlobState.YOUNG
+    if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id) || this.#brake.keeps(id)) {
+      return BlobState.YOUNG
+    }
     this.#orphansToMs = Math.max(this.#orphansToMs, blobTimeMs(id))
     return BlobState.ORPHAN
   }
