@@ -33,3 +33,9 @@ export const FSCK_PROGRESS_MS = 5000
 
 /** Examples of each kind of disagreement that are shown to people. */
 export const FSCK_EXAMPLES_MAX = 5
+
+/** Ids of pools in a row of which no node has shards, after which no further ones are looked for. */
+export const REBUILD_POOLS_EMPTY_MAX = 8
+
+/** Keys of which the records are made at once when metadata is rebuilt. */
+export const REBUILD_KEYS_IN_FLIGHT_MAX = 16

@@ -59,8 +59,12 @@ export async function restoreInto(engine: Engine, request: RestoreRequest): Prom
   return batches.entries
 }
 
-/** Marks the engine as being restored, and sees that nothing else is there. */
-async function takeEngine(engine: Engine, random: Random): Promise<Fence> {
+/**
+ * Marks the engine as being restored, and sees that nothing else is there.
+ * @returns the fence of every batch until the end, which deletes its key
+ * @throws {EngineNotEmptyError}
+ */
+export async function takeEngine(engine: Engine, random: Random): Promise<Fence> {
   const before = await engine.get(restoringKey)
   const token = random.bytes(MARKER_BYTES)
   const fence = { key: restoringKey, token }
@@ -110,7 +114,7 @@ async function someEntries(engine: Engine): Promise<EngineEntry[]> {
 }
 
 /** Gathers entries into batches as large as the engine takes. */
-class Batches {
+export class Batches {
   readonly #engine: Engine
   readonly #fence: Fence
   #pending: EngineEntry[] = []

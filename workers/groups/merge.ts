@@ -21,7 +21,8 @@ export class ListFailure extends Error {
 export interface MergeRequest {
   readonly nodes: readonly string[]
   readonly group: number
-  readonly epoch: number
+  /** Of the map, which the nodes learn; absent: they learn nothing. */
+  readonly epoch?: number
   /** Exclusive: only blobs that come after it; absent: all. */
   readonly after?: ShardAddress | undefined
   readonly signal: AbortSignal
@@ -39,7 +40,12 @@ export async function* mergeLists(
   const even = Math.floor(GROUP_LIST_SHARDS_MAX / Math.max(1, nodes.length))
   const limit = Math.min(SHARD_LIST_MAX, Math.max(GROUP_LIST_PAGE_MIN, even))
   const fetch = (node: string) => async (after: ShardAddress | undefined) => {
-    const request = { group, limit, epoch, ...(after === undefined ? {} : { after }) }
+    const request = {
+      group,
+      limit,
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(after === undefined ? {} : { after }),
+    }
     try {
       return await inTime(clock, signal, (ending) => shards.node(node).list(request, ending))
     } catch (error) {
