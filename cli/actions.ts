@@ -25,6 +25,10 @@ export function createActions(world: World): Actions {
     status: (flags) => runStatus(resolve(statusConfig, flags), world),
     async fsck(flags) {
       const config = resolve(fsckConfig, flags)
+      if (config.rebuild) {
+        const { runRebuild } = await import('./fsck/rebuild.ts')
+        return await runRebuild(config, world)
+      }
       const { runFsck } = await import('./fsck/command.ts')
       return await runFsck(config, world)
     },

@@ -281,6 +281,7 @@ Examples:
   ashlar fsck --data /srv/ashlar
   ashlar fsck --metadata 10.0.0.7:9101 --secret-file secret --deep --json > found.jsonl
   ashlar fsck --bucket photos --prefix 2026/
+  mv data/metadata data/metadata.lost && ashlar fsck --rebuild --data data
 `,
   credentials: `Examples:
   ashlar credentials

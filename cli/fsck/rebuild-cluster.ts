@@ -85,7 +85,14 @@ export async function rebuildCluster(world: RebuildWorld, request: RebuildReques
       onProgress(() => `rebuild: ${done} of ${of} placement groups, ${blobs} blobs`)
     },
   )
-  const store = createStore({ metadata, shards, clock, random, log: silentLog, settings: { computeWorkers: 0 } })
+  const store = createStore({
+    metadata,
+    shards,
+    clock,
+    random,
+    log: silentLog,
+    settings: { computeWorkers: 0 },
+  })
   try {
     const counts = await rebuild.finish(optionsOf(map, request, store))
     const blind = [...survey.silent].map(([node, why]) => ({ what: `node ${node}`, why }))
@@ -100,7 +107,15 @@ function optionsOf(
   request: RebuildRequest,
   store: ReturnType<typeof createStore>,
 ): RebuildOptions {
-  const { owner, unversioned, digests, partBytesMin = BigInt(PART_BYTES_MIN), signal, onNote, onProgress } = request
+  const {
+    owner,
+    unversioned,
+    digests,
+    partBytesMin = BigInt(PART_BYTES_MIN),
+    signal,
+    onNote,
+    onProgress,
+  } = request
   const classes = new Map(map.pools.map(({ id, storageClass }) => [id, storageClass]))
   const read: RebuildOptions['read'] = ({ position, record }) => {
     const { bucket, key, version, part, annotation } = position

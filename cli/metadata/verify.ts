@@ -14,9 +14,7 @@ export async function verify(
   { json }: z.output<typeof verifyConfig>,
   world: World,
 ): Promise<number> {
-  const verified = await readBackupFile(path, (file) =>
-    verifyBackup(file, new Progress(world).of('verify')),
-  )
+  const verified = await readBackupFile(path, (file) => verifyBackup(file, new Progress(world).of('verify')))
   world.out(json ? `${JSON.stringify(verified, null, 2)}\n` : textOf(verified))
   return verified.faultCount === 0 ? 0 : EXIT_FAILURE
 }

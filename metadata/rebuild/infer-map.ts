@@ -89,9 +89,7 @@ function roleOf(seen: readonly SeenGroup[], { pools }: ClusterPlan): PoolPlan {
   const largest = Math.max(...seen.map(({ blobBytesMax }) => blobBytesMax))
   const limitOf = ({ objectBytesMax }: PoolPlan): number =>
     objectBytesMax === 0 ? Number.POSITIVE_INFINITY : objectBytesMax
-  const [role] = pools
-    .filter((pool) => largest <= limitOf(pool))
-    .toSorted((a, b) => limitOf(a) - limitOf(b))
+  const [role] = pools.filter((pool) => largest <= limitOf(pool)).toSorted((a, b) => limitOf(a) - limitOf(b))
   const [first] = pools
   if (role !== undefined) return role
   if (first === undefined) throw new RangeError('a cluster needs at least one pool')

@@ -24,7 +24,11 @@ import {
 } from '../../core/limits.ts'
 import { blobTimeMs } from '../../core/records/blob-age.ts'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import { BucketRecordSchema, BucketVersioning, RestoreSpanSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
+import {
+  BucketRecordSchema,
+  BucketVersioning,
+  RestoreSpanSchema,
+} from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Random } from '../../runtime/ports/random.ts'
 import { Batches, takeEngine } from '../backup/restore.ts'
@@ -133,7 +137,11 @@ export class MetadataRebuild {
     await this.#clear()
     const nowMs = BigInt(this.#ports.clock.nowMs())
     // Whatever no record names may be what could not be understood: nothing of it is swept until somebody says so.
-    const span = create(RestoreSpanSchema, { backupMs: 0n, restoredMs: nowMs, source: 'the shards of its nodes' })
+    const span = create(RestoreSpanSchema, {
+      backupMs: 0n,
+      restoredMs: nowMs,
+      source: 'the shards of its nodes',
+    })
     const end = new Rewriter().end(span).filter(({ key }) => Buffer.compare(key, ORDERS) !== 0)
     await this.#engine.commit({
       fence: this.#fence,

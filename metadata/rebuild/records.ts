@@ -134,7 +134,10 @@ function annotationEntry(fact: BlobFact, digests: BlobDigests | undefined): Engi
     checksums: [...checksums],
     blob: record,
   })
-  return { key: annotationKey(position, position.annotation), value: encodeRecord(annotationKind, annotation) }
+  return {
+    key: annotationKey(position, position.annotation),
+    value: encodeRecord(annotationKind, annotation),
+  }
 }
 
 function paged(parts: readonly PartRecord[]) {

@@ -51,11 +51,22 @@ async function rebuild(cluster: WholeCluster, more: Partial<RebuildRequest> = {}
       },
     ),
   )
-  const config = { dataDirectory: '', listen: false, host: '', port: 0, secret: 'secret', clusterId: 'cluster' }
+  const config = {
+    dataDirectory: '',
+    listen: false,
+    host: '',
+    port: 0,
+    secret: 'secret',
+    clusterId: 'cluster',
+  }
   const running = await clock.drive(
     startOn(engine, { ...config, engine: 'memory', bootstrap: plan }, { clock, random, log: silentLog }),
   )
-  const settings = { computeWorkers: 0, writeMemoryBytes: 32 * 1024 * 1024, readMemoryBytes: 16 * 1024 * 1024 }
+  const settings = {
+    computeWorkers: 0,
+    writeMemoryBytes: 32 * 1024 * 1024,
+    readMemoryBytes: 16 * 1024 * 1024,
+  }
   const store = createStore({ metadata: running.api, shards, clock, random, log: silentLog, settings })
   // Nodes that are up renew their leases with the new service.
   cluster.metadata = running.api
@@ -85,9 +96,7 @@ for (const seed of [1, 2, 3]) {
     const dice = seededRandom(seed)
     const roll = (sides: number): number => new DataView(dice.bytes(4).buffer).getUint32(0) % sides
     const contents = new Map<string, { bytes: Uint8Array; etag: string }>()
-    await clock.drive(
-      metadata.call('updateBucket', { name: 'bucket', versioning: BucketVersioning.ENABLED }),
-    )
+    await clock.drive(metadata.call('updateBucket', { name: 'bucket', versioning: BucketVersioning.ENABLED }))
     for (let step = 0; step < 30; step++) {
       const key = `key${roll(12)}`
       const bytes = bytesOf(SIZES[roll(SIZES.length)] ?? 1, seed * 1000 + step)
@@ -139,7 +148,14 @@ test('what is inferred, and what cannot be known, is told', async () => {
     assert.equal(await clock.drive(node?.deleteShards(request) ?? Promise.resolve(0)), 1)
   }
   const uploadId = 'f'.repeat(32)
-  const upload = { format: 1, bucket: 'bucket', key: 'upload', uploadId, owner: 'owner', storageClass: 'STANDARD' }
+  const upload = {
+    format: 1,
+    bucket: 'bucket',
+    key: 'upload',
+    uploadId,
+    owner: 'owner',
+    storageClass: 'STANDARD',
+  }
   await clock.drive(metadata.call('createUpload', { upload }))
   const part = { bucket: 'bucket', key: 'upload', uploadId, partNumber: 2, storageClass: 'STANDARD' }
   await clock.drive(store.putPart({ ...part, content: contentOf(bytesOf(9000)) }))
@@ -153,7 +169,9 @@ test('what is inferred, and what cannot be known, is told', async () => {
   assert.deepEqual(told, ['empty empty', 'in-progress upload', 'left-out twice', 'unreadable torn'])
   assert.equal(notes.find(({ kind }) => kind === 'left-out')?.version, old.version)
   assert.equal(result.counts.unread, 1)
-  const { parts } = await clock.drive(api.call('listParts', { bucket: 'bucket', key: 'upload', uploadId, limit: 9 }))
+  const { parts } = await clock.drive(
+    api.call('listParts', { bucket: 'bucket', key: 'upload', uploadId, limit: 9 }),
+  )
   assert.deepEqual(
     parts.map(({ partNumber }) => partNumber),
     [2],

@@ -120,7 +120,9 @@ class Gathering {
 function gatheredOf(group: WorkGroup, { held, places }: DescribedBlob): GatheredBlob | undefined {
   const [place] = places
   if (place === undefined) return undefined
-  const honest = held.filter(({ owner, damaged }) => !damaged && owner !== undefined && sameOwner(owner, place))
+  const honest = held.filter(
+    ({ owner, damaged }) => !damaged && owner !== undefined && sameOwner(owner, place),
+  )
   // What shards say of the size is exact in the last stripe.
   const last = honest.reduce<DescribedShard | undefined>(
     (best, one) => (best === undefined || one.stripe > best.stripe ? one : best),
@@ -152,7 +154,9 @@ function gatheredOf(group: WorkGroup, { held, places }: DescribedBlob): Gathered
 }
 
 function lostOf(code: Code, stored: readonly (string | undefined)[]): number[] {
-  return Array.from({ length: code.total }, (_, shard) => shard).filter((shard) => stored[shard] === undefined)
+  return Array.from({ length: code.total }, (_, shard) => shard).filter(
+    (shard) => stored[shard] === undefined,
+  )
 }
 
 function codeOf(name: string): Code | undefined {
