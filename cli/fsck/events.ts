@@ -15,7 +15,7 @@ export type FsckEvent =
   /** Instead of a result: metadata does not answer any more. */
   | { readonly failure: string }
 
-/** What waits to be taken, at most: whoever prints is faster than whoever checks. */
+/** Between two events that say how far it is. */
 const PROGRESS_EVERY_MS = 1000
 
 /** Checks a cluster. @throws what the check throws */
@@ -53,7 +53,7 @@ export async function* checkEvents(
       events.end()
     },
     (error: unknown) => {
-      events.end(error)
+      events.end(error instanceof Error ? error : new Error(String(error)))
     },
   )
   try {
@@ -68,7 +68,7 @@ export async function* checkEvents(
 /** Events in line between the check and whoever takes them. */
 class Queue {
   readonly #waiting: FsckEvent[] = []
-  #over: { readonly error: unknown } | undefined
+  #over: { readonly error: Error | undefined } | undefined
   #wake: () => void = () => undefined
 
   put(event: FsckEvent): void {
@@ -76,7 +76,7 @@ class Queue {
     this.#wake()
   }
 
-  end(error?: unknown): void {
+  end(error?: Error): void {
     this.#over = { error }
     this.#wake()
   }
@@ -88,13 +88,12 @@ class Queue {
         yield next
         continue
       }
-      if (this.#over !== undefined) {
-        if (this.#over.error !== undefined) throw this.#over.error
-        return
-      }
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      await promise
+      const over = this.#over
+      if (over?.error !== undefined) throw over.error
+      if (over !== undefined) return
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     }
   }
 }

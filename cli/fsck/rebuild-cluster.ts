@@ -14,13 +14,10 @@ import {
   type RebuildOptions,
 } from '../../metadata/rebuild/rebuild.ts'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import {
-  FailureCode,
-  GetClusterReplySchema,
-  RequestRepairReplySchema,
-} from '../../proto/gen/ashlar/v1/metadata_pb.js'
-import { MetadataError, type MetadataApi, type MetadataOperation } from '../../proto/metadata-api.ts'
+import { FailureCode, ReplySchema } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { MetadataApi } from '../../proto/metadata-api.ts'
 import type { ShardTransport } from '../../proto/shard-transport.ts'
+import { inProcessMetadata } from '../../runtime/metadata-client/in-process.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Random } from '../../runtime/ports/random.ts'
@@ -157,18 +154,13 @@ function foundOf({ place, group, code, size, relocations, readable }: GatheredBl
 /** Stands for the metadata that is gone, to those who only read shards: it knows where they are. */
 function metadataOf(map: ClusterMap, silent: ReadonlyMap<string, string>): MetadataApi {
   const nodes = map.nodes.map(({ id }) => ({ node: id, up: !silent.has(id) }))
-  const answers: Partial<Record<MetadataOperation, () => unknown>> = {
-    getCluster: () => create(GetClusterReplySchema, { map, nodes }),
-    // What a reader finds damaged, the passes of the cluster find again.
-    requestRepair: () => create(RequestRepairReplySchema),
-  }
-  return {
-    call: (operation) => {
-      const answer = answers[operation]
-      if (answer === undefined) {
-        return Promise.reject(new MetadataError(FailureCode.UNAVAILABLE, 'there is no metadata yet'))
+  return inProcessMetadata({
+    handle({ operation }) {
+      if (operation.case === 'getCluster') {
+        return Promise.resolve(create(ReplySchema, { result: { case: 'getCluster', value: { map, nodes } } }))
       }
-      return Promise.resolve(answer() as never)
+      const failure = { code: FailureCode.UNAVAILABLE, message: 'there is no metadata yet' }
+      return Promise.resolve(create(ReplySchema, { result: { case: 'failure', value: failure } }))
     },
-  }
+  })
 }

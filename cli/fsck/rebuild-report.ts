@@ -4,14 +4,16 @@ import { formatBytes, formatCount } from '../format.ts'
 import { plural } from '../plural.ts'
 import type { RebuildResult } from './rebuild-cluster.ts'
 
-const TITLES: Readonly<Record<RebuildNote['kind'], string>> = {
+const TITLES = {
   unreadable: 'too few shards were found to read them now',
   completed: 'many parts, taken for completed uploads, which shards do not say',
   'in-progress': 'parts taken for uploads in progress, which shards do not say',
   'left-out': 'older versions, left out because their buckets were said to have no versions',
   empty: 'nothing but annotations was found: taken for empty objects',
   versions: 'buckets with several versions of a key, which have versioning enabled from now on',
-}
+} as const satisfies Readonly<Record<RebuildNote['kind'], string>>
+
+const KINDS = Object.keys(TITLES).filter((kind): kind is RebuildNote['kind'] => kind in TITLES)
 
 /** What no shard says, whatever is found. */
 const UNKNOWN = [
@@ -21,6 +23,7 @@ const UNKNOWN = [
   '  settings of buckets, and whether versioning was enabled where no key has several versions',
   '  the order of versions but by their time, and their version ids: they have new ones',
   'Not known for certain:',
+  '  whether what was written last was acknowledged: a write that failed at its end is there too',
   '  what was overwritten or deleted shortly before may be back, for its shards were still there',
 ] as const
 
@@ -47,7 +50,7 @@ export class RebuildReport {
       `Rebuilt into ${into}: ${plural(buckets, 'bucket')}, ${formatCount(objects)} objects, ${formatCount(uploads)} uploads, ${formatCount(annotations)} annotations`,
       `From ${formatCount(shards)} shards: ${formatCount(blobs)} blobs of ${formatBytes(bytes)}; pools ${map.pools.map(({ name, code }) => `${name} (${code})`).join(', ')}`,
       '',
-      ...Object.entries(TITLES).flatMap(([kind, title]) => this.#section(kind as RebuildNote['kind'], title)),
+      ...KINDS.flatMap((kind) => this.#section(kind, TITLES[kind])),
       ...(superseded === 0
         ? []
         : [`${formatCount(superseded)} blobs were left out, for a newer write of the same was found`]),

@@ -5,7 +5,7 @@ import { formatBytes, formatCount } from '../format.ts'
 import { plural } from '../plural.ts'
 
 /** What each kind is, for people. In the order in which they are shown: the worst first. */
-const TITLES: Readonly<Record<Disagreement, string>> = {
+const TITLES = {
   unreadable: 'blobs that cannot be read',
   manifest: 'manifests that are missing or do not add up',
   digest: 'objects whose bytes are not what was put',
@@ -26,7 +26,9 @@ const TITLES: Readonly<Record<Disagreement, string>> = {
   annotations: 'versions with another number of annotations than they say',
   'null-version': 'keys whose null version cannot be found, or that have two',
   'owner-index': 'buckets that are not among those of their owner',
-}
+} as const satisfies Readonly<Record<Disagreement, string>>
+
+const KINDS = Object.keys(TITLES).filter((kind): kind is Disagreement => kind in TITLES)
 
 /** Gathers what was found, of which it keeps the first of each kind. */
 export class Report {
@@ -66,7 +68,7 @@ export class Report {
             `On their way: ${formatCount(young)} blobs that are being written or were just removed, ${formatCount(garbage)} that wait to be removed`,
           ]),
       '',
-      ...Object.entries(TITLES).flatMap(([kind, title]) => this.#section(kind as Disagreement, title)),
+      ...KINDS.flatMap((kind) => this.#section(kind, TITLES[kind])),
       ...blind.map(({ what, why }) => `Not looked at: ${what}: ${why}`),
       ...(unseenShards === 0
         ? []

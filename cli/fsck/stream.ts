@@ -42,7 +42,7 @@ export async function* eventsFrom(
     for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) {
       const lines = (text + piece).split('\n')
       text = lines.pop() ?? ''
-      for (const line of lines) yield JSON.parse(line) as FsckEvent
+      for (const line of lines) yield eventOf(line)
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
@@ -50,4 +50,16 @@ export async function* eventsFrom(
       cause: error,
     })
   }
+}
+
+/** A line of the other side, which is this very program. */
+function eventOf(line: string): FsckEvent {
+  const value: unknown = JSON.parse(line)
+  if (!isEvent(value)) throw new Error('it answers something else')
+  return value
+}
+
+function isEvent(value: unknown): value is FsckEvent {
+  if (typeof value !== 'object' || value === null) return false
+  return ['finding', 'progress', 'result', 'failure'].some((name) => name in value)
 }

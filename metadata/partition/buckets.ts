@@ -179,7 +179,8 @@ async function listEveryBucket(
   const start = after === '' ? gte : next(bucketKey(after))
   let cursor = compareBytes(start, gte) < 0 ? gte : start
   const buckets: BucketRecord[] = []
-  while (limit > 0 && compareBytes(cursor, lt) < 0) {
+  if (limit === 0) return create(ListBucketsReplySchema)
+  while (compareBytes(cursor, lt) < 0) {
     const entries = await partition.scan({ gte: cursor, lt, limit: LIST_ENTRIES_MAX })
     for (const { value } of entries) {
       const bucket = decodeRecord(bucketKind, value)

@@ -54,14 +54,14 @@ export interface Verified {
  * what the bytes are.
  */
 export function verifiedOf(fact: BlobFact | undefined, digests: BlobDigests | undefined): Verified {
-  if (digests === undefined) return { etag: `${fact?.record.id ?? ''}-1`, checksums: [] }
+  if (digests === undefined) return { etag: `rebuilt-${fact?.record.id ?? ''}`, checksums: [] }
   return { etag: Buffer.from(digests.md5).toString('hex'), checksums: [checksumOf(digests.crc)] }
 }
 
 /** Of many parts together: by the parts' own, where all of them are known. */
 export function verifiedOfParts(version: string, parts: readonly (BlobDigests | undefined)[]): Verified {
   const known = parts.filter((digests) => digests !== undefined)
-  if (known.length < parts.length) return { etag: `${version}-${parts.length}`, checksums: [] }
+  if (known.length < parts.length) return { etag: `rebuilt-${version}-${parts.length}`, checksums: [] }
   const quoted = multipartEtag(
     known.map(({ md5 }) => md5),
     md5Of,

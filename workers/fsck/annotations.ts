@@ -4,7 +4,7 @@ import { FSCK_PAGE_RECORDS } from '../../core/limits.ts'
 import type { AnnotationRecord, ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { askMetadata } from '../blob/context.ts'
 import type { FsckContext } from './context.ts'
-import { unlessGone } from './records.ts'
+import { unlessGone } from './gone.ts'
 
 /** @param tells whether to tell of a number that differs */
 export async function annotationsOf(

@@ -96,14 +96,20 @@ function sizeFits(said: number, size: number, last: boolean): boolean {
   return last ? said === size : said >= size
 }
 
-const LIE_DETAILS: Partial<
-  Record<Disagreement, (owner: ShardOwner | undefined, one: DescribedShard) => string>
-> = {
-  'other-owner': (owner) =>
-    `they say ${owner?.bucket}/${owner?.key} version ${owner?.version} part ${owner?.part}${owner?.annotation === undefined ? '' : ` annotation ${owner.annotation}`}`,
-  'other-code': (owner) => `they say code ${owner?.code}`,
-  'other-size': (owner, { bytes }) =>
-    `they say a blob of ${owner?.blobBytes ?? '?'} bytes, in shards of ${bytes}`,
+/** What such a shard says, for people. */
+function saying(kind: Disagreement, { owner, bytes }: DescribedShard): string {
+  if (owner === undefined) return `they are of ${bytes} bytes each`
+  const { bucket, key, version, part, annotation, code, blobBytes } = owner
+  switch (kind) {
+    case 'other-owner': {
+      const more = annotation === undefined ? '' : ` annotation ${annotation}`
+      return `they say ${bucket}/${key} version ${version} part ${part}${more}`
+    }
+    case 'other-code':
+      return `they say code ${code}`
+    default:
+      return `they say a blob of ${blobBytes} bytes, in shards of ${bytes}`
+  }
 }
 
 function findingsOf(
@@ -112,7 +118,7 @@ function findingsOf(
 ): Finding[] {
   return [...Map.groupBy(lies, ([, kind]) => kind)].map(([kind, those]) => {
     const [first] = those
-    const detail = first === undefined ? '' : (LIE_DETAILS[kind]?.(first[0].owner, first[0]) ?? '')
+    const detail = first === undefined ? '' : saying(kind, first[0])
     const shards = those.map(([one]) => at(one))
     return { kind, detail, place, group, blob: record.id, shards }
   })
@@ -207,7 +213,7 @@ export interface StrayBlob {
   readonly held: readonly HeldShard[]
 }
 
-export function bytesOf(held: readonly HeldShard[]): number {
+function bytesOf(held: readonly HeldShard[]): number {
   return held.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 

@@ -45,13 +45,6 @@ export type Disagreement =
   /** `--deep`: content that does not have the ETag or a checksum of its record. */
   | 'digest'
 
-/** What is as it should be, but not at rest. */
-export type Note =
-  /** Shards of a blob that no record names yet, or names no more for a short time. */
-  | 'young'
-  /** Shards of a blob that waits in an outbox to be removed. */
-  | 'garbage'
-
 export interface ShardAt {
   readonly node: string
   readonly stripe: number
@@ -73,18 +66,6 @@ export interface Finding {
   readonly shards?: readonly ShardAt[]
 }
 
-/** What makes two findings the same, whichever look they come from. */
-export function sameFinding(a: Finding, b: Finding): boolean {
-  return a.kind === b.kind && a.blob === b.blob && shardsOf(a) === shardsOf(b)
-}
-
-function shardsOf({ shards = [] }: Finding): string {
-  return shards
-    .map(({ node, stripe, shard }) => `${node}/${stripe}/${shard}`)
-    .toSorted()
-    .join()
-}
-
 /** What was looked at. */
 export interface Counts {
   buckets: number
@@ -100,7 +81,9 @@ export interface Counts {
   nodeBlobs: number
   shards: number
   shardBytes: number
+  /** Blobs that no record names yet, or names no more for a short time. */
   young: number
+  /** Blobs that wait in an outbox to be removed. */
   garbage: number
   /** Shards that may be on nodes that could not be looked at. */
   unseenShards: number

@@ -80,7 +80,7 @@ function placesOf(blob: string, held: readonly DescribedShard[]): Place[] {
 export type Resolution = ResolvedBlob | MetadataError
 
 /** In the order of the places. @throws {MetadataError} metadata cannot be reached */
-export async function resolveAll(context: FsckContext, places: readonly Place[]): Promise<Resolution[]> {
+async function resolveAll(context: FsckContext, places: readonly Place[]): Promise<Resolution[]> {
   const { world, signal } = context
   const resolved: Resolution[] = []
   for (let at = 0; at < places.length; at += BLOB_PLACES_MAX) {

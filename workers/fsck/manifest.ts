@@ -5,7 +5,7 @@ import type { ManifestPage, ObjectRecord, PartRecord } from '../../proto/gen/ash
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { askMetadata } from '../blob/context.ts'
 import type { FsckContext } from './context.ts'
-import { unlessGone } from './records.ts'
+import { unlessGone } from './gone.ts'
 
 /**
  * The parts, as far as pages are there; undefined where the object is gone, or pages are missing.
@@ -62,12 +62,14 @@ function contradiction({ size, manifest }: ObjectRecord, pages: readonly Manifes
   let count = 0
   let last = 0
   for (const [index, { parts }] of pages.entries()) {
-    if (manifest?.pageOffsets[index] !== offset)
+    if (manifest?.pageOffsets[index] !== offset) {
       return `page ${index} of its manifest begins elsewhere than it says`
+    }
     for (const { partNumber, size: partSize, blob } of parts) {
       if (partNumber <= last) return `part ${partNumber} of its manifest is out of order`
-      if ((blob?.size ?? 0n) !== partSize)
+      if ((blob?.size ?? 0n) !== partSize) {
         return `part ${partNumber} is of ${partSize} bytes, its blob is not`
+      }
       last = partNumber
       offset += partSize
       count++

@@ -15,6 +15,7 @@ import { askMetadata, eachOf } from '../blob/context.ts'
 import type { Place } from '../blob/identify.ts'
 import { annotationsOf } from './annotations.ts'
 import type { FsckContext } from './context.ts'
+import { isGone, unlessGone } from './gone.ts'
 import { manifestOf } from './manifest.ts'
 import type { Finding } from './finding.ts'
 
@@ -29,25 +30,6 @@ export interface RecordVisitor {
   blobs(blobs: readonly NamedBlob[]): Promise<void>
   /** Of every object of a page. `parts`: in their order, undefined where it has no manifest. */
   object?(object: ObjectRecord, parts: readonly PartRecord[] | undefined): Promise<void>
-}
-
-/** Failures that say that what was listed a moment ago is gone by now. */
-const GONE: ReadonlySet<FailureCode> = new Set([
-  FailureCode.NO_SUCH_BUCKET,
-  FailureCode.NO_SUCH_KEY,
-  FailureCode.NO_SUCH_VERSION,
-  FailureCode.NO_SUCH_UPLOAD,
-  FailureCode.METHOD_NOT_ALLOWED,
-])
-
-/** Undefined: it is gone. @throws {MetadataError} for other reasons */
-export async function unlessGone<T>(asking: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asking
-  } catch (error) {
-    if (error instanceof MetadataError && GONE.has(error.code)) return undefined
-    throw error
-  }
 }
 
 /**
@@ -145,7 +127,7 @@ class BucketWalk {
     try {
       object = (await askMetadata(world, signal, 'getObject', named)).object
     } catch (error) {
-      if (!(error instanceof MetadataError) || !GONE.has(error.code)) throw error
+      if (!isGone(error)) throw error
       if (versionId === NULL_VERSION_ID && error.code === FailureCode.NO_SUCH_VERSION) {
         await this.#lostNullVersion(key)
       }
@@ -155,8 +137,9 @@ class BucketWalk {
     if (this.#first) counts.objects++
     const place = { bucket: this.#bucket, key, version: object.version, part: 0, annotation: '' }
     const blobs: NamedBlob[] = []
-    if (object.blob !== undefined)
+    if (object.blob !== undefined) {
       blobs.push({ place: { ...place, blob: object.blob.id }, blob: object.blob })
+    }
     this.#checkObject(object)
     let parts: readonly PartRecord[] | undefined
     if (object.manifest !== undefined) {
@@ -265,6 +248,6 @@ class BucketWalk {
 
 function blobsOfParts(place: Omit<Place, 'blob'>, parts: readonly PartRecord[]): NamedBlob[] {
   return parts.flatMap(({ partNumber, blob }) =>
-    blob === undefined ? [] : [{ place: { ...place, part: partNumber, blob: blob.id } as Place, blob }],
+    blob === undefined ? [] : [{ place: { ...place, part: partNumber, blob: blob.id }, blob }],
   )
 }
