@@ -7,6 +7,7 @@ export * from './limits/backup.ts'
 export * from './limits/blob-records.ts'
 export * from './limits/fsck.ts'
 export * from './limits/garbage.ts'
+export * from './limits/journal.ts'
 export * from './limits/work.ts'
 
 // Erasure coding

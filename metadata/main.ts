@@ -1,6 +1,7 @@
 import { nextTurn } from '../runtime/clock/next-turn.ts'
 import { inProcessMetadata } from '../runtime/metadata-client/in-process.ts'
 import type { MetadataApi } from '../proto/metadata-api.ts'
+import type { ShardTransport } from '../proto/shard-transport.ts'
 import { createNodeDisk } from '../runtime/disk/node-disk.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
@@ -19,6 +20,8 @@ import { RiskLedger } from './cluster/risk-ledger.ts'
 import type { Engine } from './engine/engine.ts'
 import { LevelEngine } from './engine/level.ts'
 import { MemoryEngine } from './engine/memory.ts'
+import { journalCluster } from './journal/cluster.ts'
+import { Journal } from './journal/journal.ts'
 import { WorkLeases } from './leases/leases.ts'
 import { Partition } from './partition/partition.ts'
 import { Purger } from './partition/purge.ts'
@@ -44,6 +47,8 @@ export interface MetadataConfig {
   readonly bootstrap: ClusterPlan
   /** Time that a storage node may be down before others take its place; NODE_GRACE_SECONDS_DEFAULT by default. */
   readonly nodeGraceMs?: number
+  /** With ports' `shards`: version of the program, for the copies of the metadata on storage nodes. */
+  readonly program?: string
 }
 
 export interface MetadataPorts {
@@ -52,6 +57,8 @@ export interface MetadataPorts {
   readonly log: Log
   /** Default: the process's own event loop. */
   readonly nextTurn?: NextTurn
+  /** Reaches the storage nodes, on which a recent copy of the metadata is kept then. @param addressOf where they are, as last heard */
+  readonly shards?: (addressOf: (node: string) => string | undefined) => ShardTransport
 }
 
 export interface RunningMetadata {
@@ -85,13 +92,17 @@ export async function startMetadata(config: MetadataConfig, ports: MetadataPorts
 
 /** The same on an engine that is open already, and the disk that it fills; it is closed with the service. */
 export async function startOn(
-  engine: Engine,
+  opened: Engine,
   config: MetadataConfig,
   ports: MetadataPorts,
   disk?: Pick<Disk, 'space'>,
 ): Promise<RunningMetadata> {
   const { clock, random, log } = ports
   const turn = ports.nextTurn ?? nextTurn
+  const { shards } = ports
+  const parts = { clusterId: config.clusterId, program: config.program ?? '', clock, random, log }
+  const journal = shards === undefined ? undefined : new Journal(opened, parts)
+  const engine = journal?.engine ?? opened
   await openFormat(engine)
   const partition = await Partition.open(engine, wholeRange(config.clusterId), {
     clock,
@@ -109,13 +120,14 @@ export async function startOn(
   const brake = await RestoreBrake.open(engine, log)
   partition.blobs.brakeBy(brake)
   const backups = new OpenBackups({ engines: () => [{ id: 'default', engine }], clock, random, log })
-  const backup = { clusterId: config.clusterId, backups, brake, partition }
+  const backup = { clusterId: config.clusterId, backups, brake, partition, journal }
   const service = new MetadataService({ partition, purger, cluster, leases, ledger, room, backup, random, log })
   const { secret, host, port } = config
   const server = config.listen
     ? await serveMetadata({ handler: service, secret, host, port, clock, log, nextTurn: turn })
     : undefined
   const nodeGraceMs = config.nodeGraceMs ?? NODE_GRACE_SECONDS_DEFAULT * 1000
+  if (shards !== undefined) journal?.start(journalCluster(cluster, shards))
   const controller = new Controller({ cluster, clock, log, nodeGraceMs, room })
   // What an earlier process left to be removed.
   purger.wake()
@@ -129,6 +141,7 @@ export async function startOn(
       await purger.close()
       brake.close()
       await backups.closeAll()
+      await journal?.close()
       await engine.close()
     },
   }

@@ -2,6 +2,7 @@
  * The storage service: shards in segment files, found by an index. See segment/format.ts for the bytes, segment/log.ts
  * for how they become durable, segment/recovery.ts for what happens at a start.
  */
+import { isSystemGroup } from '../core/placement/group.ts'
 import {
   type DamagedList,
   type DeleteShards,
@@ -241,7 +242,7 @@ export class StorageNode implements ShardService {
   put(request: PutShard, signal?: AbortSignal): Promise<void> {
     return this.#calls.run(signal, async () => {
       checkPut(request)
-      this.#checkEpoch(request.epoch)
+      this.#checkMap(request.address.group, request.epoch)
       if (this.#writability.full) throw new ShardError('read-only', this.#writability.reason)
       const { address, data, checksums } = request
       const owner = encodeShardOwner(request.owner)
@@ -260,7 +261,7 @@ export class StorageNode implements ShardService {
     return this.#calls.run(signal, async () => {
       checkAddress(request.address)
       checkEpoch(request.epoch)
-      this.#checkEpoch(request.epoch)
+      this.#checkMap(request.address.group, request.epoch)
       return await getShard(this.#reads, request)
     })
   }
@@ -364,6 +365,11 @@ export class StorageNode implements ShardService {
       this.#ports.log.warn('segments were not closed well', { error: messageOf(error) })
     })
     await this.#ports.index.close()
+  }
+
+  /** What lies in a group of no pool is placed by no map, and may be read when no map is left. */
+  #checkMap(group: number, epoch: number): void {
+    if (!isSystemGroup(group)) this.#checkEpoch(epoch)
   }
 
   #checkEpoch(epoch: number): void {

@@ -104,7 +104,7 @@ async function openSite(config: FsckConfig, world: World): Promise<Site> {
   try {
     const target = await openRestoreTarget({ data, engine }, cluster.clusterId, world)
     try {
-      const opened = await openNodes(cluster, paths, world)
+      const opened = await openNodes(cluster, data, world)
       return siteOf(cluster.clusterId, cluster.made.code, opened, target, release)
     } catch (error) {
       await target.close()

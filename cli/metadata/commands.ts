@@ -1,5 +1,5 @@
 import type { CommandRow } from '../command-row.ts'
-import { acceptRestoreConfig, backupConfig, restoreConfig, verifyConfig } from './config.ts'
+import { acceptRestoreConfig, backupConfig, recoverConfig, restoreConfig, verifyConfig } from './config.ts'
 
 /** What `ashlar metadata` does beside running the service. */
 export const metadataCommands: readonly CommandRow[] = [
@@ -20,6 +20,12 @@ export const metadataCommands: readonly CommandRow[] = [
     args: ['file'],
     schema: restoreConfig,
     description: 'fill an empty engine, of whatever kind, from a backup',
+  },
+  {
+    name: 'recover',
+    args: [],
+    schema: recoverConfig,
+    description: 'after the loss of the metadata: bring it back from the copy that the storage nodes hold',
   },
   {
     name: 'accept-restore',

@@ -23,4 +23,16 @@ export const restoreConfig = z.strictObject({
   engine: z.string().min(1, 'expected an engine').optional().describe('Instead of --data: level:/folder'),
 })
 
+export const recoverConfig = z.strictObject({
+  data: field.path
+    .default('./data')
+    .describe('Folder of a local cluster that is not running, or of a metadata service to be'),
+  nodes: z
+    .string()
+    .min(1, 'expected addresses')
+    .optional()
+    .describe('Running storage nodes to ask, as host:port,host:port…; by default those in the folder'),
+  secretFile: field.path.optional().describe("With --nodes: file of the cluster's secret"),
+})
+
 export const acceptRestoreConfig = z.strictObject(targetFields).refine(wholeTarget, wholeTargetRule)

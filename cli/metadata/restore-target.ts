@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import type { Engine } from '../../metadata/engine/engine.ts'
 import { openEngine } from '../../metadata/engine/open.ts'
 import { CommandError } from '../failure.ts'
-import { readClusterFile } from '../folder/cluster-file.ts'
+import { type ClusterFile, readClusterFile } from '../folder/cluster-file.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
 import { tryLock } from '../folder/lock.ts'
 import { dataPaths } from '../folder/paths.ts'
@@ -51,25 +50,28 @@ export async function openRestoreTarget(
 export interface HeldMetadataFolder {
   /** Of the engine. */
   readonly folder: string
+  /** Undefined where it is the folder of a service of its own. */
+  readonly cluster: ClusterFile | undefined
   release(): void
 }
 
 /**
  * The engine's folder below that of a local cluster; any other folder is that of a metadata service of its own.
+ * @param clusterId what it must be of, where that is known already
  * @throws {CommandError}
  */
 export async function holdMetadataFolder(
   data: string,
-  clusterId: string,
+  clusterId: string | undefined,
   { clock }: World,
 ): Promise<HeldMetadataFolder> {
   const paths = dataPaths(data)
   const cluster = await readClusterFile(paths.cluster)
   if (cluster === undefined) {
     const { release } = await holdServiceFolder(data, 'metadata', clock)
-    return { folder: join(data), release }
+    return { folder: data, cluster, release }
   }
-  if (cluster.clusterId !== clusterId) {
+  if (clusterId !== undefined && cluster.clusterId !== clusterId) {
     throw new CommandError(`${data} is the folder of cluster ${cluster.clusterId}, not of ${clusterId}`)
   }
   const whole = tryLock(paths.lock)
@@ -80,6 +82,7 @@ export async function holdMetadataFolder(
     const { release } = await holdServiceFolder(paths.metadata, 'metadata', clock)
     return {
       folder: paths.metadata,
+      cluster,
       release() {
         release()
         whole.release()

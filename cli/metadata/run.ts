@@ -5,7 +5,8 @@ import { TARGET_VARIABLES } from '../target.ts'
 import type { World } from '../world.ts'
 import { acceptRestore } from './accept-restore.ts'
 import { backup } from './backup.ts'
-import { acceptRestoreConfig, backupConfig, restoreConfig, verifyConfig } from './config.ts'
+import { acceptRestoreConfig, backupConfig, recoverConfig, restoreConfig, verifyConfig } from './config.ts'
+import { recover } from './recover.ts'
 import { restore } from './restore.ts'
 import { verify } from './verify.ts'
 
@@ -28,6 +29,8 @@ export async function runMetadataCommand(
       return await verify(file, config(verifyConfig), world)
     case 'restore':
       return await restore(file, config(restoreConfig), world)
+    case 'recover':
+      return await recover(config(recoverConfig), world)
     case 'accept-restore':
       return await acceptRestore(config(acceptRestoreConfig), world)
     default:

@@ -9,7 +9,7 @@ import { openMetadata } from '../services/metadata.ts'
 import type { ServiceWorld } from '../services/service-world.ts'
 import { openWorkerOn } from '../services/worker.ts'
 import { followTopology } from './follow-topology.ts'
-import { createLocalNodes } from './local-nodes.ts'
+import { createLocalNodes, type LocalNodes } from './local-nodes.ts'
 import { planNode, type ClusterPlan, type NodeOptions } from './plan.ts'
 import { nodesUp, type OnMissing, type Wait } from './ready.ts'
 
@@ -35,8 +35,12 @@ export async function startAllInOne(
   onMissing: OnMissing,
 ): Promise<StartedCluster> {
   world.waitFor('metadata')
-  const metadata = (await openMetadata(plan.metadata, world)).api
+  // Metadata keeps a copy of itself on the nodes, which are started after it.
+  let services: LocalNodes['services'] = new Map()
+  const shards = createInProcessShardTransport((node) => services.get(node))
+  const metadata = (await openMetadata(plan.metadata, world, shards)).api
   const nodes = createLocalNodes(metadata, world)
+  services = nodes.services
   const failures = new Map<string, unknown>()
   for (const config of plan.nodes) {
     world.waitFor(`storage node ${config.node}`)
@@ -49,7 +53,6 @@ export async function startAllInOne(
   if (nodes.services.size === 0) throw failures.values().next().value
   for (const [node, error] of failures) onMissing(node, error)
   await nodesUp(metadata, world.clock, new Set(nodes.services.keys()), world)
-  const shards = createInProcessShardTransport((node) => nodes.services.get(node))
   const addresses: string[] = []
   for (const config of plan.gateways) {
     const { address } = await openGatewayOn(config, folder.credentials, { metadata, shards }, world)

@@ -5,7 +5,7 @@ import type { ClusterMap, NodeLiveness, Pool, Slot } from '../../proto/gen/ashla
 import { MemberState, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import type { GetBackupStateReply, GetRiskReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { plural } from '../plural.ts'
-import { journalStatus, restoreStatuses, type JournalStatus, type RestoreStatus } from './backup-state.ts'
+import { journalNotes, journalStatus, restoreStatuses, type JournalStatus, type RestoreStatus } from './backup-state.ts'
 import { couldWrite } from './could-write.ts'
 import { movesUnderWay, zoneStatuses, type MoveStatus, type NodeStatus, type ZoneStatus } from './nodes.ts'
 import { riskStatus, type RiskStatus } from './risk.ts'
@@ -119,7 +119,7 @@ export function assessCluster(view: ClusterView, nowMs: number): ClusterStatus {
     outboxBacklog: Number(outboxBacklog),
     problems,
     warnings: layoutWarnings(map),
-    notes: [...notes, ...silence(risk)],
+    notes: [...notes, ...silence(risk), ...journalNotes(journalStatus(view.backup))],
   }
 }
 

@@ -1,3 +1,4 @@
+import { JOURNAL_BEHIND_MS } from '../../core/limits.ts'
 import type { GetBackupStateReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { formatBytes, formatSpan } from '../format.ts'
 
@@ -39,6 +40,12 @@ export function journalStatus(state: GetBackupStateReply | undefined): JournalSt
     baseAt: journal.baseAtMs === 0n ? null : timeOf(journal.baseAtMs),
     reason: journal.reason,
   }
+}
+
+/** What is worth a line of its own. */
+export function journalNotes(journal: JournalStatus | null): string[] {
+  if (journal === null || journal.secondsBehind * 1000 < JOURNAL_BEHIND_MS) return []
+  return [`the loss of the metadata's disk would cost the last ${formatSpan(journal.secondsBehind)}`]
 }
 
 export function restoreLine({ backupAt, restoredAt, source }: RestoreStatus): string {

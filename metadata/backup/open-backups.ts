@@ -1,17 +1,12 @@
 import { Buffer } from 'node:buffer'
-import { next } from '../../core/keyspace/bytes.ts'
-import {
-  BACKUP_CHUNK_BYTES,
-  BACKUP_IDLE_MS,
-  BACKUPS_OPEN_MAX,
-  ENGINE_SCAN_ENTRIES_MAX,
-} from '../../core/limits.ts'
+import { BACKUP_IDLE_MS, BACKUPS_OPEN_MAX } from '../../core/limits.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import type { Random } from '../../runtime/ports/random.ts'
-import { type Engine, type EngineEntry, type EngineSnapshot, SnapshotLostError } from '../engine/engine.ts'
+import { type Engine, type EngineSnapshot, SnapshotLostError } from '../engine/engine.ts'
 import { invalidRequest } from '../failure.ts'
-import { packedBytes, packEntries } from './format/entries.ts'
+import { packEntries } from './format/entries.ts'
+import { EVERYTHING, SnapshotPages } from './snapshot-pages.ts'
 
 export interface BackedUpEngine {
   readonly id: string
@@ -40,19 +35,13 @@ export interface OpenedBackup {
 }
 
 interface Open {
-  readonly snapshots: readonly EngineSnapshot[]
+  readonly snapshots: readonly SnapshotPages[]
   usedAt: number
   reading: number
   cancelTimer: () => void
-  /** Mean bytes of an entry on the last page. */
-  entryBytes: number
 }
 
 const IDENTIFIER_BYTES = 16
-const FIRST_GUESS_BYTES = 8192
-/** Bytes of one page at most, beyond its first entry. */
-const PAGE_BYTES_MAX = 4 * BACKUP_CHUNK_BYTES
-const EVERYTHING = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) }
 
 /** The backups that are being read. Each is a snapshot of every engine, all of one moment. */
 export class OpenBackups {
@@ -77,11 +66,10 @@ export class OpenBackups {
       const { snapshots, atMs } = await this.#snapshotsOf(all)
       const id = Buffer.from(random.bytes(IDENTIFIER_BYTES)).toString('hex')
       const opened = {
-        snapshots,
+        snapshots: snapshots.map((snapshot) => new SnapshotPages(snapshot)),
         usedAt: clock.monotonicMs(),
         reading: 0,
         cancelTimer: () => undefined,
-        entryBytes: FIRST_GUESS_BYTES,
       }
       this.#open.set(id, opened)
       if (this.#closed) await this.close(id)
@@ -104,17 +92,9 @@ export class OpenBackups {
     if (opened === undefined || snapshot === undefined) {
       throw invalidRequest('this backup is not open: nobody has read from it for too long, or metadata was started again')
     }
-    // So many as make a page, if they are like the last ones.
-    const wanted = Math.ceil(BACKUP_CHUNK_BYTES / opened.entryBytes)
-    const limit = Math.min(ENGINE_SCAN_ENTRIES_MAX, wanted)
     opened.reading++
     try {
-      const gte = after.length === 0 ? EVERYTHING.gte : next(after)
-      const entries = await snapshot.scan({ gte, lt: EVERYTHING.lt, limit })
-      const page = pageOf(entries)
-      const packed = packEntries(page)
-      if (page.length > 0) opened.entryBytes = Math.max(1, packed.length / page.length)
-      return packed
+      return packEntries(await snapshot.read(after))
     } catch (error) {
       if (!(error instanceof SnapshotLostError)) throw error
       await this.close(id)
@@ -171,14 +151,4 @@ export class OpenBackups {
       this.#watchIdle(id, opened)
     })
   }
-}
-
-/** As many as a reply has room for, and at least one. */
-function pageOf(entries: readonly EngineEntry[]): readonly EngineEntry[] {
-  let bytes = 0
-  for (const [index, entry] of entries.entries()) {
-    bytes += packedBytes(entry)
-    if (bytes > PAGE_BYTES_MAX && index > 0) return entries.slice(0, index)
-  }
-  return entries
 }

@@ -6,6 +6,7 @@ import { RestoreSpanSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Random } from '../../runtime/ports/random.ts'
 import { type Engine, type EngineEntry, type Fence, FencedError } from '../engine/engine.ts'
 import { Rewriter } from './rewrite.ts'
+import { EVERYTHING } from './snapshot-pages.ts'
 import { SPACES } from './spaces.ts'
 
 /** The engine holds something, or somebody else restores into it at the same moment. Nothing of what it holds was changed. */
@@ -27,7 +28,6 @@ export interface RestoreRequest {
 }
 
 const MARKER_BYTES = 16
-const EVERYTHING = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) }
 
 /**
  * Fills an empty engine from a backup. Until the last batch it holds a marker ({@link restoringKey}) by which each batch is fenced:
@@ -41,7 +41,7 @@ export async function restoreInto(engine: Engine, request: RestoreRequest): Prom
   const { entries, backupMs, restoredMs, source, random, progress = () => undefined } = request
   const fence = await takeEngine(engine, random)
   const rewriter = new Rewriter()
-  const batches = new Batches(engine, fence)
+  const batches = new EngineFiller(engine, fence)
   for await (const chunk of entries) {
     for (const entry of chunk) {
       const written = rewriter.entry(entry)
@@ -114,7 +114,7 @@ async function someEntries(engine: Engine): Promise<EngineEntry[]> {
 }
 
 /** Gathers entries into batches as large as the engine takes. */
-export class Batches {
+export class EngineFiller {
   readonly #engine: Engine
   readonly #fence: Fence
   #pending: EngineEntry[] = []

@@ -1,15 +1,15 @@
 import { create } from '@bufbuild/protobuf'
-import { KeyReader, KeyWriter } from '../../core/keyspace/bytes.ts'
+import { compareBytes, KeyReader, KeyWriter } from '../../core/keyspace/bytes.ts'
 import {
   clusterMapKey,
   orderReserveKey,
   outboxKey,
   outboxReserveKey,
   type OutboxTaskKind,
+  readOutboxKey,
   restoredKey,
 } from '../../core/keyspace/keys.ts'
 import { wholeRange } from '../../core/keyspace/partitions.ts'
-import { compareBytes } from '../../core/keyspace/bytes.ts'
 import { RECORD_FORMAT, RESTORE_EPOCH_STEP, RESTORE_SEQUENCE_STEP } from '../../core/limits.ts'
 import { OutboxRecordSchema, RestoreRecordSchema, type RestoreSpan } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { EngineEntry } from '../engine/engine.ts'
@@ -62,10 +62,16 @@ export class Rewriter {
     }
   }
 
+  /** Whether a key is one that this has written for a task. */
+  isOwnTask(key: Uint8Array): boolean {
+    const { partition, sequence } = readOutboxKey(key)
+    return partition === PARTITION && sequence > this.#outboxMax
+  }
+
   /** What makes it an engine that a service starts on. @param span what is lost, in addition to what a backup says was before */
   end(span: RestoreSpan): EngineEntry[] {
     const restored = create(RestoreRecordSchema, { spans: [...this.#spans, span] })
-    const outbox = Math.max(this.#outboxMax, this.#outboxSequence) + RESTORE_SEQUENCE_STEP
+    const outbox = this.#outboxMax + this.#outboxSequence + RESTORE_SEQUENCE_STEP
     return [
       formatStamp(RECORD_FORMAT),
       { key: restoredKey, value: encodeRecord(restoreKind, restored) },
@@ -77,7 +83,8 @@ export class Rewriter {
   /** Partitions number their tasks each for themselves; here they follow each other. */
   #task(kind: OutboxTaskKind, { value }: EngineEntry): EngineEntry {
     const { $typeName: _, ...fields } = decodeRecord(outboxKind, value)
-    const sequence = ++this.#outboxSequence
+    // Beyond all that is there, so that none is in the place of another, wherever this is written.
+    const sequence = this.#outboxMax + ++this.#outboxSequence
     const record = create(OutboxRecordSchema, { ...fields, sequence: BigInt(sequence) })
     return { key: outboxKey(PARTITION, kind, sequence), value: encodeRecord(outboxKind, record) }
   }

@@ -31,7 +31,7 @@ import {
 } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Random } from '../../runtime/ports/random.ts'
-import { Batches, takeEngine } from '../backup/restore.ts'
+import { EngineFiller, takeEngine } from '../backup/restore.ts'
 import { Rewriter, reserve } from '../backup/rewrite.ts'
 import type { Engine, Fence } from '../engine/engine.ts'
 import { bucketKind, clusterMapKind, encodeRecord } from '../records.ts'
@@ -110,13 +110,13 @@ export class MetadataRebuild {
   readonly #engine: Engine
   readonly #fence: Fence
   readonly #ports: RebuildPorts
-  readonly #staged: Batches
+  readonly #staged: EngineFiller
 
   private constructor(engine: Engine, fence: Fence, ports: RebuildPorts) {
     this.#engine = engine
     this.#fence = fence
     this.#ports = ports
-    this.#staged = new Batches(engine, fence)
+    this.#staged = new EngineFiller(engine, fence)
   }
 
   /** @throws {EngineNotEmptyError} something else is in the engine than an earlier rebuild that was cut short */
@@ -184,7 +184,7 @@ class Making {
   readonly #engine: Engine
   readonly #options: RebuildOptions
   readonly #ports: RebuildPorts
-  readonly #batches: Batches
+  readonly #batches: EngineFiller
   /** One after the other: batches are gathered in memory between two commits. */
   #writing: Promise<void> = Promise.resolve()
 
@@ -192,7 +192,7 @@ class Making {
     this.#engine = engine
     this.#options = options
     this.#ports = ports
-    this.#batches = new Batches(engine, fence)
+    this.#batches = new EngineFiller(engine, fence)
   }
 
   async run(): Promise<void> {
@@ -368,7 +368,7 @@ class Making {
     return digests
   }
 
-  #put(entries: Parameters<Batches['put']>[0][]): Promise<void> {
+  #put(entries: Parameters<EngineFiller['put']>[0][]): Promise<void> {
     const write = async (): Promise<void> => {
       for (const entry of entries) await this.#batches.put(entry)
     }

@@ -28,7 +28,8 @@ export async function decompress(
   if (codec !== CODECS.zstd) return undefined
   try {
     const raw = await decompressZstd(payload, { maxOutputLength: Math.max(1, rawBytes) })
-    return raw.length === rawBytes ? raw : undefined
+    // Not a Buffer, whose `slice` would not copy.
+    return raw.length === rawBytes ? new Uint8Array(raw.buffer, raw.byteOffset, raw.length) : undefined
   } catch {
     return undefined
   }
