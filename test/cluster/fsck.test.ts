@@ -16,6 +16,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { PART_BYTES_MIN } from '../../core/limits.ts'
 import { bytesOf } from '../../store/testing/harness.ts'
+import { readClusterFile } from '../../cli/folder/cluster-file.ts'
 import { startCluster } from './harness.ts'
 
 interface Put {
@@ -95,4 +96,18 @@ test('over the network: a sound cluster is clean, and a node that is away is tol
   const blind = await cluster.command('fsck')
   assert.equal(blind.code, 2, blind.stdout + blind.stderr)
   assert.match(blind.stdout, /Not looked at: node zone-b-1: it is down/)
+  // The records once more, of the nodes that still run, into another engine.
+  await cluster.kill(['metadata', 'gateway-1', 'worker'], 'SIGKILL')
+  const file = await readClusterFile(cluster.paths.cluster)
+  assert.ok(file !== undefined)
+  const nodes = Object.entries(file.zones).map(([zone, names]) => {
+    return [zone, Object.fromEntries(names.map((name) => [name, `127.0.0.1:${file.ports.nodes[name]}`]))]
+  })
+  const engine = `level:${join(cluster.paths.folder, 'rebuilt')}`
+  const where = ['--nodes', JSON.stringify(Object.fromEntries(nodes)), '--secret-file', cluster.paths.secret]
+  const line = ['fsck', '--rebuild', '--engine', engine, '--cluster-id', file.clusterId, ...where]
+  const rebuilt = await cluster.command(...line)
+  assert.equal(rebuilt.code, 2, rebuilt.stdout + rebuilt.stderr)
+  assert.match(rebuilt.stdout, /1 bucket, 5 objects, 0 uploads/)
+  assert.match(rebuilt.stdout, /Not looked at: node zone-b-1/)
 })
