@@ -101,7 +101,7 @@ test('over the network: a sound cluster is clean, and a node that is away is tol
   const file = await readClusterFile(cluster.paths.cluster)
   assert.ok(file !== undefined)
   const nodes = Object.entries(file.zones).map(([zone, names]) => {
-    return [zone, Object.fromEntries(names.map((name) => [name, `127.0.0.1:${file.ports.nodes[name]}`]))]
+    return [zone, Object.fromEntries(names.map((name) => [name, `127.0.0.1:${file.ports.nodes[name] ?? 0}`]))]
   })
   const engine = `level:${join(cluster.paths.folder, 'rebuilt')}`
   const where = ['--nodes', JSON.stringify(Object.fromEntries(nodes)), '--secret-file', cluster.paths.secret]

@@ -54,9 +54,13 @@ export class FsckContext {
 
   /** The cluster as it is now. @throws {MetadataError} */
   async look(): Promise<WorkView> {
-    const reply = await askMetadata(this.world, this.signal, 'getCluster', {})
-    if (reply.map === undefined) throw new Error('metadata has no cluster map')
-    this.#view = new WorkView(reply.map, reply.nodes, this.#view)
+    const known = this.#view
+    const request = { knownEpoch: BigInt(known?.epoch ?? 0) }
+    const reply = await askMetadata(this.world, this.signal, 'getCluster', request)
+    // Left out where it has not changed.
+    const map = reply.map ?? known?.map
+    if (map === undefined) throw new Error('metadata has no cluster map')
+    this.#view = new WorkView(map, reply.nodes, known)
     return this.#view
   }
 
