@@ -12,6 +12,7 @@ import type { CommandRow } from './command-row.ts'
 import { CommandError, EXIT_USAGE } from './failure.ts'
 import { metadataCommands } from './metadata/commands.ts'
 import { startConfig } from './start/config.ts'
+import { fsckConfig } from './fsck/config.ts'
 import { statusConfig } from './status/config.ts'
 import { credentialsConfig } from './credentials/config.ts'
 import { partitionCommands, partitionGroup, type PartitionCommand } from './partition/commands.ts'
@@ -25,6 +26,7 @@ export interface Actions {
   start(flags: Flags): Promise<number>
   service(kind: ServiceKind, configFile: string | undefined, flags: Flags): Promise<number>
   status(flags: Flags): Promise<number>
+  fsck(flags: Flags): Promise<number>
   topology(command: TopologyCommand, args: readonly string[], flags: Flags): Promise<number>
   partition(command: PartitionCommand, args: readonly string[], flags: Flags): Promise<number>
   /** What is done to metadata beside running it: backups. */
@@ -99,6 +101,14 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     examples.status,
   ).action(async (flags: Values) => {
     done(await actions.status(texts(flags)))
+  })
+  add(
+    'fsck',
+    fsckConfig,
+    'hold the records of metadata against the shards of all nodes',
+    examples.fsck,
+  ).action(async (flags: Values) => {
+    done(await actions.fsck(texts(flags)))
   })
   add(
     'credentials',
@@ -225,6 +235,8 @@ const placeholders: Readonly<Record<string, string>> = {
   at: 'bucket/key',
   to: 'name',
   engine: 'engine',
+  bucket: 'name',
+  prefix: 'text',
 }
 
 function variableOf(schema: ConfigSchema): string {
@@ -280,6 +292,14 @@ const examples = {
 Examples:
   ashlar status --data /srv/ashlar
   ashlar status --metadata 10.0.0.7:9101 --secret-file secret --json
+`,
+  fsck: `Exit codes: 0 all agrees, 1 something disagrees, 2 not all of it could be looked at.
+
+Examples:
+  ashlar fsck --data /srv/ashlar
+  ashlar fsck --metadata 10.0.0.7:9101 --secret-file secret --deep --json > found.jsonl
+  ashlar fsck --bucket photos --prefix 2026/
+  mv data/metadata data/metadata.lost && ashlar fsck --rebuild --data data
 `,
   credentials: `Examples:
   ashlar credentials

@@ -2,6 +2,7 @@ import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
 import { readClusterFile } from '../folder/cluster-file.ts'
 import type { DataFolder } from '../folder/data-folder.ts'
+import { FSCK_PATH, fsckStream } from '../fsck/stream.ts'
 import { openAdmin } from '../services/admin.ts'
 import { openGatewayOn } from '../services/gateway.ts'
 import { openMetadata } from '../services/metadata.ts'
@@ -62,7 +63,8 @@ export async function startAllInOne(
     addresses.push(address)
   }
   await openWorkerOn(plan.worker, { metadata, shards }, world)
-  const admin = (await openAdmin('cluster', plan.worker, folder.secret, metadata, world)) ?? ''
+  const streams = new Map([[FSCK_PATH, fsckStream({ ...world, metadata, shards })]])
+  const admin = (await openAdmin('cluster', plan.worker, folder.secret, metadata, world, streams)) ?? ''
 
   const leaving = new AbortController()
   const following = followTopology({

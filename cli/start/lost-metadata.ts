@@ -19,6 +19,7 @@ export async function refuseLostMetadata(paths: DataPaths, data: string): Promis
     hints: [
       `Bring it back from the nodes:  ashlar metadata recover --data ${data}`,
       `or from a backup:              ashlar metadata restore FILE --data ${data}`,
+      `or, the last resort, of shards: ashlar fsck --rebuild --data ${data}`,
     ],
   })
 }

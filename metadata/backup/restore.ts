@@ -61,6 +61,7 @@ export async function restoreInto(engine: Engine, request: RestoreRequest): Prom
 
 /**
  * Marks the engine as being restored, and sees that nothing else is there.
+ * @returns the fence of every batch until the end, which deletes its key
  * @throws {EngineNotEmptyError}
  */
 export async function takeEngine(engine: Engine, random: Random): Promise<Fence> {

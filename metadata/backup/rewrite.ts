@@ -110,6 +110,6 @@ function mapAhead({ value }: EngineEntry): EngineEntry {
 }
 
 /** As Sequence writes it: the first byte is the value's own format. */
-function reserve(key: Uint8Array, number: number): EngineEntry {
+export function reserve(key: Uint8Array, number: number): EngineEntry {
   return { key, value: new KeyWriter(1).number(number, 8).bytes() }
 }

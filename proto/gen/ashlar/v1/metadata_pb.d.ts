@@ -877,6 +877,13 @@ export declare type ListBucketsRequest = Message<"ashlar.v1.ListBucketsRequest">
    * @generated from field: string region = 5;
    */
   region: string;
+
+  /**
+   * all buckets of the cluster, by their own records; owner is not looked at
+   *
+   * @generated from field: bool every_owner = 6;
+   */
+  everyOwner: boolean;
 };
 
 /**
