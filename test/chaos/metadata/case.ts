@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { CreateBucketCommand } from '@aws-sdk/client-s3'
+import type { Lifetime } from '../../cluster/harness.ts'
+import { RecordedLoad } from '../../linearizability/load.ts'
+import type { ChaosCase } from '../chaos-case.ts'
+import { inAnyOrder, processFaults, type Fault } from './faults.ts'
+import { startServices, type ServicesOptions } from './services.ts'
+
+const BUCKET = 'histories'
+const GATEWAYS = 2
+const PREFIXES = 20
+const KEYS_OF_PREFIX = 3
+const CLIENTS = 16
+
+/** Requests that have ended before a fault, and after it. */
+const STEP = 150
+
+/** What metadata keeps its data in, and how that can be hurt. */
+export interface Ground {
+  readonly metadata: ServicesOptions['metadata']
+  readonly faults: readonly Fault[]
+}
+
+export interface MetadataFaultsOptions {
+  readonly name: string
+  readonly what: string
+  unable?(): Promise<string | undefined>
+  /** Starts what metadata needs, which ends with `t`. */
+  ground(t: Lifetime): Promise<Ground>
+}
+
+/**
+ * A case: two gateways, clients that read and write the same keys in twenty prefixes, and a fault after the other. Whatever
+ * happens, no request fails beyond the retries of the SDK, and what was seen of each object is what one copy of it, changed by
+ * one client at a time, could have shown.
+ */
+export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOptions): ChaosCase {
+  return {
+    name,
+    what,
+    ...(unable !== undefined && { unable }),
+    async run(t, { chance, rounds }) {
+      const { metadata, faults } = await ground(t)
+      const services = await startServices(t, { gateways: GATEWAYS, metadata })
+      await services.clients[0]?.().send(new CreateBucketCommand({ Bucket: BUCKET }))
+      const load = new RecordedLoad({
+        bucket: BUCKET,
+        gateways: services.clients,
+        clients: CLIENTS,
+        prefixes: PREFIXES,
+        keysOfPrefix: KEYS_OF_PREFIX,
+        seed: chance.between(0, 999_999),
+      })
+      load.start()
+      await load.progress(STEP)
+      const all = [...services.metadata.flatMap(processFaults), ...faults]
+      const done: string[] = []
+      for (let round = 0; round < rounds; round++) {
+        for (const fault of inAnyOrder(chance, all)) {
+          await fault.run(chance)
+          await load.progress(STEP)
+          done.push(fault.name)
+        }
+      }
+      await load.stop()
+      await load.readBack()
+      const seen = load.verify()
+      assert.deepEqual(load.failures(), [], 'no request failed beyond the retries of the SDK')
+      return `${done.length} faults; ${seen}`
+    },
+  }
+}
