@@ -6,13 +6,20 @@ import { Recorder, type Sender } from './recorder.ts'
 import { watchTries } from './tries.ts'
 import { explain } from './window.ts'
 
+/** A bucket that is there already, with versions or without, and what is written into it. */
+export interface LoadedBucket {
+  readonly name: string
+  readonly prefixes: number
+  readonly keysOfPrefix: number
+  /** Of all requests, compared with the shares of the others. */
+  readonly share: number
+}
+
 export interface RecordedLoadOptions {
-  readonly bucket: string
+  readonly buckets: readonly LoadedBucket[]
   /** One client of the SDK for each gateway, made anew for each client of the load, which chooses one at random each time. */
   readonly gateways: readonly (() => S3Client)[]
   readonly clients: number
-  readonly prefixes: number
-  readonly keysOfPrefix: number
   readonly seed: number
 }
 
@@ -26,7 +33,7 @@ const READERS = 8
 
 /** Clients that read and write the same keys at once, until stopped, and remember all they saw. */
 export class RecordedLoad {
-  readonly recorder: Recorder
+  readonly recorders: readonly Recorder[]
   readonly #options: RecordedLoadOptions
   readonly #senders: readonly (readonly Sender[])[]
   readonly #waiting = new Set<() => void>()
@@ -37,11 +44,13 @@ export class RecordedLoad {
 
   constructor(options: RecordedLoadOptions) {
     this.#options = options
-    const keys = Array.from({ length: options.prefixes * options.keysOfPrefix }, (_, n) => {
-      const prefix = String(n % options.prefixes).padStart(2, '0')
-      return `p${prefix}/k${Math.floor(n / options.prefixes)}`
+    this.recorders = options.buckets.map(({ name, prefixes, keysOfPrefix }) => {
+      const keys = Array.from({ length: prefixes * keysOfPrefix }, (_, n) => {
+        const prefix = String(n % prefixes).padStart(2, '0')
+        return `p${prefix}/k${Math.floor(n / prefixes)}`
+      })
+      return new Recorder(name, keys)
     })
-    this.recorder = new Recorder(options.bucket, keys)
     this.#senders = Array.from({ length: options.clients }, (_, index) =>
       options.gateways.map((connect, gateway) => {
         const client = connect()
@@ -74,35 +83,45 @@ export class RecordedLoad {
 
   /** Reads and lists everything over every gateway, with the rest of the history to hold it against. */
   async readBack(): Promise<void> {
-    const senders = this.#senders[0] ?? []
-    for (const { name, client } of senders) {
-      const from = { name: `end/${name.slice(-2)}`, client }
-      const queue = this.recorder.keys.values()
-      const reader = async (): Promise<void> => {
-        for (const key of queue) await this.recorder.get(from, key)
+    const [first = []] = this.#senders
+    for (const recorder of this.recorders) {
+      for (const { name, client } of first) {
+        const from = { name: `end/${name.slice(-2)}`, client }
+        const queue = recorder.keys.values()
+        const reader = async (): Promise<void> => {
+          for (const key of queue) await recorder.get(from, key)
+        }
+        await Promise.all(Array.from({ length: READERS }, reader))
+        await recorder.list(from, '', 10 * PAGE_KEYS)
       }
-      await Promise.all(Array.from({ length: READERS }, reader))
-      await this.recorder.list(from, '', 10 * PAGE_KEYS)
     }
   }
 
   /** Holds the whole history against what a store may do. @returns what it was, in one line; throws if it was wrong */
-  verify(): string {
-    const { operations, tries, slowestMs } = this.recorder
+  async verify(): Promise<string> {
     const faults: string[] = []
-    const keys = byKey(operations)
-    for (const history of keys.values()) {
-      const verdict = checkKey(history)
-      if (verdict.linearizable !== true) faults.push(explain(history, verdict))
+    let keys = 0
+    for (const recorder of this.recorders) {
+      for (const history of byKey(recorder.operations).values()) {
+        const verdict = checkKey(history)
+        if (verdict.linearizable !== true) faults.push(explain(history, verdict))
+        keys++
+      }
+      const client = this.#senders[0]?.[0]?.client
+      if (client !== undefined) faults.push(...(await recorder.versionFaults(client)))
     }
-    if (faults.length > 0) throw new Error(`${faults.length} of ${keys.size} keys:\n${faults.join('\n\n')}`)
+    if (faults.length > 0) throw new Error(`${faults.length} faults in ${keys} keys:\n${faults.join('\n\n')}`)
+    const operations = this.recorders.flatMap((recorder) => recorder.operations)
     const unknown = operations.filter(({ responded }) => responded === Infinity).length
-    return `${operations.length} operations on ${keys.size} keys are linearizable, ${unknown} of them of unknown outcome; ${tries} tries, the slowest request took ${Math.round(slowestMs)} ms`
+    const tries = this.recorders.reduce((sum, recorder) => sum + recorder.tries, 0)
+    const slowest = Math.max(...this.recorders.map(({ slowestMs }) => slowestMs))
+    return `${operations.length} operations on ${keys} keys are linearizable, ${unknown} of unknown outcome; ${tries} tries, the slowest request took ${Math.round(slowest)} ms`
   }
 
   /** What failed beyond the retries of the SDK, for people. */
   failures(): string[] {
-    return this.recorder.failures.map(({ what, invoked, responded, tries, error }) => {
+    const failures = this.recorders.flatMap((recorder) => recorder.failures)
+    return failures.map(({ what, invoked, responded, tries, error }) => {
       const took = Math.round(responded - invoked)
       return `${what}: ${String(error)} after ${tries} tries in ${took} ms`
     })
@@ -122,7 +141,7 @@ export class RecordedLoad {
   }
 
   async #request(from: Sender, chance: Chance): Promise<void> {
-    const { recorder } = this
+    const recorder = this.#recorder(chance)
     const key = chance.pick(recorder.keys)
     const seen = recorder.lastSeen.get(key)
     const kind = chance.next()
@@ -137,6 +156,14 @@ export class RecordedLoad {
     else if (kind < 0.94) await recorder.remove(from, key, seen)
     else if (kind < 0.985) await recorder.list(from, key.slice(0, key.indexOf('/') + 1), PAGE_KEYS)
     else await recorder.list(from, '', 10 * PAGE_KEYS)
+  }
+
+  #recorder(chance: Chance): Recorder {
+    const { buckets } = this.#options
+    const shares = buckets.reduce((sum, { share }) => sum + share, 0)
+    let at = chance.next() * shares
+    const index = buckets.findIndex(({ share }) => (at -= share) < 0)
+    return this.recorders[index] ?? chance.pick(this.recorders)
   }
 
   /** Nothing that was ever written before. */

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Action, Condition, Operation, Value } from './history.ts'
 import { refusalOf, withTries, type Try } from './tries.ts'
+import { listVersions, VersionsMade } from './versions-made.ts'
 
 /** A request that failed for good: the SDK gave up, or was never to try again. */
 export interface Failure {
@@ -36,6 +37,8 @@ export class Recorder {
   readonly keys: readonly string[]
   /** The newest ETag that somebody saw of each key, for conditions that may hold. */
   readonly lastSeen = new Map<string, string>()
+  readonly #versions = new VersionsMade()
+  readonly #markers = new VersionsMade()
   tries = 0
   slowestMs = 0
 
@@ -55,29 +58,27 @@ export class Recorder {
         ('ifMatch' in condition ? { IfMatch: condition.ifMatch } : { IfNoneMatch: condition.ifNoneMatch })),
     }
     const done = await this.#send(`PUT ${key}`, from, () => from.client.send(new PutObjectCommand(request)))
-    this.#write(from, key, done.tries, value, when)
+    this.#write(from, key, done.tries, value, when, done.output?.VersionId)
     if (done.output === undefined) return
-    if (done.output.ETag !== value) throw new Error(`PUT ${key} answered ${done.output.ETag}, not ${value}`)
+    const { ETag = 'no ETag' } = done.output
+    if (ETag !== value) throw new Error(`PUT ${key} was answered with ${ETag}, not ${value}`)
     this.lastSeen.set(key, value)
   }
 
   async remove(from: Sender, key: string, ifMatch?: string): Promise<void> {
     const request = { Bucket: this.bucket, Key: key, ...(ifMatch !== undefined && { IfMatch: ifMatch }) }
-    const { tries } = await this.#send(`DELETE ${key}`, from, () =>
+    const when = ifMatch === undefined ? undefined : asCondition({ ifMatch })
+    const { tries, output } = await this.#send(`DELETE ${key}`, from, () =>
       from.client.send(new DeleteObjectCommand(request)),
     )
-    this.#write(
-      from,
-      key,
-      tries,
-      undefined,
-      ifMatch === undefined ? undefined : { is: 'value', value: ifMatch },
-    )
+    this.#write(from, key, tries, undefined, when, output?.VersionId)
   }
 
   async get(from: Sender, key: string): Promise<Value> {
     return await this.#read('GET', from, key, async () => {
-      const { ETag, Body } = await from.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }))
+      const { ETag = 'no ETag', Body } = await from.client.send(
+        new GetObjectCommand({ Bucket: this.bucket, Key: key }),
+      )
       const body = (await Body?.transformToString()) ?? ''
       if (etagOf(body) !== ETag) throw new WrongBytes(`GET ${key}: ${body.length} bytes that are not ${ETag}`)
       return ETag
@@ -113,9 +114,18 @@ export class Recorder {
         this.#record(from, key, last, { kind: 'observe', seen: { is: 'value', value: listed.get(key) } })
         listed.delete(key)
       }
-      if (listed.size > 0) throw new Error(`LIST ${prefix} has keys it may not have: ${[...listed.keys()].join()}`)
+      if (listed.size > 0)
+        throw new Error(`LIST ${prefix} has keys it may not have: ${[...listed.keys()].join()}`)
       after = end ?? after
     } while (token !== undefined)
+  }
+
+  /** What is wrong with the versions that the bucket has in the end, if it is one with versions. */
+  async versionFaults(client: S3Client): Promise<string[]> {
+    const { objects, markers } = await listVersions(client, this.bucket)
+    const withoutVersions = [...objects.values()].every((ids) => ids.every((id) => id === 'null'))
+    if (withoutVersions) return []
+    return [...this.#versions.faults(objects), ...this.#markers.faults(markers)]
   }
 
   async #read(method: string, from: Sender, key: string, read: () => Promise<Value>): Promise<Value> {
@@ -145,7 +155,7 @@ export class Recorder {
     this.tries += done.tries.length
     this.slowestMs = Math.max(this.slowestMs, responded - invoked)
     const { error } = done
-    const expected = error === undefined || ['mismatch', 'absent'].includes(refusalOf(error))
+    const expected = error === undefined || ['mismatch', 'absent', 'conflict'].includes(refusalOf(error))
     if (!expected) {
       const about = { what: `${from.name} ${what}`, invoked, responded, tries: done.tries.length, error }
       this.failures.push(about)
@@ -159,15 +169,22 @@ export class Recorder {
     tries: readonly Try[],
     value: Value,
     when: Condition | undefined,
+    versionId: string | undefined,
   ): void {
     const action: Action = { kind: 'write', value, ...(when !== undefined && { when }) }
+    const versions = value === undefined ? this.#markers : this.#versions
     for (const one of tries) {
       const refusal = one.error === undefined ? undefined : refusalOf(one.error)
-      if (refusal === undefined) this.#record(from, key, one, action)
-      else if (refusal === 'unknown') this.#record(from, key, { ...one, responded: Infinity }, action)
-      else if (refusal === 'absent') {
+      if (refusal === undefined) {
+        this.#record(from, key, one, action)
+        if (versionId !== undefined) versions.add(key, { ...one, versionId })
+      } else if (refusal === 'unknown') {
+        this.#record(from, key, { ...one, responded: Infinity }, action)
+        versions.addUnknown(key)
+      } else if (refusal === 'absent') {
         this.#record(from, key, one, { kind: 'observe', seen: { is: 'value', value: undefined } })
-      } else if (refusal === 'mismatch') this.#record(from, key, one, { kind: 'observe', seen: opposite(when) })
+      } else if (refusal === 'mismatch')
+        this.#record(from, key, one, { kind: 'observe', seen: opposite(when) })
     }
   }
 

@@ -16,6 +16,8 @@ export type Refusal =
   | 'mismatch'
   /** 404: there is no object. */
   | 'absent'
+  /** 409: the object that was to be replaced was deleted meanwhile. It did nothing; SDKs leave it to the caller to try again. */
+  | 'conflict'
   /** It certainly did nothing. */
   | 'nothing'
   /** No answer, or one that does not say: it may have done what was asked, or do it yet. */
@@ -61,6 +63,7 @@ export function refusalOf(error: unknown): Refusal {
   const status = error.$metadata.httpStatusCode
   if (status === 412) return 'mismatch'
   if (status === 404 && (error.name === 'NoSuchKey' || error.name === 'NotFound')) return 'absent'
+  if (error.name === 'ConditionalRequestConflict') return 'conflict'
   // Refused before anything was done, which is what this code says and no other of its status.
   if (error.name === 'SlowDown') return 'nothing'
   return status === undefined || status >= 500 ? 'unknown' : 'nothing'

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
-import { CreateBucketCommand } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3'
 import type { Lifetime } from '../../cluster/harness.ts'
 import { RecordedLoad } from '../../linearizability/load.ts'
 import type { ChaosCase } from '../chaos-case.ts'
 import { inAnyOrder, processFaults, type Fault } from './faults.ts'
-import { startServices, type ServicesOptions } from './services.ts'
+import { startServices, type Services, type ServicesOptions } from './services.ts'
 
-const BUCKET = 'histories'
 const GATEWAYS = 2
-const PREFIXES = 20
-const KEYS_OF_PREFIX = 3
 const CLIENTS = 16
+const BUCKETS = [
+  { name: 'histories', prefixes: 20, keysOfPrefix: 3, share: 4 },
+  { name: 'histories-of-versions', prefixes: 4, keysOfPrefix: 2, share: 1 },
+] as const
 
 /** Requests that have ended before a fault, and after it. */
 const STEP = 150
@@ -42,13 +43,11 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
     async run(t, { chance, rounds }) {
       const { metadata, faults } = await ground(t)
       const services = await startServices(t, { gateways: GATEWAYS, metadata })
-      await services.clients[0]?.().send(new CreateBucketCommand({ Bucket: BUCKET }))
+      await makeBuckets(services)
       const load = new RecordedLoad({
-        bucket: BUCKET,
+        buckets: BUCKETS,
         gateways: services.clients,
         clients: CLIENTS,
-        prefixes: PREFIXES,
-        keysOfPrefix: KEYS_OF_PREFIX,
         seed: chance.between(0, 999_999),
       })
       load.start()
@@ -64,9 +63,16 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
       }
       await load.stop()
       await load.readBack()
-      const seen = load.verify()
+      const seen = await load.verify()
       assert.deepEqual(load.failures(), [], 'no request failed beyond the retries of the SDK')
       return `${done.length} faults; ${seen}`
     },
   }
+}
+
+async function makeBuckets({ clients }: Services): Promise<void> {
+  const client = clients[0]?.()
+  for (const { name: Bucket } of BUCKETS) await client?.send(new CreateBucketCommand({ Bucket }))
+  const VersioningConfiguration = { Status: 'Enabled' } as const
+  await client?.send(new PutBucketVersioningCommand({ Bucket: BUCKETS[1].name, VersioningConfiguration }))
 }
