@@ -14,6 +14,7 @@ const condition = fc.oneof(
   { weight: 4, arbitrary: value.map((one): Condition => ({ is: 'value', value: one })) },
   { weight: 1, arbitrary: fc.constant<Condition>({ is: 'present' }) },
   { weight: 1, arbitrary: name.map((than): Condition => ({ is: 'other', than })) },
+  { weight: 1, arbitrary: name.map((one): Condition => ({ is: 'not', value: one })) },
 )
 
 const action = fc.oneof(

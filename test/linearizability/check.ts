@@ -214,6 +214,8 @@ function permits(guard: Guard, value: number): boolean {
       return value === guard.id
     case 'other':
       return value !== ABSENT && value !== guard.id
+    case 'not':
+      return value !== guard.id
   }
 }
 

@@ -16,6 +16,8 @@ export type Condition =
   | { readonly is: 'present' }
   /** An object, but not this one: `If-Match` was refused. */
   | { readonly is: 'other'; readonly than: string }
+  /** Not this object: a `DELETE` with `If-Match` was refused, which it also is over a delete marker. */
+  | { readonly is: 'not'; readonly value: string }
 
 export type Action =
   /** Sets the value; with `when` only at a moment when that holds, so that it is known to have held if the write was done. */
@@ -57,5 +59,7 @@ export function holds(condition: Condition, value: Value): boolean {
       return value !== undefined
     case 'other':
       return value !== undefined && value !== condition.than
+    case 'not':
+      return value !== condition.value
   }
 }

@@ -184,7 +184,7 @@ export class Recorder {
       } else if (refusal === 'absent') {
         this.#record(from, key, one, { kind: 'observe', seen: { is: 'value', value: undefined } })
       } else if (refusal === 'mismatch')
-        this.#record(from, key, one, { kind: 'observe', seen: opposite(when) })
+        this.#record(from, key, one, { kind: 'observe', seen: opposite(value, when) })
     }
   }
 
@@ -206,7 +206,11 @@ function asCondition(condition: WriteCondition): Condition {
 }
 
 /** What a refused condition says. */
-function opposite(when: Condition | undefined): Condition {
+function opposite(value: Value, when: Condition | undefined): Condition {
+  if (value === undefined && when?.is === 'value' && when.value !== undefined) {
+    // "If the latest version of the object is a delete marker, … the DeleteObject API will fail and return a 412".
+    return { is: 'not', value: when.value }
+  }
   return when?.is === 'value' && when.value !== undefined
     ? { is: 'other', than: when.value }
     : { is: 'present' }

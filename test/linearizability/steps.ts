@@ -9,7 +9,7 @@ const FIRST_NAMED = 2
 /** A {@link Condition} over numbered values. */
 export type Guard =
   | { readonly is: 'any' | 'present' }
-  | { readonly is: 'value' | 'other'; readonly id: number }
+  | { readonly is: 'value' | 'other' | 'not'; readonly id: number }
 
 /** An operation as the search sees it. */
 export interface Step {
@@ -113,6 +113,8 @@ function guardOf(action: Action, idOf: (value: Value) => number): Guard {
       return { is: 'value', id: idOf(condition.value) }
     case 'other':
       return { is: 'other', id: idOf(condition.than) }
+    case 'not':
+      return { is: 'not', id: idOf(condition.value) }
   }
 }
 
@@ -129,7 +131,7 @@ function factsOf(steps: readonly Step[], count: number, initial: readonly number
     if (set !== undefined) set.setters++
     const asked = 'id' in guard && guard.id >= FIRST_NAMED ? values[guard.id] : undefined
     if (asked === undefined) continue
-    if (guard.is === 'other' || sets !== undefined) asked.named = true
+    if (guard.is !== 'value' || sets !== undefined) asked.named = true
     if (guard.is === 'value' && step.required) {
       asked.users.push(step)
       asked.lastUser = Math.max(asked.lastUser, step.invoked)

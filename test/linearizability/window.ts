@@ -111,6 +111,8 @@ function conditionText(condition: Condition): string {
       return 'some object'
     case 'other':
       return `an object other than ${condition.than}`
+    case 'not':
+      return `no such object as ${condition.value}`
   }
 }
 
