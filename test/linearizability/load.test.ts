@@ -5,7 +5,7 @@ import { seeded } from '../chaos/seeded.ts'
 import { startFakeStore, type Habits } from './fake-store.ts'
 import { RecordedLoad } from './load.ts'
 
-const REQUESTS = 300
+const REQUESTS = 200
 
 async function loadOn(t: TestContext, habits: Habits, requests = REQUESTS): Promise<RecordedLoad> {
   const connect = await startFakeStore(t, habits, seeded(1))

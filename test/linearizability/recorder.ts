@@ -114,8 +114,9 @@ export class Recorder {
         this.#record(from, key, last, { kind: 'observe', seen: { is: 'value', value: listed.get(key) } })
         listed.delete(key)
       }
-      if (listed.size > 0)
+      if (listed.size > 0) {
         throw new Error(`LIST ${prefix} has keys it may not have: ${[...listed.keys()].join()}`)
+      }
       after = end ?? after
     } while (token !== undefined)
   }
@@ -183,8 +184,9 @@ export class Recorder {
         versions.addUnknown(key)
       } else if (refusal === 'absent') {
         this.#record(from, key, one, { kind: 'observe', seen: { is: 'value', value: undefined } })
-      } else if (refusal === 'mismatch')
+      } else if (refusal === 'mismatch') {
         this.#record(from, key, one, { kind: 'observe', seen: opposite(value, when) })
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client
 import type { Lifetime } from '../../cluster/harness.ts'
 import { RecordedLoad } from '../../linearizability/load.ts'
 import type { ChaosCase } from '../chaos-case.ts'
-import { inAnyOrder, processFaults, type Fault } from './faults.ts'
+import { inAnyOrder, LONG, processFaults, SHORT, type Fault } from './faults.ts'
 import { startServices, type Services, type ServicesOptions } from './services.ts'
 
 const GATEWAYS = 2
@@ -52,7 +52,8 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
       })
       load.start()
       await load.progress(STEP)
-      const all = [...services.metadata.flatMap(processFaults), ...faults]
+      const lengths = rounds === 1 ? SHORT : LONG
+      const all = [...services.metadata.flatMap((one) => processFaults(one, lengths)), ...faults]
       const done: string[] = []
       for (let round = 0; round < rounds; round++) {
         for (const fault of inAnyOrder(chance, all)) {

@@ -8,19 +8,25 @@ export interface Fault {
   run(chance: Chance): Promise<void>
 }
 
-/** How long a killed process stays away: from at once to longer than its lease. */
-const AWAY_MS_MAX = 8000
+/** How long a fault lasts at most, in ms. */
+export interface Lengths {
+  /** A killed process stays away: from at once to so long. */
+  readonly away: number
+  readonly stopped: number
+}
 
-/** Shorter and longer than a lease of metadata, and than the patience of those that wait for it. */
-const STOPPED_MS_MAX = 12_000
+/** From nothing to longer than any lease; what waits for the only process there is waits a little longer still. */
+export const LONG: Lengths = { away: 8000, stopped: 12_000 }
+/** For tests that others wait for. */
+export const SHORT: Lengths = { away: 1500, stopped: 3000 }
 
-export function processFaults(service: Service): Fault[] {
+export function processFaults(service: Service, lengths: Lengths): Fault[] {
   return [
     {
       name: `kill -9 of ${service.name}`,
       async run(chance) {
         await service.kill()
-        await delay(chance.between(0, AWAY_MS_MAX))
+        await delay(chance.between(0, lengths.away))
         await service.start()
       },
     },
@@ -28,7 +34,7 @@ export function processFaults(service: Service): Fault[] {
       name: `SIGSTOP of ${service.name}`,
       async run(chance) {
         service.pause()
-        await delay(chance.between(500, STOPPED_MS_MAX))
+        await delay(chance.between(500, lengths.stopped))
         service.resume()
       },
     },
