@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { S3Client } from '@aws-sdk/client-s3'
-import type { Lifetime } from '../cluster/harness.ts'
+import type { Lifetime } from '../cluster/lifetime.ts'
 import type { Chance } from '../chaos/seeded.ts'
 
 /** What a store does wrong, how often; all of it together is none of S3's promises broken, or one, by the kind. */

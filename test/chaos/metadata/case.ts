@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3'
-import type { Lifetime } from '../../cluster/harness.ts'
+import type { Lifetime } from '../../cluster/lifetime.ts'
 import { RecordedLoad } from '../../linearizability/load.ts'
 import type { ChaosCase } from '../chaos-case.ts'
 import { inAnyOrder, LONG, processFaults, SHORT, type Fault } from './faults.ts'

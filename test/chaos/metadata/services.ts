@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
 import { findFreePorts } from '../../../cli/folder/ports.ts'
 import { systemRandom } from '../../../runtime/random/system-random.ts'
-import { temporaryFolder, type Lifetime } from '../../cluster/harness.ts'
+import { temporaryFolder } from '../../cluster/harness.ts'
+import type { Lifetime } from '../../cluster/lifetime.ts'
 import { ashlar, isAlive, killNow, type Running } from '../../cluster/processes.ts'
 
 const LOG_LINES = 60
