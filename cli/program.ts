@@ -234,7 +234,12 @@ const placeholders: Readonly<Record<string, string>> = {
   groups: 'number',
   at: 'bucket/key',
   to: 'name',
-  engine: 'engine',
+  engine: 'address',
+  nodeId: 'name',
+  splitWritesPerSecond: 'number',
+  splitReadsPerSecond: 'number',
+  splitAfterSeconds: 'number',
+  mergeAfterSeconds: 'number',
   bucket: 'name',
   prefix: 'text',
 }

@@ -1,15 +1,20 @@
 import packageFile from '../../package.json' with { type: 'json' }
+import { PARTITION_SETTLE_MS_DEFAULT, SPLIT_SUSTAINED_SECONDS_DEFAULT } from '../../core/limits.ts'
+import type { PartitionSettings } from '../../core/partitioning/view.ts'
 import { defaultPools, startMetadata } from '../../metadata/main.ts'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import type { ShardTransport } from '../../proto/shard-transport.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
 import type { MetadataConfig } from '../../runtime/config/services.ts'
 import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
-import { listenFailure } from '../failure.ts'
+import { CommandError, listenFailure } from '../failure.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
 import { readSecret } from '../folder/secret.ts'
 import { openAdmin } from './admin.ts'
 import type { ServiceWorld } from './service-world.ts'
+
+/** After a change of its range a partition must have been measured for a little longer than it takes to be split again. */
+const SETTLE_MORE_MS = PARTITION_SETTLE_MS_DEFAULT - SPLIT_SUSTAINED_SECONDS_DEFAULT * 1000
 
 export interface OpenedMetadata {
   readonly address: string
@@ -36,17 +41,27 @@ export async function openMetadata(
     })
     return network
   }
-  const lock = await holdServiceFolder(config.data, 'metadata', clock)
-  shutdown.add('metadata folder', lock.release)
-  const { host, port, clusterId } = config
+  const { host, port, clusterId, data, engine } = config
+  if ((data === undefined) === (engine === undefined)) {
+    throw new CommandError('metadata is kept in a folder or in an engine: give --data or --engine')
+  }
+  if (data !== undefined) {
+    const lock = await holdServiceFolder(data, 'metadata', clock)
+    shutdown.add('metadata folder', lock.release)
+  }
   const nodes = Object.entries(config.nodes).flatMap(([zone, ids]) =>
     ids.map((id) => ({ id, zone, weight: 1 })),
   )
   try {
     const running = await startMetadata(
       {
-        dataDirectory: config.data,
+        dataDirectory: data ?? '',
         engine: 'level',
+        ...(engine === undefined ? {} : { engines: engine.trim().split(/\s+/) }),
+        nodeId: config.nodeId,
+        ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
+        partitions: partitionSettings(config),
+        emulateS3Limits: config.emulateS3Limits,
         listen: true,
         host,
         port,
@@ -63,5 +78,20 @@ export async function openMetadata(
     return { address: running.address ?? formatAddress({ host, port }), api: running.api }
   } catch (error) {
     throw listenFailure(error, 'metadata', formatAddress({ host, port }))
+  }
+}
+
+function partitionSettings(
+  config: Pick<
+    MetadataConfig,
+    'splitWritesPerSecond' | 'splitReadsPerSecond' | 'splitAfterSeconds' | 'mergeAfterSeconds'
+  >,
+): Partial<PartitionSettings> {
+  return {
+    writesPerSecond: config.splitWritesPerSecond,
+    readsPerSecond: config.splitReadsPerSecond,
+    sustainedSeconds: config.splitAfterSeconds,
+    settleMs: config.splitAfterSeconds * 1000 + SETTLE_MORE_MS,
+    mergeColdMs: config.mergeAfterSeconds * 1000,
   }
 }

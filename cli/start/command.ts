@@ -60,7 +60,7 @@ async function bringUp(config: StartConfig, starting: Starting): Promise<string>
   const { clock, shutdown, workingDirectory } = starting
   const folder = await openFolder(config, starting)
   shutdown.add('data folder', () => folder.close())
-  if (!folder.created) await refuseLostMetadata(folder.paths, config.data)
+  if (!folder.created && config.engine === undefined) await refuseLostMetadata(folder.paths, config.data)
   const cluster = await keepFreePorts(folder, LOOPBACK, starting.random)
   const plan = planCluster(cluster, folder.paths, config)
   const { addresses, admin, metadata } = config.separate

@@ -9,8 +9,10 @@ import {
 import * as field from '../../runtime/config/fields.ts'
 import {
   compactionBytesPerSecond,
+  engine,
   garbageGraceSeconds,
   nodeGraceSeconds,
+  partitioning,
   repairBytesPerSecond,
   scrubDays,
 } from '../../runtime/config/services.ts'
@@ -56,6 +58,8 @@ export const startConfig = z
       .min(1, 'expected 1 or more')
       .optional()
       .describe('Port of metrics and the admin interface (chosen at the first start)'),
+    engine: engine.optional(),
+    ...partitioning,
     nodeGraceSeconds,
     scrubDays,
     compactionBytesPerSecond,

@@ -5,9 +5,14 @@ import {
   NODE_GRACE_SECONDS_DEFAULT,
   NODES_MAX,
   COMPACTION_BYTES_PER_SECOND_DEFAULT,
+  LOAD_SECONDS,
+  MERGE_COLD_MS_DEFAULT,
   REPAIR_BYTES_PER_SECOND_DEFAULT,
   SCRUB_DAYS_DEFAULT,
   SCRUB_DAYS_MAX,
+  SPLIT_READS_PER_SECOND_DEFAULT,
+  SPLIT_SUSTAINED_SECONDS_DEFAULT,
+  SPLIT_WRITES_PER_SECOND_DEFAULT,
   ZONES_MAX,
 } from '../../core/limits.ts'
 import {
@@ -74,10 +79,55 @@ export const repairBytesPerSecond = bytes
   .default(REPAIR_BYTES_PER_SECOND_DEFAULT)
   .describe('Most bytes a second that background work reads and writes, such as 100MiB; 0: no limit')
 
+/** Where metadata is kept instead of in a folder; several, with spaces between, the first one for what is the cluster's. */
+export const engine = z
+  .string()
+  .regex(/\S/, 'expected an address')
+  .describe(
+    'Address of the engine that keeps the metadata: postgres://user:password@host/database or etcd://h1:2379,h2:2379,h3:2379; several with spaces between',
+  )
+
+/** When ranges of keys are split and merged; for experiments, too. */
+export const partitioning = {
+  splitWritesPerSecond: z
+    .int('expected a whole number')
+    .min(1, 'expected 1 or more')
+    .default(SPLIT_WRITES_PER_SECOND_DEFAULT)
+    .describe('Writes a second from which on a range of keys is split in two'),
+  splitReadsPerSecond: z
+    .int('expected a whole number')
+    .min(1, 'expected 1 or more')
+    .default(SPLIT_READS_PER_SECOND_DEFAULT)
+    .describe('Reads a second from which on a range of keys is split in two'),
+  splitAfterSeconds: z
+    .int('expected a whole number')
+    .min(2, 'expected 2 or more')
+    .max(LOAD_SECONDS, `expected at most ${LOAD_SECONDS}`)
+    .default(SPLIT_SUSTAINED_SECONDS_DEFAULT)
+    .describe('Seconds that such a rate must last'),
+  mergeAfterSeconds: seconds
+    .default(MERGE_COLD_MS_DEFAULT / 1000)
+    .describe('Seconds that neighbouring ranges must be cold before they are merged'),
+  emulateS3Limits: z
+    .boolean('expected true or false')
+    .default(false)
+    .describe(
+      'Refuse with 503 SlowDown what goes beyond 3,500 writes or 5,500 reads a second of a range, as S3 does',
+    ),
+}
+
 export const metadataConfig = z.strictObject({
-  data: path.describe('Folder of the metadata'),
+  data: path.optional().describe('Folder of the metadata; not with --engine'),
+  engine: engine.optional(),
+  nodeId: name
+    .default('metadata')
+    .describe('Name of this process among those that share an engine; each has its own'),
   host: internalHost,
   port: port.default(9101).describe('Port to listen on'),
+  advertise: address
+    .optional()
+    .describe('host:port the others reach this process by; by default what it listens on'),
+  ...partitioning,
   secretFile,
   clusterId: clusterId.describe('Identity of the cluster; a folder of another one is refused'),
   nodes: z
