@@ -24,6 +24,8 @@ import { Room, spaceOf } from './room.ts'
 import { serveMetadata } from './server/server.ts'
 import { MetadataService } from './service.ts'
 
+export { MemberTakenError } from './coordination/own-member.ts'
+export { EngineSpecError } from './engine/open.ts'
 export { defaultPools, type ClusterPlan, type PoolPlan } from './cluster/bootstrap.ts'
 
 export interface MetadataConfig {

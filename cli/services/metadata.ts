@@ -1,7 +1,7 @@
 import packageFile from '../../package.json' with { type: 'json' }
 import { PARTITION_SETTLE_MS_DEFAULT, SPLIT_SUSTAINED_SECONDS_DEFAULT } from '../../core/limits.ts'
 import type { PartitionSettings } from '../../core/partitioning/view.ts'
-import { defaultPools, startMetadata } from '../../metadata/main.ts'
+import { defaultPools, EngineSpecError, MemberTakenError, startMetadata } from '../../metadata/main.ts'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import type { ShardTransport } from '../../proto/shard-transport.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
@@ -77,6 +77,9 @@ export async function openMetadata(
     await openAdmin('metadata', config, secret, running.api, world)
     return { address: running.address ?? formatAddress({ host, port }), api: running.api }
   } catch (error) {
+    if (error instanceof MemberTakenError || error instanceof EngineSpecError) {
+      throw new CommandError(error.message, { cause: error })
+    }
     throw listenFailure(error, 'metadata', formatAddress({ host, port }))
   }
 }

@@ -1,11 +1,11 @@
-import { create } from '@bufbuild/protobuf'
-import { LOAD_REPORT_AGE_MS_MAX } from '../../core/limits.ts'
 import {
   type ReportLoadReply,
   ReportLoadReplySchema,
   type ReportLoadRequest,
-} from '../../proto/gen/ashlar/v1/metadata_pb.js'
-import type { PartitionLoad } from '../../proto/gen/ashlar/v1/partitions_pb.js'
+  type PartitionLoad,
+} from '../../proto/gen/ashlar/v1/partitions_pb.js'
+import { create } from '@bufbuild/protobuf'
+import { LOAD_REPORT_AGE_MS_MAX } from '../../core/limits.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Cluster, CommittingOthers } from '../cluster/cluster.ts'
 import type { Backlog } from '../partition/outbox.ts'
