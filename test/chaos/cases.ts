@@ -1,5 +1,6 @@
 import { failingDisk, fullDisk } from './cases/disks.ts'
 import { kill } from './cases/kill.ts'
+import { metadataProcess } from './cases/metadata-faults.ts'
 import { recode } from './cases/recode.ts'
 import { lostSegments, rot } from './cases/rot.ts'
 import { stopped } from './cases/stopped.ts'
@@ -17,4 +18,5 @@ export const cases: readonly ChaosCase[] = [
   stopped,
   topology,
   recode,
+  metadataProcess,
 ]

@@ -1,0 +1,50 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Chance } from '../seeded.ts'
+import type { Service } from './services.ts'
+
+/** One way to hurt what metadata runs on. When it has ended, all is whole again. */
+export interface Fault {
+  readonly name: string
+  run(chance: Chance): Promise<void>
+}
+
+/** How long a fault lasts at most, in ms. */
+export interface Lengths {
+  /** A killed process stays away: from at once to so long. */
+  readonly away: number
+  readonly stopped: number
+}
+
+/** From nothing to longer than any lease; what waits for the only process there is waits a little longer still. */
+export const LONG: Lengths = { away: 8000, stopped: 12_000 }
+/** For tests that others wait for. */
+export const SHORT: Lengths = { away: 1500, stopped: 3000 }
+
+export function processFaults(service: Service, lengths: Lengths): Fault[] {
+  return [
+    {
+      name: `kill -9 of ${service.name}`,
+      async run(chance) {
+        await service.kill()
+        await delay(chance.between(0, lengths.away))
+        await service.start()
+      },
+    },
+    {
+      name: `SIGSTOP of ${service.name}`,
+      async run(chance) {
+        service.pause()
+        await delay(chance.between(500, lengths.stopped))
+        service.resume()
+      },
+    },
+  ]
+}
+
+/** Every fault once, in an order of chance. */
+export function inAnyOrder(chance: Chance, faults: readonly Fault[]): Fault[] {
+  return faults
+    .map((fault) => ({ fault, at: chance.next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ fault }) => fault)
+}
