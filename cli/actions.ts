@@ -1,6 +1,7 @@
 import { resolveConfig, type ConfigSchema } from '../runtime/config/layers.ts'
 import { showCredentials } from './credentials/command.ts'
 import { credentialsConfig } from './credentials/config.ts'
+import { fsckConfig } from './fsck/config.ts'
 import type { Actions, Flags } from './program.ts'
 import { runService } from './service/command.ts'
 import { startConfig } from './start/config.ts'
@@ -22,6 +23,15 @@ export function createActions(world: World): Actions {
     },
     service: (kind, configFile, flags) => runService(kind, configFile, flags, world),
     status: (flags) => runStatus(resolve(statusConfig, flags), world),
+    async fsck(flags) {
+      const config = resolve(fsckConfig, flags)
+      if (config.rebuild) {
+        const { runRebuild } = await import('./fsck/rebuild.ts')
+        return await runRebuild(config, world)
+      }
+      const { runFsck } = await import('./fsck/command.ts')
+      return await runFsck(config, world)
+    },
     async topology(command, args, flags) {
       const { runTopology } = await import('./topology/run.ts')
       return await runTopology(command, args, flags, world)
@@ -29,6 +39,10 @@ export function createActions(world: World): Actions {
     async partition(command, args, flags) {
       const { runPartition } = await import('./partition/run.ts')
       return await runPartition(command, args, flags, world)
+    },
+    async metadata(command, args, flags) {
+      const { runMetadataCommand } = await import('./metadata/run.ts')
+      return await runMetadataCommand(command, args, flags, world)
     },
     async credentials(flags) {
       world.out(await showCredentials(resolve(credentialsConfig, flags), environment))

@@ -19,8 +19,10 @@ async function run(...args: string[]): Promise<{ code: number; called: unknown[]
     start: note('start'),
     service: note('service'),
     status: note('status'),
+    fsck: note('fsck'),
     topology: note('topology'),
     partition: note('partition'),
+    metadata: note('metadata'),
     credentials: note('credentials'),
   }
   const code = await runProgram(args, actions, { out: (text) => (output += text) })

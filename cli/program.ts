@@ -8,8 +8,11 @@ import {
   workerConfig,
   type ServiceKind,
 } from '../runtime/config/services.ts'
+import type { CommandRow } from './command-row.ts'
 import { CommandError, EXIT_USAGE } from './failure.ts'
+import { metadataCommands } from './metadata/commands.ts'
 import { startConfig } from './start/config.ts'
+import { fsckConfig } from './fsck/config.ts'
 import { statusConfig } from './status/config.ts'
 import { credentialsConfig } from './credentials/config.ts'
 import { partitionCommands, partitionGroup, type PartitionCommand } from './partition/commands.ts'
@@ -23,8 +26,11 @@ export interface Actions {
   start(flags: Flags): Promise<number>
   service(kind: ServiceKind, configFile: string | undefined, flags: Flags): Promise<number>
   status(flags: Flags): Promise<number>
+  fsck(flags: Flags): Promise<number>
   topology(command: TopologyCommand, args: readonly string[], flags: Flags): Promise<number>
   partition(command: PartitionCommand, args: readonly string[], flags: Flags): Promise<number>
+  /** What is done to metadata beside running it: backups. */
+  metadata(command: CommandRow, args: readonly string[], flags: Flags): Promise<number>
   credentials(flags: Flags): Promise<number>
 }
 
@@ -65,6 +71,8 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .showSuggestionAfterError()
+    // An option is that of the last command named before it, as `metadata` has some of the same names as what is below it.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.out, outputError: () => {} })
     .addHelpText('after', `\n${examples.program}`)
@@ -95,6 +103,14 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     done(await actions.status(texts(flags)))
   })
   add(
+    'fsck',
+    fsckConfig,
+    'hold the records of metadata against the shards of all nodes',
+    examples.fsck,
+  ).action(async (flags: Values) => {
+    done(await actions.fsck(texts(flags)))
+  })
+  add(
     'credentials',
     credentialsConfig,
     'show the root credentials of a local cluster',
@@ -114,7 +130,17 @@ function build(actions: Actions, output: Output, done: (code: number) => void): 
     ['storage-node', storageNodeConfig, 'run one storage node'],
     ['worker', workerConfig, 'run the background work: repair, moves, garbage, metrics'],
   ] as const) {
-    add(kind, schema, description, examples[kind])
+    const service = add(kind, schema, description, examples[kind])
+    if (kind === 'metadata') {
+      // Its own options come before the name of a command below it, or there is none.
+      service.enablePositionalOptions()
+      for (const row of metadataCommands) {
+        addRow(service, row, async (command, args, flags) => {
+          done(await actions.metadata(command, args, flags))
+        })
+      }
+    }
+    service
       .option('--config <file>', 'JSON file of the options, by their names in camelCase')
       .action(async (flags: Values) => {
         const { config, ...rest } = texts(flags)
@@ -207,8 +233,10 @@ const placeholders: Readonly<Record<string, string>> = {
   weight: 'number',
   groups: 'number',
   at: 'bucket/key',
-  to: 'node',
-  engine: 'id',
+  to: 'name',
+  engine: 'engine',
+  bucket: 'name',
+  prefix: 'text',
 }
 
 function variableOf(schema: ConfigSchema): string {
@@ -246,6 +274,9 @@ const examples = {
   ashlar metadata --config metadata.json
   ashlar metadata --data /srv/metadata --host 10.0.0.7 --secret-file secret --cluster-id $(openssl rand -hex 16) \\
       --nodes '{"zone-a": ["a-1", "a-2"], "zone-b": ["b-1", "b-2"], "zone-c": ["c-1", "c-2"]}'
+  ashlar metadata backup --to metadata.backup
+  ashlar metadata verify metadata.backup
+  ashlar metadata restore metadata.backup --data /srv/ashlar
 `,
   'storage-node': `Examples:
   ashlar storage-node --config node.json
@@ -261,6 +292,14 @@ const examples = {
 Examples:
   ashlar status --data /srv/ashlar
   ashlar status --metadata 10.0.0.7:9101 --secret-file secret --json
+`,
+  fsck: `Exit codes: 0 all agrees, 1 something disagrees, 2 not all of it could be looked at.
+
+Examples:
+  ashlar fsck --data /srv/ashlar
+  ashlar fsck --metadata 10.0.0.7:9101 --secret-file secret --deep --json > found.jsonl
+  ashlar fsck --bucket photos --prefix 2026/
+  mv data/metadata data/metadata.lost && ashlar fsck --rebuild --data data
 `,
   credentials: `Examples:
   ashlar credentials

@@ -22,6 +22,9 @@ export const targetFields = {
   secretFile: field.path.optional().describe("With --metadata: file of the cluster's secret"),
 } as const
 
+/** Of the environment, only what says which cluster is meant: nobody forces a change by a variable that was left over. */
+export const TARGET_VARIABLES = ['ASHLAR_DATA', 'ASHLAR_METADATA', 'ASHLAR_SECRET_FILE'] as const
+
 export interface TargetConfig {
   readonly data: string
   readonly metadata?: string | undefined
@@ -75,14 +78,18 @@ export async function targetOf({ data, metadata, secretFile }: TargetConfig): Pr
   }
 }
 
-/** Metadata as a person asks it: what does not answer in STATUS_TIMEOUT_MS is out of reach. */
+/** Metadata as a person asks it: what does not answer in time, by default STATUS_TIMEOUT_MS, is out of reach. */
 export interface Asked {
   readonly api: MetadataApi
   readonly close: () => Promise<void>
 }
 
 /** @throws {CommandError} nothing takes connections there; or the secret cannot be read */
-export async function askMetadata({ address, secretFile, hint }: Target, world: World): Promise<Asked> {
+export async function askMetadata(
+  { address, secretFile, hint }: Target,
+  world: World,
+  timeoutMs = STATUS_TIMEOUT_MS,
+): Promise<Asked> {
   const secret = await readSecret(secretFile)
   // The client would wait for metadata to come back; a person wants to hear at once that nothing is there.
   const accepted = await Promise.all(splitAddresses(address).map(accepts))
@@ -95,14 +102,14 @@ export async function askMetadata({ address, secretFile, hint }: Target, world: 
   const api: MetadataApi = {
     async call(operation, request, signal) {
       try {
-        const late = AbortSignal.timeout(STATUS_TIMEOUT_MS)
+        const late = AbortSignal.timeout(timeoutMs)
         const either = signal === undefined ? late : AbortSignal.any([signal, late])
         return await client.api.call(operation, request, either)
       } catch (error) {
         if (signal?.aborted === true) throw error
         if (error instanceof MetadataError && error.code !== FailureCode.UNAVAILABLE) throw error
         const reason =
-          error instanceof MetadataError ? error.message : `no answer within ${STATUS_TIMEOUT_MS / 1000} s`
+          error instanceof MetadataError ? error.message : `no answer within ${timeoutMs / 1000} s`
         throw new CommandError(`metadata at ${address} cannot be reached: ${reason}`, {
           hints: [hint],
           cause: error,

@@ -4,11 +4,14 @@
  */
 
 export * from './limits/admission.ts'
+export * from './limits/backup.ts'
 export * from './limits/blob-records.ts'
 export * from './limits/etcd.ts'
+export * from './limits/fsck.ts'
 export * from './limits/garbage.ts'
 export * from './limits/metadata-processes.ts'
 export * from './limits/metadata-routing.ts'
+export * from './limits/journal.ts'
 export * from './limits/partitions.ts'
 export * from './limits/postgres.ts'
 export * from './limits/work.ts'

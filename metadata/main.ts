@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { inProcessMetadata } from '../runtime/metadata-client/in-process.ts'
 import type { Request } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi } from '../proto/metadata-api.ts'
+import type { ShardTransport } from '../proto/shard-transport.ts'
 import { createNodeDisk } from '../runtime/disk/node-disk.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Disk } from '../runtime/ports/disk.ts'
@@ -14,9 +16,11 @@ import type { ClusterPlan } from './cluster/bootstrap.ts'
 import type { Engine } from './engine/engine.ts'
 import { LevelEngine } from './engine/level.ts'
 import { MemoryEngine } from './engine/memory.ts'
+import { openEngine } from './engine/open.ts'
 import type { ConnectPeer } from './host/peers.ts'
 import { MetadataNode } from './node.ts'
-import { Room } from './room.ts'
+import { Journal } from './journal/journal.ts'
+import { Room, spaceOf } from './room.ts'
 import { serveMetadata } from './server/server.ts'
 import { MetadataService } from './service.ts'
 
@@ -26,6 +30,10 @@ export interface MetadataConfig {
   /** Folder of the `level` engine, made if it is not there; not used by `memory`. */
   readonly dataDirectory: string
   readonly engine: 'level' | 'memory'
+  /** Addresses of the engines in place of the one above, the coordination engine first: see engine/open.ts. */
+  readonly engines?: readonly string[]
+  /** `host:port` by which others reach this process, if it is another than it listens on. */
+  readonly advertise?: string
   /** Whether to serve gRPC; without it, only the `api` returned answers. */
   readonly listen: boolean
   readonly host: string
@@ -48,6 +56,8 @@ export interface MetadataConfig {
   readonly connectPeer?: ConnectPeer
   /** Time that a storage node may be down before others take its place; NODE_GRACE_SECONDS_DEFAULT by default. */
   readonly nodeGraceMs?: number
+  /** With ports' `shards`: version of the program, for the copies of the metadata on storage nodes. */
+  readonly program?: string
 }
 
 /** Name of the one metadata process of a cluster that has no other. */
@@ -59,6 +69,8 @@ export interface MetadataPorts {
   readonly log: Log
   /** Default: the process's own event loop. */
   readonly nextTurn?: NextTurn
+  /** Reaches the storage nodes, on which a recent copy of the metadata is kept then. @param addressOf where they are, as last heard */
+  readonly shards?: (addressOf: (node: string) => string | undefined) => ShardTransport
 }
 
 export interface RunningMetadata {
@@ -72,80 +84,125 @@ export interface RunningMetadata {
 }
 
 /**
- * Starts the metadata service.
- * @throws {EngineOpenError} the folder is in use or damaged
+ * Starts a metadata process.
+ * @throws {EngineOpenError} an engine is in use, damaged or out of reach
+ * @throws {EngineSpecError} an address names no engine
  * @throws {NewerFormatError} a newer program has written there
- * @throws {WrongClusterError} the folder belongs to another cluster
+ * @throws {WrongClusterError} it belongs to another cluster
  * @throws {ClusterPlanError} the bootstrap breaks a rule
+ * @throws {MemberTakenError} another process has this one's name
  */
 export async function startMetadata(config: MetadataConfig, ports: MetadataPorts): Promise<RunningMetadata> {
-  const engine =
-    config.engine === 'memory' ? new MemoryEngine() : await LevelEngine.open(config.dataDirectory)
+  const { clock, random, log } = ports
+  const opened: OpenedEngine[] = []
   try {
-    const disk = config.engine === 'memory' ? undefined : createNodeDisk(config.dataDirectory)
-    return await startOn(engine, config, ports, disk)
+    if (config.engines === undefined || config.engines.length === 0) {
+      const engine =
+        config.engine === 'memory' ? new MemoryEngine() : await LevelEngine.open(config.dataDirectory)
+      const disk = config.engine === 'memory' ? undefined : createNodeDisk(config.dataDirectory)
+      opened.push({ engine, disk })
+    }
+    for (const address of config.engines ?? []) {
+      const engine = await openEngine(address, { clock, random, log, readFile: (path) => readFile(path) })
+      const folder = /^level:(.*)$/s.exec(address)?.[1]
+      opened.push({ engine, disk: folder === undefined ? spaceOf(engine) : createNodeDisk(folder) })
+    }
+    return await startOnAll(opened, config, ports)
   } catch (error) {
-    await engine.close()
+    await Promise.all(opened.map(({ engine }) => engine.close()))
     throw error
   }
 }
 
-/** The same on an engine that is open already, and the disk that it fills; it is closed with the service. */
+/** An engine that is open, and the disk that it fills, if it is to be looked after. */
+export interface OpenedEngine {
+  readonly engine: Engine
+  readonly disk: Pick<Disk, 'space'> | undefined
+}
+
+/** The same on an engine that is open already; it is closed with the service. */
 export async function startOn(
   engine: Engine,
   config: MetadataConfig,
   ports: MetadataPorts,
   disk?: Pick<Disk, 'space'>,
 ): Promise<RunningMetadata> {
-  const { clock, random, log } = ports
+  return await startOnAll([{ engine, disk }], config, ports)
+}
+
+/** The same on several, the coordination engine first. */
+export async function startOnAll(
+  opened: readonly OpenedEngine[],
+  config: MetadataConfig,
+  ports: MetadataPorts,
+): Promise<RunningMetadata> {
+  const { clock, random, log, shards } = ports
   const turn = ports.nextTurn ?? nextTurn
-  const { secret, host, port } = config
-  const room = disk === undefined ? undefined : new Room(disk, clock)
+  const { secret, host, port, clusterId } = config
+  const exclusive = !(config.shared ?? isShared(config.engines))
+  const [first] = opened
+  if (first === undefined) throw new Error('a metadata process needs an engine')
+  // The journal is for an engine that nothing else replicates, and sees every batch of it.
+  const parts = { clusterId, program: config.program ?? '', clock, random, log }
+  const journal =
+    shards === undefined || !exclusive || opened.length > 1 ? undefined : new Journal(first.engine, parts)
+  const engines = opened.map(({ engine, disk }, index) => ({
+    engine: index === 0 ? (journal?.engine ?? engine) : engine,
+    room: disk === undefined ? undefined : new Room(disk, clock),
+  }))
   const connect: ConnectPeer = ({ address }) => {
     const api = new GrpcMetadata({ address, secret, clock, random, log, nextTurn: turn })
     return { api, close: () => api.close() }
   }
   // Requests may come before the node is there to answer them, which it cannot be before its address is known.
-  const opened = Promise.withResolvers<MetadataService>()
-  opened.promise.catch(() => undefined)
-  const handler = { handle: async (request: Request) => (await opened.promise).handle(request) }
+  const serving = Promise.withResolvers<MetadataService>()
+  serving.promise.catch(() => undefined)
+  const handler = { handle: async (request: Request) => (await serving.promise).handle(request) }
   const server = config.listen
     ? await serveMetadata({ handler, secret, host, port, clock, log, nextTurn: turn })
     : undefined
   let node: MetadataNode
   try {
     node = await MetadataNode.open({
-      engines: [{ engine, room }],
+      engines,
       id: config.nodeId ?? METADATA_NODE_DEFAULT,
-      address: server?.address ?? '',
-      exclusive: config.shared !== true,
-      clusterId: config.clusterId,
+      address: config.advertise ?? server?.address ?? '',
+      exclusive,
+      clusterId,
       bootstrap: config.bootstrap,
       nodeGraceMs: config.nodeGraceMs,
       settings: { ...PARTITION_SETTINGS_DEFAULT, ...config.partitions },
       emulateS3Limits: config.emulateS3Limits === true,
       connectPeer: config.connectPeer ?? connect,
+      journal: journal === undefined || shards === undefined ? undefined : { journal, shards },
       clock,
       random,
       log,
       nextTurn: turn,
     })
   } catch (error) {
-    opened.reject(error)
+    serving.reject(error)
     await server?.close()
     throw error
   }
   const service = new MetadataService(node)
-  opened.resolve(service)
+  serving.resolve(service)
   return {
     api: inProcessMetadata(service),
     address: server?.address,
     node,
     async close() {
+      await node.leave()
       await server?.close()
       await service.close()
       await node.close()
-      await engine.close()
+      await journal?.close()
+      await Promise.all(engines.map(({ engine }) => engine.close()))
     },
   }
+}
+
+/** Whether other processes may have the engines at the same time. */
+function isShared(addresses: readonly string[] = []): boolean {
+  return addresses.some((address) => !/^(level|memory):/.test(address))
 }

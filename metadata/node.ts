@@ -3,6 +3,7 @@ import { ROOT_RANGE } from '../core/keyspace/partitions.ts'
 import { LOAD_REPORT_MS, NODE_GRACE_SECONDS_DEFAULT, PARTITION_SIZE_LOOK_MS } from '../core/limits.ts'
 import type { PartitionSettings } from '../core/partitioning/view.ts'
 import { ChangePartitionsRequestSchema } from '../proto/gen/ashlar/v1/metadata_pb.js'
+import type { ShardTransport } from '../proto/shard-transport.ts'
 import type { MappedPartition } from '../runtime/metadata-client/partition-table.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
@@ -12,6 +13,8 @@ import { changePartitions } from './answer/change-partitions.ts'
 import { Failover } from './balance/failover.ts'
 import { Loads } from './balance/loads.ts'
 import { PartitionController } from './balance/partition-controller.ts'
+import { RestoreBrake } from './backup/brake.ts'
+import { OpenBackups } from './backup/open-backups.ts'
 import { BucketCopies } from './buckets/copies.ts'
 import { BucketGrants } from './buckets/grants.ts'
 import { OwnBuckets } from './buckets/own-buckets.ts'
@@ -35,6 +38,8 @@ import { PartitionHost } from './host/partition-host.ts'
 import { type ConnectPeer, Peers } from './host/peers.ts'
 import { PoolRules } from './host/pool-rules.ts'
 import { Root } from './host/root.ts'
+import { journalCluster } from './journal/cluster.ts'
+import type { Journal } from './journal/journal.ts'
 import { WorkLeases } from './leases/leases.ts'
 import { NamedLocks } from './partition/locks.ts'
 import { Partition } from './partition/partition.ts'
@@ -64,6 +69,13 @@ export interface NodeOptions {
   /** Each partition is held to the rates that S3 documents for a prefix. */
   readonly emulateS3Limits: boolean
   readonly connectPeer: ConnectPeer
+  /** Where the engine's batches are copied to, if they are: storage nodes, at the addresses that the root knows them by. */
+  readonly journal:
+    | {
+        readonly journal: Journal
+        readonly shards: (addressOf: (node: string) => string | undefined) => ShardTransport
+      }
+    | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -82,11 +94,15 @@ export class MetadataNode {
   readonly changes: PartitionChanges
   readonly buckets: ProcessBuckets
   readonly contents: LocalContents
+  readonly brake: RestoreBrake
+  readonly backups: OpenBackups
   readonly options: NodeOptions
   readonly #rules: PoolRules
   readonly #engines: ReadonlyMap<string, NodeEngine>
   /** The same for every root that is opened here: what goes by the one before ends before the next changes anything. */
   readonly #rootLocks = new NamedLocks()
+  /** Of the root that was opened last. */
+  #cluster: Cluster | undefined
   #cancelReport: (() => void) | undefined
   #cancelMeasure: (() => void) | undefined
   #closed = false
@@ -97,7 +113,9 @@ export class MetadataNode {
     maps: PartitionMaps,
     member: OwnMember,
     members: Members,
+    brake: RestoreBrake,
   ) {
+    this.brake = brake
     const { id: self, clock, log, connectPeer } = options
     this.options = options
     this.#engines = engines
@@ -117,6 +135,12 @@ export class MetadataNode {
       ports: { clock, log },
       openPartition: (mapped) => this.#openPartition(mapped),
       openRoot: () => this.#openRoot(),
+    })
+    this.backups = new OpenBackups({
+      engines: () => [...engines].map(([id, { engine }]) => ({ id, engine })),
+      clock,
+      random: options.random,
+      log,
     })
     const contents = {
       self,
@@ -174,7 +198,8 @@ export class MetadataNode {
     })
     await members.start()
     await maps.refresh()
-    const node = new MetadataNode(options, engines, maps, member, members)
+    const brake = await RestoreBrake.open(engine, log)
+    const node = new MetadataNode(options, engines, maps, member, members, brake)
     hooks.node = node
     const hasRoot = () => node.host.servedRoot !== undefined
     failover = new Failover({ self: id, member, members, maps, hasRoot, clock, log })
@@ -197,7 +222,11 @@ export class MetadataNode {
     return found.engine
   }
 
-  /** Gives everything away, if there is anybody to take it, and ends. */
+  /** Gives everything away, if there is anybody to take it. */
+  async leave(): Promise<void> {
+    if (!this.options.exclusive) await this.member.leave().catch(() => undefined)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelReport?.()
@@ -209,6 +238,8 @@ export class MetadataNode {
     await Promise.all(served.map((owned) => owned.closed()))
     await root?.closed()
     await this.member.close()
+    this.brake.close()
+    await this.backups.closeAll()
     this.maps.close()
     await this.peers.close()
   }
@@ -235,6 +266,7 @@ export class MetadataNode {
       },
     )
     partition.blobs.goBy(this.#rules)
+    partition.blobs.brakeBy(this.brake)
     if (sinceMs > 0) partition.blobs.begin(Math.max(0, clock.nowMs() - sinceMs))
     const { settings, emulateS3Limits } = this.options
     const owned = new OwnedPartition(partition, mapped.engine, room, { clock, settings, emulateS3Limits })
@@ -291,7 +323,10 @@ export class MetadataNode {
       clock,
       log,
     })
+    this.#ship(cluster)
+    const { brake, backups } = this
     return new Root({
+      backup: { clusterId, backups, brake, partition, journal: this.options.journal?.journal },
       balance,
       partition,
       engine: this.maps.map.coordinationEngine,
@@ -307,6 +342,25 @@ export class MetadataNode {
         await controller.close()
       },
     })
+  }
+
+  /** Copies the engine's batches to the nodes of the cluster, as it is by the root that was opened last. */
+  #ship(cluster: Cluster): void {
+    const { journal } = this.options
+    if (journal === undefined) return
+    const begun = this.#cluster !== undefined
+    this.#cluster = cluster
+    if (begun) return
+    const latest = (): Cluster => this.#cluster ?? cluster
+    const view = {
+      get map() {
+        return latest().map
+      },
+      get liveness() {
+        return latest().liveness
+      },
+    }
+    journal.journal.start(journalCluster(view, journal.shards))
   }
 
   #ownBuckets(): OwnBuckets | undefined {

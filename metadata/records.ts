@@ -15,6 +15,7 @@ import {
   ObjectRecordSchema,
   OutboxRecordSchema,
   PartRecordSchema,
+  RestoreRecordSchema,
   UploadRecordSchema,
 } from '../proto/gen/ashlar/v1/records_pb.js'
 
@@ -34,6 +35,7 @@ export const annotationKind = { what: 'the annotation record', schema: Annotatio
 export const outboxKind = { what: 'the outbox record', schema: OutboxRecordSchema }
 export const partitionMapKind = { what: 'the partition map', schema: PartitionMapSchema }
 export const memberKind = { what: 'the record of a metadata process', schema: MetadataMemberSchema }
+export const restoreKind = { what: 'the record of restores', schema: RestoreRecordSchema }
 export const clusterMapKind = { what: 'the cluster map', schema: ClusterMapSchema }
 
 /** @throws {NewerFormatError} */

@@ -3,6 +3,7 @@
  * for how they become durable, segment/recovery.ts for what happens at a start.
  */
 import { COMPACTION_BYTES_PER_SECOND_DEFAULT } from '../core/limits.ts'
+import { isSystemGroup } from '../core/placement/group.ts'
 import {
   type DamagedList,
   type DeleteShards,
@@ -245,7 +246,7 @@ export class StorageNode implements ShardService {
   put(request: PutShard, signal?: AbortSignal): Promise<void> {
     return this.#calls.run(signal, async () => {
       checkPut(request)
-      this.#checkEpoch(request.epoch)
+      this.#checkEpoch(request.epoch, request.address.group)
       if (this.#writability.full) throw new ShardError('read-only', this.#writability.reason)
       const { address, data, checksums } = request
       const owner = encodeShardOwner(request.owner)
@@ -264,7 +265,7 @@ export class StorageNode implements ShardService {
     return this.#calls.run(signal, async () => {
       checkAddress(request.address)
       checkEpoch(request.epoch)
-      this.#checkEpoch(request.epoch)
+      this.#checkEpoch(request.epoch, request.address.group)
       return await getShard(this.#reads, request)
     })
   }
@@ -370,7 +371,9 @@ export class StorageNode implements ShardService {
     await this.#ports.index.close()
   }
 
-  #checkEpoch(epoch: number): void {
+  /** What lies in a group of no pool is placed by no map, and may be read when no map is left. */
+  #checkEpoch(epoch: number, group = 0): void {
+    if (isSystemGroup(group)) return
     const known = this.#epoch
     if (epoch < known) throw new ShardError('stale-map', `epoch ${epoch}; the node knows ${known}`)
     this.#epoch = epoch

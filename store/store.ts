@@ -13,13 +13,14 @@ import { Compute } from '../runtime/compute/compute.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Random } from '../runtime/ports/random.ts'
-import type { Store } from './api.ts'
+import type { ByteRange, Store } from './api.ts'
 import { ClusterView } from './cluster/cluster-view.ts'
 import type { NodeView } from './cluster/snapshot.ts'
 import { Suspicion } from './cluster/suspicion.ts'
 import { Background, type Environment } from './environment.ts'
 import { StripeMemory } from './memory/stripe-memory.ts'
 import { HedgePolicy } from './read/hedge-policy.ts'
+import type { StoredContent } from './read/blob-ranges.ts'
 import { readAnnotation, readObject } from './read/read-object.ts'
 import type { RepairStore } from './repair/api.ts'
 import { createRepairStore } from './repair/repair-store.ts'
@@ -75,6 +76,8 @@ export interface StoreView {
 export interface ClosableStore extends Store {
   /** For the workers. */
   readonly repair: RepairStore
+  /** As `readObject`, of whatever is stored: an object, a part of one, an annotation. */
+  readContent(content: StoredContent, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   cluster(): StoreView
   /**
    * Waits for what outlives requests (removals after failed writes) and ends the threads. Requests still running fail;
@@ -128,6 +131,7 @@ export function createStore(options: StoreOptions): ClosableStore {
     readObject: (record, range, signal) => readObject(environment, record, range, signal),
     readAnnotation: (object, annotation, signal) => readAnnotation(environment, object, annotation, signal),
     repair: createRepairStore(environment),
+    readContent: (content, range, signal) => readObject(environment, content, range, signal),
     cluster: () => viewOf(environment),
     async close() {
       await environment.reports.close()

@@ -144,7 +144,29 @@ export function clusterMetrics(status: ClusterStatus, nowMs: number): Metric[] {
     gauge('ashlar_outbox_records', 'Consequences of commits that wait for a worker.', [
       { value: status.outboxBacklog },
     ]),
+    gauge('ashlar_metadata_restores', 'Restores of the metadata that nobody has accepted yet.', [
+      { value: status.restores.length },
+    ]),
+    ...journalMetrics(status),
     ...riskMetrics(status),
+  ]
+}
+
+/** Without samples where the engine ships none. */
+function journalMetrics({ journal }: ClusterStatus): Metric[] {
+  const sample = (value: number | undefined): Sample[] => (value === undefined ? [] : [{ value }])
+  return [
+    gauge(
+      'ashlar_metadata_journal_behind_seconds',
+      'Age of the oldest commit that the storage nodes have no copy of.',
+      sample(journal?.secondsBehind),
+    ),
+    gauge('ashlar_metadata_journal_waiting_bytes', 'Bytes of such commits.', sample(journal?.waitingBytes)),
+    gauge(
+      'ashlar_metadata_journal_shipped_bytes',
+      'Bytes that were copied to storage nodes since metadata started, all copies.',
+      sample(journal?.shippedBytes),
+    ),
   ]
 }
 

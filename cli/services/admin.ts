@@ -1,5 +1,5 @@
 import packageFile from '../../package.json' with { type: 'json' }
-import { serveAdmin } from '../../runtime/admin/server.ts'
+import { serveAdmin, type AdminStream } from '../../runtime/admin/server.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { adminRoutes } from '../admin/routes.ts'
@@ -16,6 +16,7 @@ export interface AdminOptions {
 /**
  * Opens metrics and the admin interface of a process, if its configuration asks for them.
  * @param service as metrics name it
+ * @param streams what this process alone can answer
  * @returns `host:port`; undefined where they are off
  */
 export async function openAdmin(
@@ -24,6 +25,7 @@ export async function openAdmin(
   secret: string,
   metadata: MetadataApi,
   { clock, shutdown }: ServiceWorld,
+  streams: ReadonlyMap<string, AdminStream> = new Map(),
 ): Promise<string | undefined> {
   if (port === undefined) return undefined
   const watch = watchCluster(metadata, clock)
@@ -40,7 +42,7 @@ export async function openAdmin(
     clock,
   })
   try {
-    const running = await serveAdmin({ host, port, secret }, routes)
+    const running = await serveAdmin({ host, port, secret }, routes, streams)
     shutdown.add('admin interface', () => running.close())
     return running.address
   } catch (error) {

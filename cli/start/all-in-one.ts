@@ -2,6 +2,7 @@ import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
 import { readClusterFile } from '../folder/cluster-file.ts'
 import type { DataFolder } from '../folder/data-folder.ts'
+import { FSCK_PATH, fsckStream } from '../fsck/stream.ts'
 import { openAdmin } from '../services/admin.ts'
 import { openGatewayOn } from '../services/gateway.ts'
 import { openMetadata } from '../services/metadata.ts'
@@ -9,7 +10,7 @@ import { routeMetadata } from '../services/metadata-client.ts'
 import type { ServiceWorld } from '../services/service-world.ts'
 import { openWorkerOn } from '../services/worker.ts'
 import { followTopology } from './follow-topology.ts'
-import { createLocalNodes } from './local-nodes.ts'
+import { createLocalNodes, type LocalNodes } from './local-nodes.ts'
 import { planNode, type ClusterPlan, type NodeOptions } from './plan.ts'
 import { nodesUp, type OnMissing, type Wait } from './ready.ts'
 
@@ -35,11 +36,15 @@ export async function startAllInOne(
   onMissing: OnMissing,
 ): Promise<StartedCluster> {
   world.waitFor('metadata')
-  const opened = await openMetadata(plan.metadata, world)
+  // Metadata keeps a copy of itself on the nodes, which are started after it.
+  let services: LocalNodes['services'] = new Map()
+  const shards = createInProcessShardTransport((node) => services.get(node))
+  const opened = await openMetadata(plan.metadata, world, shards)
   const connection = routeMetadata(opened.api, folder.secret, world)
   world.shutdown.add('metadata client', () => connection.close())
   const metadata = connection.api
   const nodes = createLocalNodes(metadata, world)
+  services = nodes.services
   const failures = new Map<string, unknown>()
   for (const config of plan.nodes) {
     world.waitFor(`storage node ${config.node}`)
@@ -52,14 +57,14 @@ export async function startAllInOne(
   if (nodes.services.size === 0) throw failures.values().next().value
   for (const [node, error] of failures) onMissing(node, error)
   await nodesUp(metadata, world.clock, new Set(nodes.services.keys()), world)
-  const shards = createInProcessShardTransport((node) => nodes.services.get(node))
   const addresses: string[] = []
   for (const config of plan.gateways) {
     const { address } = await openGatewayOn(config, folder.credentials, { metadata, shards }, world)
     addresses.push(address)
   }
   await openWorkerOn(plan.worker, { metadata, shards }, world)
-  const admin = (await openAdmin('cluster', plan.worker, folder.secret, metadata, world)) ?? ''
+  const streams = new Map([[FSCK_PATH, fsckStream({ ...world, metadata, shards })]])
+  const admin = (await openAdmin('cluster', plan.worker, folder.secret, metadata, world, streams)) ?? ''
 
   const leaving = new AbortController()
   const following = followTopology({

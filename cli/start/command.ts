@@ -20,6 +20,7 @@ import type { World } from '../world.ts'
 import { banner, endpointOf } from './banner.ts'
 import type { StartedCluster } from './all-in-one.ts'
 import { DEFAULT_TOPOLOGY, wantedTopology, type StartConfig } from './config.ts'
+import { refuseLostMetadata } from './lost-metadata.ts'
 import { LOOPBACK, planCluster, planProcesses, type ClusterPlan, type ServicePlan } from './plan.ts'
 import { gatewayAnswers, nodesUp, type OnMissing, type Wait } from './ready.ts'
 import { nodeOf, startSeparate } from './separate.ts'
@@ -59,6 +60,7 @@ async function bringUp(config: StartConfig, starting: Starting): Promise<string>
   const { clock, shutdown, workingDirectory } = starting
   const folder = await openFolder(config, starting)
   shutdown.add('data folder', () => folder.close())
+  if (!folder.created) await refuseLostMetadata(folder.paths, config.data)
   const cluster = await keepFreePorts(folder, LOOPBACK, starting.random)
   const plan = planCluster(cluster, folder.paths, config)
   const { addresses, admin, metadata } = config.separate

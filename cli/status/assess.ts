@@ -4,8 +4,15 @@ import { layoutWarnings as warningsOf } from '../../core/placement/topology/risk
 import { zoneLoss, type NodeState } from '../../core/placement/zone-loss.ts'
 import type { ClusterMap, NodeLiveness, Pool, Slot } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { MemberState, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import type { GetRiskReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { GetBackupStateReply, GetRiskReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { plural } from '../plural.ts'
+import {
+  journalNotes,
+  journalStatus,
+  restoreStatuses,
+  type JournalStatus,
+  type RestoreStatus,
+} from './backup-state.ts'
 import { couldWrite } from './could-write.ts'
 import { movesUnderWay, zoneStatuses, type MoveStatus, type NodeStatus, type ZoneStatus } from './nodes.ts'
 import { riskStatus, type RiskStatus } from './risk.ts'
@@ -28,6 +35,10 @@ export interface ClusterStatus {
   readonly moves: readonly MoveStatus[]
   /** The risk ledger; null where metadata does not keep one. */
   readonly risk: RiskStatus | null
+  /** Restores of the metadata that nobody has accepted yet. */
+  readonly restores: readonly RestoreStatus[]
+  /** The copy of the metadata on the storage nodes; null where the engine ships none. */
+  readonly journal: JournalStatus | null
   /** Objects whose shards wait to be put back to full redundancy. */
   readonly repairBacklog: number
   /** Consequences of commits (garbage, repair) that wait for a worker. */
@@ -77,6 +88,8 @@ export interface ClusterView {
   readonly repairBacklog: bigint
   readonly outboxBacklog: bigint
   readonly risk: GetRiskReply | undefined
+  /** Undefined where the service is too old to say. */
+  readonly backup?: GetBackupStateReply | undefined
   /** Unix milliseconds when metadata was asked. */
   readonly askedMs: number
 }
@@ -107,11 +120,13 @@ export function assessCluster(view: ClusterView, nowMs: number): ClusterStatus {
     pools,
     moves,
     risk,
+    restores: restoreStatuses(view.backup),
+    journal: journalStatus(view.backup),
     repairBacklog: Number(repairBacklog),
     outboxBacklog: Number(outboxBacklog),
     problems,
     warnings: layoutWarnings(map),
-    notes: [...notes, ...silence(risk)],
+    notes: [...notes, ...silence(risk), ...journalNotes(journalStatus(view.backup))],
   }
 }
 

@@ -23,6 +23,10 @@ export async function lastKnown({ local }: Target): Promise<ClusterStatus | unde
 /** What stands behind the port may be anything; the format is this program's own. */
 function isStatus(value: unknown): value is ClusterStatus {
   return (
-    typeof value === 'object' && value !== null && 'health' in value && 'zones' in value && 'asOf' in value
+    typeof value === 'object' &&
+    value !== null &&
+    'health' in value &&
+    'zones' in value &&
+    'restores' in value
   )
 }

@@ -1,4 +1,4 @@
-import { FailureCode, type GetRiskReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError, type MetadataApi } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { CommandError } from '../failure.ts'
@@ -17,13 +17,15 @@ export async function lookAtCluster(
   const askedMs = clock.nowMs()
   const { map, nodes, outboxBacklog, repairBacklog } = await api.call('getCluster', {}, signal)
   if (map === undefined) throw new CommandError('metadata has no cluster map')
-  return { map, nodes, outboxBacklog, repairBacklog, risk: await readRisk(api, signal), askedMs }
+  const risk = await knownOnly(api.call('getRisk', {}, signal))
+  const backup = await knownOnly(api.call('getBackupState', {}, signal))
+  return { map, nodes, outboxBacklog, repairBacklog, risk, backup, askedMs }
 }
 
-/** The ledger; undefined where the service is too old to keep one. */
-async function readRisk(api: MetadataApi, signal?: AbortSignal): Promise<GetRiskReply | undefined> {
+/** Undefined where the service is too old to know the operation. */
+async function knownOnly<T>(reply: Promise<T>): Promise<T | undefined> {
   try {
-    return await api.call('getRisk', {}, signal)
+    return await reply
   } catch (error) {
     if (error instanceof MetadataError && error.code === FailureCode.INVALID_REQUEST) return undefined
     throw error

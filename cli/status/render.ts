@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatSpan, table } from '../format.ts'
 import { plural } from '../plural.ts'
 import type { ClusterStatus, PoolStatus } from './assess.ts'
+import { journalLine, restoreLine } from './backup-state.ts'
 import type { NodeStatus, ZoneStatus } from './nodes.ts'
 import type { RiskStatus, SpareStatus } from './risk.ts'
 
@@ -30,6 +31,8 @@ export function renderStatus(status: ClusterStatus): string {
     ...moveLines(status),
     ...(risk === null ? [] : repairLines(risk)),
     ...scrubLines(nodes),
+    ...(status.journal === null ? [] : [journalLine(status.journal)]),
+    ...status.restores.map(restoreLine),
     ...status.problems.map((problem) => `Problem: ${problem}`),
     ...status.warnings.map((warning) => `Warning: ${warning}`),
     ...status.notes.map((note) => `Note: ${note}`),

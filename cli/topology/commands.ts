@@ -1,4 +1,5 @@
 import type { ConfigSchema } from '../../runtime/config/layers.ts'
+import type { CommandRow } from '../command-row.ts'
 import {
   changeConfig,
   drainConfig,
@@ -10,14 +11,9 @@ import {
 } from './config.ts'
 
 /** A command on what the cluster is made of: `ashlar node add NAME`. */
-export interface TopologyCommand {
+export interface TopologyCommand extends CommandRow {
   /** `node`, `zone`, `pool`; none for a command of its own. */
   readonly group: 'node' | 'zone' | 'pool' | undefined
-  readonly name: string
-  /** Names of what must be given, in order. */
-  readonly args: readonly string[]
-  readonly schema: ConfigSchema
-  readonly description: string
 }
 
 export const topologyGroups = {

@@ -1,6 +1,7 @@
 import { resolveConfig, type ConfigSchema } from '../../runtime/config/layers.ts'
 import type { Flags } from '../program.ts'
 import type { ClusterStatus } from '../status/assess.ts'
+import { TARGET_VARIABLES } from '../target.ts'
 import type { World } from '../world.ts'
 import type { TopologyCommand } from './commands.ts'
 import {
@@ -17,9 +18,6 @@ import { addNode, drainNode, removeNode, undrainNode, weighNode } from './node.t
 import { renderNodes, renderPools, renderZones } from './render.ts'
 import { followIf, makeChange, withCluster } from './session.ts'
 import { changeZone, drainZone } from './zone.ts'
-
-/** Of the environment, only what says which cluster is meant: nobody forces a change by a variable that was left over. */
-const TARGET_VARIABLES = ['ASHLAR_DATA', 'ASHLAR_METADATA', 'ASHLAR_SECRET_FILE'] as const
 
 /** Does what a command on the topology says. Resolves to the exit code. */
 export async function runTopology(

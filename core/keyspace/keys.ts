@@ -5,6 +5,8 @@ import { decodeUtf8 } from './utf8.ts'
  * Where everything lies in the engine's one ordered key space. The first byte names the space; texts sort as UTF-8.
  *
  *     01                              format of the whole engine
+ *     01 "restoring"                  a restore is under way, or was cut short
+ *     01 "restored"                   restores that nobody has accepted yet
  *     02 partition                    lease of a partition: whoever's token is here may commit
  *     03                              cluster map
  *     04 partition                    outbox sequences up to here may have been given out
@@ -27,6 +29,7 @@ import { decodeUtf8 } from './utf8.ts'
  *     29 bucket · key · version       purge: annotations of a removed version are to be removed
  *     30 partition, sequence          outbox: garbage
  *     31 partition, sequence          outbox: repairs
+ *     40 bucket · key · version · annotation · part, blob  what shards say, while metadata is rebuilt from them
  *
  * A partition is a range of (bucket, key). Spaces 20 to 29 all start with those two, so one range of positions is one
  * range in each of them ({@link spacesAt}), and splitting it moves no record. The outbox is kept by partition instead,
@@ -58,6 +61,7 @@ const SPACE = {
   annotationPurge: 0x29,
   outbox: 0x30,
   repairOutbox: 0x31,
+  rebuild: 0x40,
 } as const
 
 /**
@@ -85,6 +89,8 @@ export interface UploadPlace {
 }
 
 export const formatKey: Uint8Array = new KeyWriter(SPACE.format).bytes()
+export const restoringKey: Uint8Array = new KeyWriter(SPACE.format).rest('restoring').bytes()
+export const restoredKey: Uint8Array = new KeyWriter(SPACE.format).rest('restored').bytes()
 export const clusterMapKey: Uint8Array = new KeyWriter(SPACE.clusterMap).bytes()
 
 export const partitionMapKey: Uint8Array = new KeyWriter(SPACE.partitionMap).bytes()
@@ -113,6 +119,11 @@ export function orderReserveKey(partition: number): Uint8Array {
 
 export function bucketKey(name: string): Uint8Array {
   return new KeyWriter(SPACE.bucket).rest(name).bytes()
+}
+
+/** Buckets, whoever owns them, whose names start with `prefix`. */
+export function bucketRange(prefix: string): KeyRange {
+  return prefixRange(bucketKey(prefix))
 }
 
 export function ownedBucketKey(owner: string, name: string): Uint8Array {
@@ -333,4 +344,47 @@ export function spacesAt(bucket: string, key: string): Uint8Array[] {
       SPACE.annotationPurge,
     ].map((space) => new KeyWriter(space).text(bucket).openText(key).bytes()),
   ]
+}
+
+/** Where a blob belongs, as its shards say. */
+export interface BlobPosition extends VersionOfObject {
+  /** Empty: not an annotation's. */
+  readonly annotation: string
+  /** 0: not a part's. */
+  readonly part: number
+  /** The blob's id. */
+  readonly blob: string
+}
+
+/** While metadata is rebuilt: all that shards say, in order of what they belong to. */
+export function rebuildKey({ bucket, key, version, annotation, part, blob }: BlobPosition): Uint8Array {
+  const place = new KeyWriter(SPACE.rebuild).text(bucket).text(key).text(version).text(annotation)
+  return place.number(part, 2).rest(blob).bytes()
+}
+
+export function rebuildSpace(): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.rebuild).bytes())
+}
+
+export function rebuildRangeOfBucket(bucket: string): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.rebuild).text(bucket).bytes())
+}
+
+export function rebuildRangeOfKey(bucket: string, key: string): KeyRange {
+  return prefixRange(new KeyWriter(SPACE.rebuild).text(bucket).text(key).bytes())
+}
+
+export function readRebuildKey(key: Uint8Array): BlobPosition {
+  const reader = new KeyReader(key)
+  const [bucket = '', name = '', version = '', annotation = ''] = Array.from({ length: 4 }, () =>
+    decodeUtf8(reader.text()),
+  )
+  return {
+    bucket,
+    key: name,
+    version,
+    annotation,
+    part: reader.number(2),
+    blob: decodeUtf8(reader.rest()),
+  }
 }

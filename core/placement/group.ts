@@ -25,3 +25,14 @@ export function groupId(pool: number, index: number): number {
 export function poolOfGroup(group: number): number {
   return Math.floor(group / GROUPS_PER_POOL_MAX)
 }
+
+/** A pool that no map has: its groups hold what the cluster keeps for itself. Passes, the ledger and sweeps go by the map's pools. */
+const SYSTEM_POOL = GROUPS_PER_POOL_MAX - 1
+
+/** The copies of the metadata. Their stripes count from 1, so that inventories, which count stripes 0, do not have them. */
+export const JOURNAL_GROUP: number = groupId(SYSTEM_POOL, 0)
+
+/** Whether a group is of no pool of the cluster map, ever. */
+export function isSystemGroup(group: number): boolean {
+  return poolOfGroup(group) === SYSTEM_POOL
+}

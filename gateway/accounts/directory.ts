@@ -71,7 +71,8 @@ function addKeys(
   }
 }
 
-function rootAccount(digests: SigningDigests): Account {
+/** The account of the root credentials: the same in every cluster. */
+export function rootAccount(digests: SigningDigests): Account {
   const id = canonicalIdOf('ashlar:root', digests)
   const number = BigInt(`0x${id}`) % 10n ** BigInt(ACCOUNT_ID_DIGITS)
   return { id, accountId: String(number).padStart(ACCOUNT_ID_DIGITS, '0'), displayName: 'root' }

@@ -69,6 +69,11 @@ export const OPERATION_CLASSES: Readonly<Record<MetadataOperation, OperationClas
   revokeBucket: control('write'),
   probeBucket: control('write'),
   reportLoad: control('write'),
+  openBackup: control('read'),
+  readBackup: control('read'),
+  closeBackup: control('read'),
+  acceptRestore: control('write'),
+  getBackupState: control('read'),
 }
 
 /** Where a client's operation is done; of a listing, where it begins. Undefined for all others, and where the request names none. */

@@ -1,5 +1,6 @@
 import type { Reply, Request } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { Random } from '../../runtime/ports/random.ts'
+import { answerBackup } from '../backup/requests.ts'
 import { createBucket, deleteBucket, getBucket, listBuckets } from '../buckets/buckets.ts'
 import { deleteBucketSetting, getBucketSetting, putBucketSetting, updateBucket } from '../buckets/settings.ts'
 import { invalidRequest } from '../failure.ts'
@@ -43,6 +44,12 @@ export async function answerRoot(
       return { case: 'leaseBucket', value: await grants.lease(operation.value) }
     case 'reportLoad':
       return { case: 'reportLoad', value: loads.report(operation.value) }
+    case 'openBackup':
+    case 'readBackup':
+    case 'closeBackup':
+    case 'acceptRestore':
+    case 'getBackupState':
+      return answerBackup(parts.backup, operation)
     default:
       throw invalidRequest(`${String(operation.case)} is not asked of the root`)
   }

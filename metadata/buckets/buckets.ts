@@ -1,6 +1,12 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next } from '../../core/keyspace/bytes.ts'
-import { bucketKey, ownedBucketKey, ownedBucketRange, readOwnedBucketKey } from '../../core/keyspace/keys.ts'
+import {
+  bucketKey,
+  bucketRange,
+  ownedBucketKey,
+  ownedBucketRange,
+  readOwnedBucketKey,
+} from '../../core/keyspace/keys.ts'
 import { ENGINE_SCAN_ENTRIES_MAX, LIST_ENTRIES_MAX } from '../../core/limits.ts'
 import {
   type CreateBucketReply,
@@ -21,7 +27,7 @@ import { type BucketRecord, BucketRecordSchema } from '../../proto/gen/ashlar/v1
 import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Random } from '../../runtime/ports/random.ts'
 import { invalidRequest, noSuchBucket, required } from '../failure.ts'
-import { bucketKind, encodeRecord } from '../records.ts'
+import { bucketKind, decodeRecord, encodeRecord } from '../records.ts'
 import type { Partition } from '../partition/partition.ts'
 import { firstSettings, settingKeys } from './setting-records.ts'
 
@@ -142,8 +148,9 @@ export async function listBuckets(
   partition: Partition,
   request: ListBucketsRequest,
 ): Promise<ListBucketsReply> {
-  const { owner, prefix, after, region } = request
+  const { owner, prefix, after, region, everyOwner } = request
   const limit = Math.min(request.limit, LIST_ENTRIES_MAX)
+  if (everyOwner) return listEveryBucket(partition, request, limit)
   const { gte, lt } = ownedBucketRange(owner, prefix)
   const buckets: BucketRecord[] = []
   let cursor = after === '' ? gte : next(ownedBucketKey(owner, after))
@@ -157,6 +164,32 @@ export async function listBuckets(
     for (const bucket of found) {
       // Deleted since the scan, or of another region.
       if (bucket === undefined || (region !== '' && bucket.region !== region)) continue
+      if (buckets.length === limit) return create(ListBucketsReplySchema, { buckets, truncated: true })
+      buckets.push(bucket)
+    }
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < LIST_ENTRIES_MAX) break
+    cursor = next(last.key)
+  }
+  return create(ListBucketsReplySchema, { buckets })
+}
+
+/** By the buckets' own records, not by the index of their owners. */
+async function listEveryBucket(
+  partition: Partition,
+  { prefix, after, region }: ListBucketsRequest,
+  limit: number,
+): Promise<ListBucketsReply> {
+  const { gte, lt } = bucketRange(prefix)
+  const start = after === '' ? gte : next(bucketKey(after))
+  let cursor = compareBytes(start, gte) < 0 ? gte : start
+  const buckets: BucketRecord[] = []
+  if (limit === 0) return create(ListBucketsReplySchema)
+  while (compareBytes(cursor, lt) < 0) {
+    const entries = await partition.scan({ gte: cursor, lt, limit: LIST_ENTRIES_MAX })
+    for (const { value } of entries) {
+      const bucket = decodeRecord(bucketKind, value)
+      if (region !== '' && bucket.region !== region) continue
       if (buckets.length === limit) return create(ListBucketsReplySchema, { buckets, truncated: true })
       buckets.push(bucket)
     }

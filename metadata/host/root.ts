@@ -3,6 +3,7 @@ import type { PartitionRange } from '../../core/keyspace/partitions.ts'
 import type { MetadataError } from '../../proto/metadata-api.ts'
 import type { BucketGrants } from '../buckets/grants.ts'
 import type { BucketContents } from '../buckets/buckets.ts'
+import type { BackupParts } from '../backup/requests.ts'
 import type { Loads } from '../balance/loads.ts'
 import type { PartitionController } from '../balance/partition-controller.ts'
 import { OwnBuckets } from '../buckets/own-buckets.ts'
@@ -23,6 +24,7 @@ export interface RootParts {
   readonly grants: BucketGrants
   readonly contents: BucketContents
   readonly loads: Loads
+  readonly backup: BackupParts
   readonly balance: PartitionController
   readonly room: Room | undefined
   /** Ends what goes on by itself: the controllers. */

@@ -15,6 +15,12 @@ export interface BlobRules {
   admits(group: number): boolean
 }
 
+/** What was lost by a restore and may yet be brought back. */
+export interface BlobBrake {
+  /** Whether the blob must be kept though no record names it. */
+  keeps(id: string): boolean
+}
+
 /**
  * Keeps apart the blobs that may still be committed and those that a sweep may remove. A blob is one or the other for good:
  * ages are hours apart, and should the clock go back all the same, what was once called an orphan stays refused.
@@ -25,6 +31,7 @@ export class BlobGuard {
   readonly #clock: Clock
   readonly #recent: RecentGarbage
   #rules: BlobRules = { admits: () => true }
+  #brake: BlobBrake = { keeps: () => false }
   /** Time of the newest blob that was called an orphan. */
   #orphansToMs = Number.NEGATIVE_INFINITY
   /** Monotonic time since which all that became garbage is known. */
@@ -49,6 +56,11 @@ export class BlobGuard {
     this.#rules = rules
   }
 
+  /** From now on: blobs that it keeps are never called orphans. */
+  brakeBy(brake: BlobBrake): void {
+    this.#brake = brake
+  }
+
   /** @throws {MetadataError} STALE_BLOB; INVALID_REQUEST for what is no blob's id */
   assertCommittable(blob: BlobRecord | undefined): void {
     if (blob === undefined) return
@@ -66,7 +78,9 @@ export class BlobGuard {
    */
   judge(id: string): BlobState {
     if (this.#clock.monotonicMs() - this.#knowsSinceMs < GARBAGE_GRACE_MS) return BlobState.YOUNG
-    if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id)) return BlobState.YOUNG
+    if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id) || this.#brake.keeps(id)) {
+      return BlobState.YOUNG
+    }
     this.#orphansToMs = Math.max(this.#orphansToMs, blobTimeMs(id))
     return BlobState.ORPHAN
   }

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { ADMIN_CONNECTIONS_MAX, ADMIN_HEADER_BYTES_MAX, ADMIN_REQUEST_TIMEOUT_MS } from '../../core/limits.ts'
 import { isLoopback, namesLoopback, verifyAdminToken } from './access.ts'
 
@@ -9,6 +11,12 @@ export interface AdminAnswer {
   readonly type: 'application/json' | 'text/plain; charset=utf-8' | 'text/plain; version=0.0.4; charset=utf-8'
   readonly body: string
 }
+
+/**
+ * What a path answers that takes its time: lines as they come, which an error breaks off. The signal ends when whoever asked has
+ * gone. Asks for the token on loopback too: it costs the cluster something, and tells what not all on the machine may know.
+ */
+export type AdminStream = (query: URLSearchParams, signal: AbortSignal) => AsyncIterable<string>
 
 export interface AdminConfig {
   readonly host: string
@@ -32,7 +40,11 @@ export type AdminRoutes = ReadonlyMap<string, () => AdminAnswer>
  * admin token, as `Authorization: Bearer …`, except for `/healthz`.
  * @throws the error of `listen`: EADDRINUSE, EACCES …
  */
-export async function serveAdmin(config: AdminConfig, routes: AdminRoutes): Promise<RunningAdmin> {
+export async function serveAdmin(
+  config: AdminConfig,
+  routes: AdminRoutes,
+  streams: ReadonlyMap<string, AdminStream> = new Map(),
+): Promise<RunningAdmin> {
   const server = createServer(
     {
       maxHeaderSize: ADMIN_HEADER_BYTES_MAX,
@@ -41,7 +53,9 @@ export async function serveAdmin(config: AdminConfig, routes: AdminRoutes): Prom
       keepAliveTimeout: ADMIN_REQUEST_TIMEOUT_MS,
     },
     (request, response) => {
-      send(request, response, answerTo(request, config, routes))
+      const answer = answerTo(request, config, routes, streams)
+      if (typeof answer === 'function') stream(request, response, answer)
+      else send(request, response, answer)
     },
   )
   server.maxConnections = ADMIN_CONNECTIONS_MAX
@@ -58,18 +72,28 @@ export async function serveAdmin(config: AdminConfig, routes: AdminRoutes): Prom
   }
 }
 
-function answerTo(request: IncomingMessage, { host, secret }: AdminConfig, routes: AdminRoutes): AdminAnswer {
+function answerTo(
+  request: IncomingMessage,
+  { host, secret }: AdminConfig,
+  routes: AdminRoutes,
+  streams: ReadonlyMap<string, AdminStream>,
+): AdminAnswer | AdminStream {
   const path = (request.url ?? '').split('?', 1)[0] ?? ''
   const route = routes.get(path)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return text(405, 'only GET and HEAD are answered')
   }
-  if (isLoopback(host)) {
+  const local = isLoopback(host)
+  const streamed = streams.get(path)
+  if (local && !namesLoopback(request.headers.host)) {
     // A page that makes a browser call its own name, pointed at this machine, would be refused here.
-    if (!namesLoopback(request.headers.host)) return text(403, 'ask by the address of this machine')
-  } else if (path !== '/healthz' && !verifyAdminToken(secret, request.headers.authorization)) {
+    return text(403, 'ask by the address of this machine')
+  }
+  const open = path === '/healthz' || (local && streamed === undefined)
+  if (!open && !verifyAdminToken(secret, request.headers.authorization)) {
     return text(401, 'the admin token is missing or wrong')
   }
+  if (streamed !== undefined) return streamed
   if (route === undefined) return text(404, `there are ${[...routes.keys()].join(', ')}`)
   return route()
 }
@@ -90,6 +114,21 @@ function send(request: IncomingMessage, response: ServerResponse, { status, type
   }
   response.writeHead(status, headers)
   response.end(request.method === 'HEAD' ? undefined : bytes)
+}
+
+function stream(request: IncomingMessage, response: ServerResponse, streamed: AdminStream): void {
+  const gone = new AbortController()
+  response.once('close', () => {
+    gone.abort(new Error('whoever asked has gone'))
+  })
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+  if (request.method === 'HEAD') {
+    response.end()
+    return
+  }
+  const query = new URLSearchParams((request.url ?? '').split('?', 2)[1])
+  // An error breaks the answer off, which whoever asked sees.
+  pipeline(Readable.from(streamed(query, gone.signal)), response).catch(() => undefined)
 }
 
 function text(status: number, message: string): AdminAnswer {

@@ -87,6 +87,12 @@ const OPERATIONS: { readonly [K in MetadataOperation]: Row<K> } = {
   requestRepair: { repeatable: true, route: ({ tasks = [] }) => byPlaces(tasks) },
   replaceBlob: { repeatable: false, route: ({ place }) => byKey(place) },
 
+  openBackup: rootRead,
+  readBackup: rootRead,
+  closeBackup: rootRead,
+  acceptRestore: rootWrite,
+  getBackupState: rootRead,
+
   getPartitions: { repeatable: true, route: () => ANYBODY },
   changePartitions: rootWrite,
   leaseBucket: rootRead,

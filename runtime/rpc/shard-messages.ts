@@ -114,6 +114,9 @@ const SCRUB_FIELDS = [
   'found',
 ] as const satisfies readonly (keyof StorageStatus['scrub'])[]
 
+/** In a hello: whichever node is there is meant. */
+export const ANY_NODE = ''
+
 export const hello = {
   encode: (value: Hello): Buffer =>
     frame(

@@ -11,6 +11,8 @@ import { NodePool } from './node-pool.ts'
 export interface NetworkShardTransportOptions {
   /** `host:port` of a node's shard server (IPv6 hosts in brackets); undefined while it is not known. */
   addressOf(node: string): string | undefined
+  /** Takes whichever node is at an address: where nobody is left to say who is where. */
+  readonly anyNode?: boolean
   readonly secret: string
   readonly clock: Clock
   readonly random: Random
@@ -36,7 +38,11 @@ export function createNetworkShardTransport(options: NetworkShardTransportOption
     pools.delete(node)
     const match = /^\[?([^[\]]+)\]?:(\d{1,5})$/.exec(address ?? '')
     if (address === undefined || match === null) return undefined
-    const pool = new NodePool({ node, ...options }, match[1] ?? '', Number(match[2]))
+    const pool = new NodePool(
+      { ...options, node: options.anyNode === true ? messages.ANY_NODE : node },
+      match[1] ?? '',
+      Number(match[2]),
+    )
     pools.set(node, { address, pool })
     return pool
   }

@@ -18,7 +18,7 @@ import * as messages from '../rpc/shard-messages.ts'
 
 export interface ServerConnectionOptions {
   readonly service: ShardService
-  /** Callers who mean another node are refused. */
+  /** Callers who mean another node are refused; an empty name means whichever it is. */
   readonly nodeId: string
   /** The cluster's secret, which callers must hold. */
   readonly secret: string
@@ -144,7 +144,7 @@ export class ServerConnection {
       this.#turnAway(
         new ShardError('unavailable', `shard protocol ${messages.PROTOCOL_VERSION} is spoken here`),
       )
-    } else if (hello.node !== nodeId) {
+    } else if (hello.node !== messages.ANY_NODE && hello.node !== nodeId) {
       this.#turnAway(new ShardError('unavailable', `storage node ${nodeId} lives here, not ${hello.node}`))
     } else {
       this.#authenticated = true

@@ -98,6 +98,14 @@ export const bucketCases: readonly Case[] = [
       assert.deepEqual(await list({ region: 'eu' }), [['beta'], false])
       assert.deepEqual(await list({ limit: 0 }), [[], false])
       assert.deepEqual(await list({ owner: 'nobody' }), [[], false])
+      const all = [...names, 'theirs']
+      assert.deepEqual(await list({ everyOwner: true }), [all, false])
+      assert.deepEqual(await list({ everyOwner: true, limit: 5 }), [all, false])
+      assert.deepEqual(await list({ everyOwner: true, limit: 3 }), [all.slice(0, 3), true])
+      assert.deepEqual(await list({ everyOwner: true, after: 'beta.2' }), [['gamma', 'theirs'], false])
+      assert.deepEqual(await list({ everyOwner: true, prefix: 't', after: 'a' }), [['theirs'], false])
+      assert.deepEqual(await list({ everyOwner: true, region: 'eu' }), [['beta'], false])
+      assert.deepEqual(await list({ everyOwner: true, limit: 0 }), [[], false])
     },
   ],
   [

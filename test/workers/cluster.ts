@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { parseCode } from '../../core/erasure/code.ts'
 import { stripeCount } from '../../core/erasure/layout.ts'
-import { defaultPools, startMetadata } from '../../metadata/main.ts'
+import { MemoryEngine } from '../../metadata/engine/memory.ts'
+import { defaultPools, startOn } from '../../metadata/main.ts'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { BlobRecord, ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
@@ -41,6 +42,8 @@ const MEMORY = {
 
 export class WholeCluster {
   readonly clock = new SimulatedClock()
+  /** What metadata has. */
+  readonly engine = new MemoryEngine()
   readonly disks = new Map<string, MemoryDisk>()
   readonly nodes = new Map<string, StorageNode>()
   readonly down = new Set<string>()
@@ -79,7 +82,8 @@ export class WholeCluster {
       after: (ms: number, run: () => void) => clock.after(ms, run),
       sleep: (ms: number, signal?: AbortSignal) => clock.sleep(ms, signal),
     }
-    const running = await startMetadata(
+    const running = await startOn(
+      this.engine,
       {
         dataDirectory: '',
         engine: 'memory',

@@ -35,7 +35,7 @@ export function placeOf(owner: ShardOwner, blob: string): Place {
  * @throws the signal's reason
  */
 export async function describeBlobs(
-  context: WorkContext,
+  context: Pick<WorkContext, 'shards' | 'clock' | 'log'>,
   group: number,
   blobs: readonly ListedBlob[],
   signal: AbortSignal,
@@ -74,7 +74,7 @@ export async function describeBlobs(
 }
 
 async function describeSome(
-  { shards, clock, log }: WorkContext,
+  { shards, clock, log }: Pick<WorkContext, 'shards' | 'clock' | 'log'>,
   node: string,
   group: number,
   some: readonly { readonly blob: string; readonly shard: HeldShard }[],
@@ -104,7 +104,7 @@ function witnesses(held: readonly HeldShard[]): HeldShard[] {
 
 /** What metadata knows of each, in their order. @throws {MetadataError} */
 export async function resolvePlaces(
-  context: WorkContext,
+  context: Pick<WorkContext, 'metadata' | 'clock'>,
   places: readonly Place[],
   signal: AbortSignal,
 ): Promise<ResolvedBlob[]> {

@@ -10,7 +10,7 @@ const SHARD_LAST = ERASURE_SHARDS_MAX - 1
 
 /** @throws {ShardError}, or the signal's reason */
 export async function listBlob(
-  { shards, clock }: WorkContext,
+  { shards, clock }: Pick<WorkContext, 'shards' | 'clock'>,
   node: string,
   group: number,
   blob: string,
@@ -30,6 +30,11 @@ export async function listBlob(
     after = page.shards.at(-1)?.address
     if (!page.truncated || after === undefined) return held
   }
+}
+
+/** The last address that a shard of the blob can have. */
+export function lastOf(group: number, blob: string): ShardAddress {
+  return { group, blob, stripe: STRIPE_LAST, shard: SHARD_LAST }
 }
 
 /** The last address before those of the blob; `undefined` for the first blob there can be. */

@@ -21,7 +21,10 @@ export class ListFailure extends Error {
 export interface MergeRequest {
   readonly nodes: readonly string[]
   readonly group: number
-  readonly epoch: number
+  /** Of the map, which the nodes learn; absent: they learn nothing. */
+  readonly epoch?: number
+  /** Exclusive: only blobs that come after it; absent: all. */
+  readonly after?: ShardAddress | undefined
   readonly signal: AbortSignal
 }
 
@@ -32,12 +35,17 @@ export interface MergeRequest {
  */
 export async function* mergeLists(
   { shards, clock }: { readonly shards: ShardTransport; readonly clock: Clock },
-  { nodes, group, epoch, signal }: MergeRequest,
+  { nodes, group, epoch, after: start, signal }: MergeRequest,
 ): AsyncGenerator<ListedBlob, void, undefined> {
   const even = Math.floor(GROUP_LIST_SHARDS_MAX / Math.max(1, nodes.length))
   const limit = Math.min(SHARD_LIST_MAX, Math.max(GROUP_LIST_PAGE_MIN, even))
   const fetch = (node: string) => async (after: ShardAddress | undefined) => {
-    const request = { group, limit, epoch, ...(after === undefined ? {} : { after }) }
+    const request = {
+      group,
+      limit,
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(after === undefined ? {} : { after }),
+    }
     try {
       return await inTime(clock, signal, (ending) => shards.node(node).list(request, ending))
     } catch (error) {
@@ -45,7 +53,7 @@ export async function* mergeLists(
       throw new ListFailure(node, error)
     }
   }
-  const cursors = nodes.map((node) => new ListCursor(node, fetch(node)))
+  const cursors = nodes.map((node) => new ListCursor(node, fetch(node), start))
   await Promise.all(cursors.map((cursor) => cursor.fill()))
   for (;;) {
     let blob: string | undefined
@@ -68,13 +76,20 @@ interface Page {
 class ListCursor {
   readonly #node: string
   readonly #fetch: (after: ShardAddress | undefined) => Promise<Page>
+  /** Where the list begins, exclusive. */
+  readonly #start: ShardAddress | undefined
   #page: readonly ListedShard[] = []
   #at = 0
   #more = true
 
-  constructor(node: string, fetch: (after: ShardAddress | undefined) => Promise<Page>) {
+  constructor(
+    node: string,
+    fetch: (after: ShardAddress | undefined) => Promise<Page>,
+    start: ShardAddress | undefined,
+  ) {
     this.#node = node
     this.#fetch = fetch
+    this.#start = start
   }
 
   /** The next shard's address; `undefined` at the end. Only after {@link fill}. */
@@ -85,7 +100,7 @@ class ListCursor {
   /** Makes sure that there is a next one, if there is. */
   async fill(): Promise<void> {
     while (this.#at >= this.#page.length && this.#more) {
-      const { shards, truncated } = await this.#fetch(this.#page.at(-1)?.address)
+      const { shards, truncated } = await this.#fetch(this.#page.at(-1)?.address ?? this.#start)
       this.#page = shards
       this.#at = 0
       this.#more = truncated && shards.length > 0

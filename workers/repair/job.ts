@@ -10,6 +10,7 @@ import {
   SHARD_DAMAGED_LIST_MAX,
   WORK_BLOBS_IN_FLIGHT_MAX,
 } from '../../core/limits.ts'
+import { isSystemGroup } from '../../core/placement/group.ts'
 import { OutboxKind } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { OutboxRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { DamagedShard, ShardAddress } from '../../proto/shard-transport.ts'
@@ -169,6 +170,8 @@ class RepairRounds implements Rounds {
         shards.node(node).damaged(request, ending),
       )
       for (const one of page.shards) {
+        // Whose they are makes them anew.
+        if (isSystemGroup(one.address.group)) continue
         if (!this.#queue.add(needOf(node, one))) return false
         this.#damagedUpTo.set(node, one.address)
       }

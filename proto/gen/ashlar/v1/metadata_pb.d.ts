@@ -7,7 +7,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { AccessControlList, AnnotationRecord, BlobRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, TagSet, UploadRecord } from "./records_pb.js";
+import type { AccessControlList, AnnotationRecord, BlobRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, RestoreSpan, TagSet, UploadRecord } from "./records_pb.js";
 import type { ClusterMap, Inventory, MemberState, NodeLiveness } from "./cluster_pb.js";
 import type { MetadataMember, PartitionLoad, PartitionMap, Position } from "./partitions_pb.js";
 
@@ -314,6 +314,36 @@ export declare type Request = Message<"ashlar.v1.Request"> & {
      */
     value: ReportLoadRequest;
     case: "reportLoad";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.OpenBackupRequest open_backup = 60;
+     */
+    value: OpenBackupRequest;
+    case: "openBackup";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReadBackupRequest read_backup = 61;
+     */
+    value: ReadBackupRequest;
+    case: "readBackup";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.CloseBackupRequest close_backup = 62;
+     */
+    value: CloseBackupRequest;
+    case: "closeBackup";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.AcceptRestoreRequest accept_restore = 63;
+     */
+    value: AcceptRestoreRequest;
+    case: "acceptRestore";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetBackupStateRequest get_backup_state = 64;
+     */
+    value: GetBackupStateRequest;
+    case: "getBackupState";
   } | { case: undefined; value?: undefined };
 };
 
@@ -593,6 +623,36 @@ export declare type Reply = Message<"ashlar.v1.Reply"> & {
      */
     value: ReportLoadReply;
     case: "reportLoad";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.OpenBackupReply open_backup = 60;
+     */
+    value: OpenBackupReply;
+    case: "openBackup";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReadBackupReply read_backup = 61;
+     */
+    value: ReadBackupReply;
+    case: "readBackup";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.CloseBackupReply close_backup = 62;
+     */
+    value: CloseBackupReply;
+    case: "closeBackup";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.AcceptRestoreReply accept_restore = 63;
+     */
+    value: AcceptRestoreReply;
+    case: "acceptRestore";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.GetBackupStateReply get_backup_state = 64;
+     */
+    value: GetBackupStateReply;
+    case: "getBackupState";
   } | { case: undefined; value?: undefined };
 };
 
@@ -817,6 +877,13 @@ export declare type ListBucketsRequest = Message<"ashlar.v1.ListBucketsRequest">
    * @generated from field: string region = 5;
    */
   region: string;
+
+  /**
+   * all buckets of the cluster, by their own records; owner is not looked at
+   *
+   * @generated from field: bool every_owner = 6;
+   */
+  everyOwner: boolean;
 };
 
 /**
@@ -3707,6 +3774,260 @@ export declare type ReportLoadReply = Message<"ashlar.v1.ReportLoadReply"> & {
  * Use `create(ReportLoadReplySchema)` to create a new message.
  */
 export declare const ReportLoadReplySchema: GenMessage<ReportLoadReply>;
+
+/**
+ * A look at everything that is durable at one moment, for a backup. It is closed when nobody has read from it for a while.
+ *
+ * @generated from message ashlar.v1.OpenBackupRequest
+ */
+export declare type OpenBackupRequest = Message<"ashlar.v1.OpenBackupRequest"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.OpenBackupRequest.
+ * Use `create(OpenBackupRequestSchema)` to create a new message.
+ */
+export declare const OpenBackupRequestSchema: GenMessage<OpenBackupRequest>;
+
+/**
+ * @generated from message ashlar.v1.OpenBackupReply
+ */
+export declare type OpenBackupReply = Message<"ashlar.v1.OpenBackupReply"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string cluster_id = 2;
+   */
+  clusterId: string;
+
+  /**
+   * the moment, by the clock of metadata: what was acknowledged before it is in the backup
+   *
+   * @generated from field: uint64 at_ms = 3;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: uint32 record_format = 4;
+   */
+  recordFormat: number;
+
+  /**
+   * ids of the engines, in the order by which a read names them
+   *
+   * @generated from field: repeated string engines = 5;
+   */
+  engines: string[];
+
+  /**
+   * of all engines, roughly; 0: they cannot tell
+   *
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.OpenBackupReply.
+ * Use `create(OpenBackupReplySchema)` to create a new message.
+ */
+export declare const OpenBackupReplySchema: GenMessage<OpenBackupReply>;
+
+/**
+ * @generated from message ashlar.v1.ReadBackupRequest
+ */
+export declare type ReadBackupRequest = Message<"ashlar.v1.ReadBackupRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * index in the reply to the opening
+   *
+   * @generated from field: uint32 engine = 2;
+   */
+  engine: number;
+
+  /**
+   * exclusive; empty: from the first key
+   *
+   * @generated from field: bytes after = 3;
+   */
+  after: Uint8Array;
+};
+
+/**
+ * Describes the message ashlar.v1.ReadBackupRequest.
+ * Use `create(ReadBackupRequestSchema)` to create a new message.
+ */
+export declare const ReadBackupRequestSchema: GenMessage<ReadBackupRequest>;
+
+/**
+ * @generated from message ashlar.v1.ReadBackupReply
+ */
+export declare type ReadBackupReply = Message<"ashlar.v1.ReadBackupReply"> & {
+  /**
+   * in order of key, packed as in a backup's chunk (docs/backup.md); empty: there are no more
+   *
+   * @generated from field: bytes entries = 1;
+   */
+  entries: Uint8Array;
+};
+
+/**
+ * Describes the message ashlar.v1.ReadBackupReply.
+ * Use `create(ReadBackupReplySchema)` to create a new message.
+ */
+export declare const ReadBackupReplySchema: GenMessage<ReadBackupReply>;
+
+/**
+ * @generated from message ashlar.v1.CloseBackupRequest
+ */
+export declare type CloseBackupRequest = Message<"ashlar.v1.CloseBackupRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message ashlar.v1.CloseBackupRequest.
+ * Use `create(CloseBackupRequestSchema)` to create a new message.
+ */
+export declare const CloseBackupRequestSchema: GenMessage<CloseBackupRequest>;
+
+/**
+ * @generated from message ashlar.v1.CloseBackupReply
+ */
+export declare type CloseBackupReply = Message<"ashlar.v1.CloseBackupReply"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.CloseBackupReply.
+ * Use `create(CloseBackupReplySchema)` to create a new message.
+ */
+export declare const CloseBackupReplySchema: GenMessage<CloseBackupReply>;
+
+/**
+ * The operator has dealt with what was lost by a restore: blobs of that time that no record names may be swept again.
+ *
+ * @generated from message ashlar.v1.AcceptRestoreRequest
+ */
+export declare type AcceptRestoreRequest = Message<"ashlar.v1.AcceptRestoreRequest"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.AcceptRestoreRequest.
+ * Use `create(AcceptRestoreRequestSchema)` to create a new message.
+ */
+export declare const AcceptRestoreRequestSchema: GenMessage<AcceptRestoreRequest>;
+
+/**
+ * @generated from message ashlar.v1.AcceptRestoreReply
+ */
+export declare type AcceptRestoreReply = Message<"ashlar.v1.AcceptRestoreReply"> & {
+  /**
+   * what was accepted; none: there was nothing to accept
+   *
+   * @generated from field: repeated ashlar.v1.RestoreSpan spans = 1;
+   */
+  spans: RestoreSpan[];
+};
+
+/**
+ * Describes the message ashlar.v1.AcceptRestoreReply.
+ * Use `create(AcceptRestoreReplySchema)` to create a new message.
+ */
+export declare const AcceptRestoreReplySchema: GenMessage<AcceptRestoreReply>;
+
+/**
+ * @generated from message ashlar.v1.GetBackupStateRequest
+ */
+export declare type GetBackupStateRequest = Message<"ashlar.v1.GetBackupStateRequest"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.GetBackupStateRequest.
+ * Use `create(GetBackupStateRequestSchema)` to create a new message.
+ */
+export declare const GetBackupStateRequestSchema: GenMessage<GetBackupStateRequest>;
+
+/**
+ * @generated from message ashlar.v1.GetBackupStateReply
+ */
+export declare type GetBackupStateReply = Message<"ashlar.v1.GetBackupStateReply"> & {
+  /**
+   * restores that nobody has accepted yet
+   *
+   * @generated from field: repeated ashlar.v1.RestoreSpan restored = 1;
+   */
+  restored: RestoreSpan[];
+
+  /**
+   * absent: the engine ships none
+   *
+   * @generated from field: ashlar.v1.JournalState journal = 2;
+   */
+  journal?: JournalState | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.GetBackupStateReply.
+ * Use `create(GetBackupStateReplySchema)` to create a new message.
+ */
+export declare const GetBackupStateReplySchema: GenMessage<GetBackupStateReply>;
+
+/**
+ * How far the copy of the metadata on the cluster's own storage nodes is.
+ *
+ * @generated from message ashlar.v1.JournalState
+ */
+export declare type JournalState = Message<"ashlar.v1.JournalState"> & {
+  /**
+   * age of the oldest commit that is not there yet; 0: all are
+   *
+   * @generated from field: uint64 behind_ms = 1;
+   */
+  behindMs: bigint;
+
+  /**
+   * of such commits
+   *
+   * @generated from field: uint64 waiting_bytes = 2;
+   */
+  waitingBytes: bigint;
+
+  /**
+   * since the service started
+   *
+   * @generated from field: uint64 shipped_bytes = 3;
+   */
+  shippedBytes: bigint;
+
+  /**
+   * when the newest whole base was begun; 0: there is none
+   *
+   * @generated from field: uint64 base_at_ms = 4;
+   */
+  baseAtMs: bigint;
+
+  /**
+   * why nothing is shipped, for people; empty while it is
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ashlar.v1.JournalState.
+ * Use `create(JournalStateSchema)` to create a new message.
+ */
+export declare const JournalStateSchema: GenMessage<JournalState>;
 
 /**
  * @generated from enum ashlar.v1.FailureCode

@@ -936,6 +936,63 @@ export declare type RepairTask = Message<"ashlar.v1.RepairTask"> & {
 export declare const RepairTaskSchema: GenMessage<RepairTask>;
 
 /**
+ * The metadata was restored, and what was committed between the backup and the restore is not in it.
+ *
+ * @generated from message ashlar.v1.RestoreRecord
+ */
+export declare type RestoreRecord = Message<"ashlar.v1.RestoreRecord"> & {
+  /**
+   * @generated from field: uint32 format = 1;
+   */
+  format: number;
+
+  /**
+   * the oldest first
+   *
+   * @generated from field: repeated ashlar.v1.RestoreSpan spans = 2;
+   */
+  spans: RestoreSpan[];
+};
+
+/**
+ * Describes the message ashlar.v1.RestoreRecord.
+ * Use `create(RestoreRecordSchema)` to create a new message.
+ */
+export declare const RestoreRecordSchema: GenMessage<RestoreRecord>;
+
+/**
+ * @generated from message ashlar.v1.RestoreSpan
+ */
+export declare type RestoreSpan = Message<"ashlar.v1.RestoreSpan"> & {
+  /**
+   * the moment that the backup shows
+   *
+   * @generated from field: uint64 backup_ms = 1;
+   */
+  backupMs: bigint;
+
+  /**
+   * end of the time of which nothing is known
+   *
+   * @generated from field: uint64 restored_ms = 2;
+   */
+  restoredMs: bigint;
+
+  /**
+   * for people: what it was restored from
+   *
+   * @generated from field: string source = 3;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message ashlar.v1.RestoreSpan.
+ * Use `create(RestoreSpanSchema)` to create a new message.
+ */
+export declare const RestoreSpanSchema: GenMessage<RestoreSpan>;
+
+/**
  * @generated from enum ashlar.v1.BucketVersioning
  */
 export enum BucketVersioning {

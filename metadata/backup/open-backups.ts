@@ -1,0 +1,156 @@
+import { Buffer } from 'node:buffer'
+import { BACKUP_IDLE_MS, BACKUPS_OPEN_MAX } from '../../core/limits.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Log } from '../../runtime/ports/log.ts'
+import type { Random } from '../../runtime/ports/random.ts'
+import { type Engine, type EngineSnapshot, SnapshotLostError } from '../engine/engine.ts'
+import { invalidRequest } from '../failure.ts'
+import { packEntries } from './format/entries.ts'
+import { EVERYTHING, SnapshotPages } from './snapshot-pages.ts'
+
+export interface BackedUpEngine {
+  readonly id: string
+  readonly engine: Engine
+}
+
+export interface OpenBackupsParts {
+  /** Those that hold the cluster's metadata, now. */
+  readonly engines: () => readonly BackedUpEngine[]
+  /**
+   * Keeps commits of all partitions back from the moment it resolves until what it resolves to is called. Needed where there is
+   * more than one engine; the snapshot of a single one is of one moment by itself.
+   */
+  readonly holdCommits?: () => Promise<() => void>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface OpenedBackup {
+  readonly id: string
+  readonly atMs: number
+  readonly engines: readonly string[]
+  /** Roughly; 0 where the engines cannot tell. */
+  readonly bytes: number
+}
+
+interface Open {
+  readonly snapshots: readonly SnapshotPages[]
+  usedAt: number
+  reading: number
+  cancelTimer: () => void
+}
+
+const IDENTIFIER_BYTES = 16
+
+/** The backups that are being read. Each is a snapshot of every engine, all of one moment. */
+export class OpenBackups {
+  readonly #parts: OpenBackupsParts
+  readonly #open = new Map<string, Open>()
+  #opening = 0
+  #closed = false
+
+  constructor(parts: OpenBackupsParts) {
+    this.#parts = parts
+  }
+
+  /** @throws {MetadataError} INVALID_REQUEST when too many are open */
+  async open(): Promise<OpenedBackup> {
+    if (this.#open.size + this.#opening >= BACKUPS_OPEN_MAX) {
+      throw invalidRequest(`${BACKUPS_OPEN_MAX} backups are being taken already`)
+    }
+    const { engines, clock, random } = this.#parts
+    this.#opening++
+    try {
+      const all = engines()
+      const { snapshots, atMs } = await this.#snapshotsOf(all)
+      const id = Buffer.from(random.bytes(IDENTIFIER_BYTES)).toString('hex')
+      const opened = {
+        snapshots: snapshots.map((snapshot) => new SnapshotPages(snapshot)),
+        usedAt: clock.monotonicMs(),
+        reading: 0,
+        cancelTimer: () => undefined,
+      }
+      this.#open.set(id, opened)
+      if (this.#closed) await this.close(id)
+      else this.#watchIdle(id, opened)
+      const sizes = await Promise.all(all.map(({ engine }) => engine.estimate(EVERYTHING)))
+      const bytes = sizes.reduce((sum, size) => sum + (size.bytes ?? 0), 0)
+      return { id, atMs, engines: all.map((one) => one.id), bytes }
+    } finally {
+      this.#opening--
+    }
+  }
+
+  /**
+   * A page of one engine's entries after a key, packed as in a chunk of the file; empty at the end.
+   * @throws {MetadataError} INVALID_REQUEST for a backup that is not open, or no more
+   */
+  async read(id: string, engine: number, after: Uint8Array): Promise<Uint8Array> {
+    const opened = this.#open.get(id)
+    const snapshot = opened?.snapshots[engine]
+    if (opened === undefined || snapshot === undefined) {
+      throw invalidRequest(
+        'this backup is not open: nobody has read from it for too long, or metadata was started again',
+      )
+    }
+    opened.reading++
+    try {
+      return packEntries(await snapshot.read(after))
+    } catch (error) {
+      if (!(error instanceof SnapshotLostError)) throw error
+      await this.close(id)
+      throw invalidRequest(`the engine has let go of this backup: ${error.message}`)
+    } finally {
+      opened.reading--
+      opened.usedAt = this.#parts.clock.monotonicMs()
+    }
+  }
+
+  /** One that is not open is no error. */
+  async close(id: string): Promise<void> {
+    const opened = this.#open.get(id)
+    this.#open.delete(id)
+    opened?.cancelTimer()
+    await Promise.all(opened?.snapshots.map((snapshot) => snapshot.close()) ?? [])
+  }
+
+  async closeAll(): Promise<void> {
+    this.#closed = true
+    await Promise.all([...this.#open.keys()].map((id) => this.close(id)))
+  }
+
+  async #snapshotsOf(
+    engines: readonly BackedUpEngine[],
+  ): Promise<{ snapshots: EngineSnapshot[]; atMs: number }> {
+    const { holdCommits, clock } = this.#parts
+    const release = await holdCommits?.()
+    try {
+      // Before the snapshots: what was acknowledged by then is in them.
+      const atMs = clock.nowMs()
+      const results = await Promise.allSettled(engines.map(({ engine }) => engine.openSnapshot()))
+      const snapshots = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed === undefined) return { snapshots, atMs }
+      await Promise.all(snapshots.map((snapshot) => snapshot.close()))
+      throw failed.reason
+    } finally {
+      release?.()
+    }
+  }
+
+  #watchIdle(id: string, opened: Open): void {
+    const { clock, log } = this.#parts
+    const left = opened.usedAt + BACKUP_IDLE_MS - clock.monotonicMs()
+    if (left <= 0 && opened.reading === 0) {
+      log.warn('a backup was closed: nobody has read from it for too long', { idleMs: BACKUP_IDLE_MS })
+      void this.close(id).catch((error: unknown) => {
+        log.error('a backup could not be closed', { error })
+      })
+      return
+    }
+    opened.cancelTimer = clock.after(left > 0 ? left : BACKUP_IDLE_MS, () => {
+      this.#watchIdle(id, opened)
+    })
+  }
+}

@@ -1,0 +1,41 @@
+import type { ListedShard } from '../../proto/shard-transport.ts'
+import { type Generation, type JournalName, readJournalBlob, sameGeneration } from './blob-id.ts'
+import type { Copies } from './copies.ts'
+
+/**
+ * Removes what a new base has made needless: all before the second newest of the whole bases, bases that were never finished, and
+ * everything on nodes that are to go.
+ * @param newest the generation whose base has just become whole
+ */
+export async function cleanUp(
+  copies: Pick<Copies, 'list' | 'remove'>,
+  leaving: ReadonlySet<string>,
+  newest: Generation,
+): Promise<void> {
+  const listed = await copies.list()
+  const names = new Map<string, JournalName>()
+  for (const shards of listed.values()) {
+    for (const { address } of shards) {
+      const name = readJournalBlob(address.blob)
+      if (name !== undefined) names.set(address.blob, name)
+    }
+  }
+  const whole = [...names.values()].filter(({ kind }) => kind === 'complete')
+  const [, second] = whole.toSorted((left, right) => right.number - left.number)
+  const keptFrom = second?.number ?? 0
+  const needless = (name: JournalName): boolean =>
+    name.number < keptFrom ||
+    (name.kind === 'base' &&
+      !sameGeneration(name, newest) &&
+      !whole.some((complete) => sameGeneration(complete, name)))
+  for (const [node, shards] of listed) {
+    for (const blob of blobsOf(shards)) {
+      const name = names.get(blob)
+      if (name !== undefined && (leaving.has(node) || needless(name))) await copies.remove(node, blob)
+    }
+  }
+}
+
+function blobsOf(shards: readonly ListedShard[]): Set<string> {
+  return new Set(shards.map(({ address }) => address.blob))
+}

@@ -1,0 +1,125 @@
+import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
+import { SHARD_BYTES_MAX } from '../../core/limits.ts'
+import { JOURNAL_GROUP } from '../../core/placement/group.ts'
+import type { ListedShard, ShardTransport } from '../../proto/shard-transport.ts'
+import type { BackupSource } from '../backup/format/reader.ts'
+import { BackupDamagedError } from '../backup/format/frame.ts'
+import { type JournalName, journalBlob, readJournalBlob } from './blob-id.ts'
+import { FIRST_STRIPE, listJournal } from './copies.ts'
+
+interface Copy {
+  readonly node: string
+  readonly shard: number
+  readonly bytes: number
+}
+
+/** What nodes hold of the journal, and a way to read it as long as one copy of each piece is sound. */
+export class Holdings {
+  readonly #shards: ShardTransport
+  /** By blob, by stripe. */
+  readonly #copies = new Map<string, Map<number, Copy[]>>()
+  readonly #names: JournalName[] = []
+
+  private constructor(shards: ShardTransport) {
+    this.#shards = shards
+  }
+
+  /** @param failed told of each node that does not say what it holds */
+  static async of(
+    shards: ShardTransport,
+    nodes: readonly string[],
+    failed: (node: string, error: unknown) => void,
+  ): Promise<Holdings> {
+    const holdings = new Holdings(shards)
+    await Promise.all(
+      nodes.map(async (node) => {
+        try {
+          holdings.#add(node, await listJournal((request) => shards.node(node).list(request)))
+        } catch (error) {
+          failed(node, error)
+        }
+      }),
+    )
+    return holdings
+  }
+
+  /** Of every blob that is there, whole or not. */
+  get names(): readonly JournalName[] {
+    return this.#names
+  }
+
+  has(name: JournalName): boolean {
+    return this.#copies.has(journalBlob(name))
+  }
+
+  /** All of a blob. @throws {BackupDamagedError} some piece has no sound copy, or is missing */
+  async read(name: JournalName): Promise<Uint8Array> {
+    const source = this.source(name)
+    const bytes = new Uint8Array(await source.size())
+    await source.read(bytes, 0)
+    return bytes
+  }
+
+  /** A blob as a file. @throws {BackupDamagedError} from reads */
+  source(name: JournalName): BackupSource {
+    const blob = journalBlob(name)
+    const stripes = this.#copies.get(blob) ?? new Map<number, Copy[]>()
+    const last = Math.max(FIRST_STRIPE - 1, ...stripes.keys())
+    let kept: { readonly stripe: number; readonly data: Uint8Array } | undefined
+    return {
+      size: async () => {
+        if (last < FIRST_STRIPE) return 0
+        // Copies of one stripe are of one size; a damaged one is listed with it, too.
+        return (last - FIRST_STRIPE) * SHARD_BYTES_MAX + (stripes.get(last)?.[0]?.bytes ?? 0)
+      },
+      read: async (into, position) => {
+        let filled = 0
+        while (filled < into.length) {
+          const at = position + filled
+          const stripe = FIRST_STRIPE + Math.floor(at / SHARD_BYTES_MAX)
+          if (stripe > last) break
+          if (kept?.stripe !== stripe) {
+            kept = { stripe, data: await this.#readStripe(blob, stripe, stripes.get(stripe) ?? []) }
+          }
+          const from = kept.data.subarray(at % SHARD_BYTES_MAX)
+          if (from.length === 0) break
+          const some = from.subarray(0, into.length - filled)
+          into.set(some, filled)
+          filled += some.length
+        }
+        return filled
+      },
+    }
+  }
+
+  async #readStripe(blob: string, stripe: number, copies: readonly Copy[]): Promise<Uint8Array> {
+    for (const { node, shard } of copies) {
+      try {
+        const address = { group: JOURNAL_GROUP, blob, stripe, shard }
+        const { data, checksums } = await this.#shards.node(node).get({ address, epoch: 0 })
+        if (firstBadBlock(data, checksums) === -1) return new Uint8Array(data)
+      } catch {
+        // Another copy, then.
+      }
+    }
+    throw new BackupDamagedError(
+      `piece ${stripe} of the journal's blob ${blob} cannot be read from any of ${copies.length} copies`,
+    )
+  }
+
+  #add(node: string, listed: readonly ListedShard[]): void {
+    for (const { address, bytes } of listed) {
+      const name = readJournalBlob(address.blob)
+      if (name === undefined) continue
+      let stripes = this.#copies.get(address.blob)
+      if (stripes === undefined) {
+        stripes = new Map()
+        this.#copies.set(address.blob, stripes)
+        this.#names.push(name)
+      }
+      const copies = stripes.get(address.stripe) ?? []
+      copies.push({ node, shard: address.shard, bytes })
+      stripes.set(address.stripe, copies)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** A check of metadata against shards: a sound cluster is clean, and each kind of disagreement is found and named. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BLOB_ORPHAN_AGE_MS_MIN } from '../../core/limits.ts'
+import { check, kindsOf } from './fsck-scene.ts'
+import { WholeCluster } from './cluster.ts'
+
+async function scene(seed: number): Promise<WholeCluster> {
+  const cluster = await WholeCluster.start({ seed })
+  await cluster.fill('key', 8)
+  await cluster.putParts('parts', [200_000, 30_000])
+  return cluster
+}
+
+test('a sound cluster is clean, and everything in it is counted', async () => {
+  const cluster = await scene(1)
+  const checked = await check(cluster)
+  assert.deepEqual(checked.findings, [])
+  assert.deepEqual(checked.blind, [])
+  const { counts } = checked
+  assert.equal(counts.objects, 9)
+  assert.equal(counts.annotations, 1)
+  assert.equal(counts.recordBlobs, 11)
+  assert.equal(counts.nodeBlobs, 11)
+  assert.equal(counts.young + counts.garbage, 0)
+  await cluster.close()
+})
+
+test('a node that is down makes nothing a disagreement, and is told', async () => {
+  const cluster = await scene(2)
+  cluster.down.add('a1')
+  await cluster.clock.pass(10_000)
+  const { findings, blind, counts } = await check(cluster)
+  assert.deepEqual(findings, [])
+  assert.deepEqual(blind, [{ what: 'node a1', why: 'it is down' }])
+  assert.ok(counts.unseenShards > 0)
+  await cluster.close()
+})
+
+test('an orphan is found once it is old enough, and is young before', async () => {
+  const cluster = await scene(3)
+  await cluster.putInVain('lost', 100_000)
+  const before = await check(cluster)
+  assert.deepEqual(before.findings, [])
+  assert.equal(before.counts.young, 1)
+  cluster.aheadMs = BLOB_ORPHAN_AGE_MS_MIN + 60_000
+  await cluster.clock.pass(10_000)
+  const after = await check(cluster)
+  assert.deepEqual(kindsOf(after), ['orphan'])
+  assert.equal(after.findings[0]?.place?.key, 'lost')
+  await cluster.close()
+})
