@@ -98,6 +98,7 @@ async function moveEngine(node: MetadataNode, change: MovePartition): Promise<Ch
   if (entry.owner !== options.id) {
     return passOn(node, entry.owner, { case: 'move', value: change }, ENGINE_MOVE_ANSWER_MS + PEER_TIMEOUT_MS)
   }
+  await node.host.idle()
   const moved = changes.moveEngine(id, change.engine)
   const late = Promise.withResolvers<undefined>()
   const cancel = options.clock.after(ENGINE_MOVE_ANSWER_MS, () => {

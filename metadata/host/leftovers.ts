@@ -42,12 +42,10 @@ export class Leftovers {
   /** Removes all that is this process's to remove. @throws {FencedError} another process does, or a move has begun; what an engine throws */
   async remove(): Promise<void> {
     const { maps } = this.#options
+    for (const one of maps.map.leftovers) if (one.partition !== 0n) await this.#abandon(one)
     for (const one of maps.map.leftovers) {
       if (this.#closed) return
-      if (one.partition !== 0n) {
-        await this.#abandon(one)
-        continue
-      }
+      if (one.partition !== 0n) continue
       const found = this.#options.engines.get(one.engine)
       if (found !== undefined && this.#isRemover(one.engine)) await this.#remove(one, found.engine)
     }
