@@ -6,6 +6,7 @@ import {
   type OutboxTaskKind,
   readOutboxKey,
 } from '../../core/keyspace/keys.ts'
+import { WHOLE_RANGE } from '../../core/keyspace/partitions.ts'
 import { OUTBOX_PAGE_BYTES_MAX, OUTBOX_PAGE_MAX, OUTBOX_SCAN_RECORDS } from '../../core/limits.ts'
 import {
   type AcknowledgeOutboxReply,
@@ -34,9 +35,9 @@ const KINDS: Readonly<Record<OutboxKind, readonly OutboxTaskKind[]>> = {
 
 /** In order of sequence, which has gaps; as many as a reply has room for, and at least one if there is one. */
 export async function readOutbox(partition: Partition, request: ReadOutboxRequest): Promise<ReadOutboxReply> {
+  const outbox = outboxOf(partition, request)
   const kinds: readonly OutboxTaskKind[] | undefined = KINDS[request.kind]
   if (kinds === undefined) throw invalidRequest('there are no such tasks')
-  const outbox = outboxOf(partition, request.outbox)
   const limit = Math.min(request.limit, OUTBOX_PAGE_MAX)
   const found: EngineEntry[] = []
   let bytes = 0
@@ -72,14 +73,14 @@ export async function readOutbox(partition: Partition, request: ReadOutboxReques
  */
 async function readChunk(
   partition: Partition,
-  id: number,
+  outbox: number,
   kinds: readonly OutboxTaskKind[],
   start: number,
   limit: number,
 ): Promise<{ entries: EngineEntry[]; more: boolean }> {
   const ranges = kinds.map((kind) => ({
-    gte: outboxKey(id, kind, start),
-    lt: outboxRange(id, kind).lt,
+    gte: outboxKey(outbox, kind, start),
+    lt: outboxRange(outbox, kind).lt,
     limit,
   }))
   const found = await partition.scanTogether(ranges)
@@ -103,7 +104,7 @@ export async function acknowledgeOutbox(
   partition: Partition,
   request: AcknowledgeOutboxRequest,
 ): Promise<AcknowledgeOutboxReply> {
-  const outbox = outboxOf(partition, request.outbox)
+  const outbox = outboxOf(partition, request)
   const sequences = [...new Set(request.sequences)].map(sequenceOf)
   if (sequences.length > OUTBOX_PAGE_MAX) {
     throw invalidRequest(`at most ${OUTBOX_PAGE_MAX} records are acknowledged at once`)
@@ -151,11 +152,11 @@ async function viewTask(
   return undefined
 }
 
-/** Its own outbox, or that of a partition that was merged into it. @throws {MetadataError} NOT_MINE */
-function outboxOf(partition: Partition, outbox: bigint): number {
-  const wanted = outbox === 0n ? 1 : Number(outbox)
-  if (partition.outboxes.includes(wanted)) return wanted
-  throw new MetadataError(FailureCode.NOT_MINE, `outbox ${wanted} belongs to another partition`)
+/** Its own, or that of a partition that was merged into it. @throws {MetadataError} NOT_MINE */
+function outboxOf(partition: Partition, { outbox }: { readonly outbox: bigint }): number {
+  const id = outbox === 0n ? WHOLE_RANGE.id : Number(outbox)
+  if (partition.outboxes.includes(id)) return id
+  throw new MetadataError(FailureCode.NOT_MINE, `outbox ${id} belongs to another partition`)
 }
 
 function sequenceOf(sequence: bigint): number {

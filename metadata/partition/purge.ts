@@ -80,13 +80,31 @@ export async function isPurgingBuckets(partition: Partition): Promise<boolean> {
   return (await ownMarkers(partition, bucketPurgeSpace())).length > 0
 }
 
-/** Markers of buckets that are the partition's own, or of one that was merged into it. All lie in one space. */
-async function ownMarkers(partition: Partition, range: KeyRange): Promise<EngineEntry[]> {
+/** Whether there are such markers of one of some outboxes. */
+export async function hasBucketMarkers(
+  partition: Partition,
+  range: KeyRange,
+  outboxes: readonly number[],
+): Promise<boolean> {
+  return (await markersOf(partition, range, outboxes)).length > 0
+}
+
+/** Markers of buckets that are the partition's own, or of one that was merged into it. */
+function ownMarkers(partition: Partition, range: KeyRange): Promise<EngineEntry[]> {
+  return markersOf(partition, range, partition.outboxes)
+}
+
+/** The first some of them. All lie in one space. */
+async function markersOf(
+  partition: Partition,
+  range: KeyRange,
+  outboxes: readonly number[],
+): Promise<EngineEntry[]> {
   const found: EngineEntry[] = []
   let cursor = range.gte
   for (;;) {
     const entries = await partition.scan({ gte: cursor, lt: range.lt, limit: PURGE_RECORDS_PER_BATCH })
-    found.push(...entries.filter(({ key }) => partition.outboxes.includes(readBucketPurgeKey(key).partition)))
+    found.push(...entries.filter(({ key }) => outboxes.includes(readBucketPurgeKey(key).partition)))
     const last = entries.at(-1)
     if (last === undefined || found.length > 0) return found
     cursor = next(last.key)
