@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { ETCD_SMALL_BATCH_BYTES, ETCD_SPACE_LOOK_MS } from '../../../core/limits.ts'
-import { StatusResponseSchema } from '../../../proto/gen/etcdserverpb/rpc_pb.js'
-import { ManualClock } from '../../../test/contract/manual-clock.ts'
-import { EngineFullError } from '../engine.ts'
-import { Space } from './space.ts'
+import { ETCD_SMALL_BATCH_BYTES, ETCD_SPACE_LOOK_MS } from '../../core/limits.ts'
+import { StatusResponseSchema } from '../../proto/gen/etcdserverpb/rpc_pb.js'
+import { ManualClock } from '../contract/manual-clock.ts'
+import { EngineFullError } from '../../metadata/engine/engine.ts'
+import { Space } from '../../metadata/engine/etcd/space.ts'
 
 const QUOTA = 1_000_000_000
 
