@@ -44,6 +44,8 @@ export interface MetadataConfig {
   readonly clusterId: string
   /** What a new cluster is made of; an existing one keeps its map. */
   readonly bootstrap: ClusterPlan
+  /** There is such a cluster already: an engine that has none is the wrong one. */
+  readonly existing?: boolean
   /** Name of this process among the metadata processes; METADATA_NODE_DEFAULT by default. */
   readonly nodeId?: string
   /** Other processes may have the engine at the same time. */
@@ -89,6 +91,7 @@ export interface RunningMetadata {
  * @throws {EngineSpecError} an address names no engine
  * @throws {NewerFormatError} a newer program has written there
  * @throws {WrongClusterError} it belongs to another cluster
+ * @throws {NoClusterError} it has none, and there is one
  * @throws {ClusterPlanError} the bootstrap breaks a rule
  * @throws {MemberTakenError} another process has this one's name
  */
@@ -170,6 +173,7 @@ export async function startOnAll(
       exclusive,
       clusterId,
       bootstrap: config.bootstrap,
+      existing: config.existing === true,
       nodeGraceMs: config.nodeGraceMs,
       settings: { ...PARTITION_SETTINGS_DEFAULT, ...config.partitions },
       emulateS3Limits: config.emulateS3Limits === true,

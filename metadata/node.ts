@@ -20,7 +20,7 @@ import { BucketGrants } from './buckets/grants.ts'
 import { OwnBuckets } from './buckets/own-buckets.ts'
 import { ProcessBuckets } from './buckets/process-buckets.ts'
 import type { ClusterPlan } from './cluster/bootstrap.ts'
-import { assertCluster } from './cluster/assert-cluster.ts'
+import { assertBegun, assertCluster } from './cluster/assert-cluster.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { Controller } from './cluster/controller.ts'
 import { openFormat } from './cluster/format.ts'
@@ -63,6 +63,8 @@ export interface NodeOptions {
   readonly exclusive: boolean
   readonly clusterId: string
   readonly bootstrap: ClusterPlan
+  /** There is such a cluster already: one that has to be begun is not it. */
+  readonly existing: boolean
   readonly nodeGraceMs: number | undefined
   /** When partitions are split, merged and moved. */
   readonly settings: PartitionSettings
@@ -162,10 +164,15 @@ export class MetadataNode {
    * @throws {MemberTakenError} another process has this one's name
    * @throws {NewerFormatError} a newer program has written there
    * @throws {WrongClusterError} it belongs to another cluster
+   * @throws {NoClusterError} it has none, and there is one
    * @throws {ClusterPlanError} the bootstrap of a new cluster breaks a rule
    */
   static async open(options: NodeOptions): Promise<MetadataNode> {
     const { clock, random, log, id, address, exclusive } = options
+    const [coordination] = options.engines
+    if (options.existing && coordination !== undefined) {
+      await assertBegun(coordination.engine, options.clusterId)
+    }
     const engines = new Map<string, NodeEngine>()
     for (const each of options.engines) {
       await openFormat(each.engine)
