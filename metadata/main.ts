@@ -24,6 +24,10 @@ import { Room, spaceOf } from './room.ts'
 import { serveMetadata } from './server/server.ts'
 import { MetadataService } from './service.ts'
 
+export { MemberTakenError } from './coordination/own-member.ts'
+export { NoClusterError, WrongClusterError } from './cluster/assert-cluster.ts'
+export { EngineOpenError } from './engine/engine.ts'
+export { EngineSpecError } from './engine/open.ts'
 export { defaultPools, type ClusterPlan, type PoolPlan } from './cluster/bootstrap.ts'
 
 export interface MetadataConfig {
@@ -103,12 +107,16 @@ export async function startMetadata(config: MetadataConfig, ports: MetadataPorts
       const engine =
         config.engine === 'memory' ? new MemoryEngine() : await LevelEngine.open(config.dataDirectory)
       const disk = config.engine === 'memory' ? undefined : createNodeDisk(config.dataDirectory)
-      opened.push({ engine, disk })
+      opened.push({ kind: config.engine, engine, disk })
     }
     for (const address of config.engines ?? []) {
       const engine = await openEngine(address, { clock, random, log, readFile: (path) => readFile(path) })
       const folder = /^level:(.*)$/s.exec(address)?.[1]
-      opened.push({ engine, disk: folder === undefined ? spaceOf(engine) : createNodeDisk(folder) })
+      opened.push({
+        kind: kindOf(address),
+        engine,
+        disk: folder === undefined ? spaceOf(engine) : createNodeDisk(folder),
+      })
     }
     return await startOnAll(opened, config, ports)
   } catch (error) {
@@ -119,6 +127,8 @@ export async function startMetadata(config: MetadataConfig, ports: MetadataPorts
 
 /** An engine that is open, and the disk that it fills, if it is to be looked after. */
 export interface OpenedEngine {
+  /** For people: `level`, `postgres`. */
+  readonly kind?: string
   readonly engine: Engine
   readonly disk: Pick<Disk, 'space'> | undefined
 }
@@ -149,7 +159,8 @@ export async function startOnAll(
   const parts = { clusterId, program: config.program ?? '', clock, random, log }
   const journal =
     shards === undefined || !exclusive || opened.length > 1 ? undefined : new Journal(first.engine, parts)
-  const engines = opened.map(({ engine, disk }, index) => ({
+  const engines = opened.map(({ kind = '', engine, disk }, index) => ({
+    kind,
     engine: index === 0 ? (journal?.engine ?? engine) : engine,
     room: disk === undefined ? undefined : new Room(disk, clock),
   }))
@@ -204,6 +215,11 @@ export async function startOnAll(
       await Promise.all(engines.map(({ engine }) => engine.close()))
     },
   }
+}
+
+/** What stands before the colon. */
+function kindOf(address: string): string {
+  return /^[a-z]+/.exec(address)?.[0] ?? ''
 }
 
 /** Whether other processes may have the engines at the same time. */

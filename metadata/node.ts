@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { ROOT_RANGE } from '../core/keyspace/partitions.ts'
-import { LOAD_REPORT_MS, NODE_GRACE_SECONDS_DEFAULT, PARTITION_SIZE_LOOK_MS } from '../core/limits.ts'
+import { NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
 import type { PartitionSettings } from '../core/partitioning/view.ts'
 import { ChangePartitionsRequestSchema } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ShardTransport } from '../proto/shard-transport.ts'
@@ -13,6 +13,8 @@ import { changePartitions } from './answer/change-partitions.ts'
 import { Failover } from './balance/failover.ts'
 import { Loads } from './balance/loads.ts'
 import { PartitionController } from './balance/partition-controller.ts'
+import { OwnState } from './balance/own-state.ts'
+import { Reporter } from './balance/reporter.ts'
 import { RestoreBrake } from './backup/brake.ts'
 import { OpenBackups } from './backup/open-backups.ts'
 import { BucketCopies } from './buckets/copies.ts'
@@ -32,7 +34,7 @@ import { PartitionMaps } from './coordination/partition-maps.ts'
 import type { Engine } from './engine/engine.ts'
 import { LocalContents, RootContents } from './host/bucket-contents.ts'
 import { PartitionChanges } from './host/changes.ts'
-import { estimatePartition, loadOf } from './host/load-of.ts'
+import { loadOf } from './host/load-of.ts'
 import { OwnedPartition } from './host/owned.ts'
 import { PartitionHost } from './host/partition-host.ts'
 import { type ConnectPeer, Peers } from './host/peers.ts'
@@ -47,6 +49,8 @@ import type { Room } from './room.ts'
 
 /** An engine, and what it has room for. */
 export interface NodeEngine {
+  /** For people: `level`, `postgres`; empty: not known. */
+  readonly kind: string
   readonly engine: Engine
   /** Undefined where there is no disk to fill. */
   readonly room: Room | undefined
@@ -86,6 +90,12 @@ export interface NodeOptions {
 
 type Host = PartitionHost<OwnedPartition, Root>
 
+/** What is told of things that begin before it is there. */
+interface Hooks {
+  node?: MetadataNode
+  failover?: Failover
+}
+
 /** A metadata process: what it owns by the partition map, and its part in what all of them do together. */
 export class MetadataNode {
   readonly maps: PartitionMaps
@@ -99,15 +109,14 @@ export class MetadataNode {
   readonly brake: RestoreBrake
   readonly backups: OpenBackups
   readonly options: NodeOptions
+  readonly state: OwnState
   readonly #rules: PoolRules
   readonly #engines: ReadonlyMap<string, NodeEngine>
   /** The same for every root that is opened here: what goes by the one before ends before the next changes anything. */
   readonly #rootLocks = new NamedLocks()
   /** Of the root that was opened last. */
   #cluster: Cluster | undefined
-  #cancelReport: (() => void) | undefined
-  #cancelMeasure: (() => void) | undefined
-  #closed = false
+  readonly #reporter: Reporter
 
   private constructor(
     options: NodeOptions,
@@ -142,6 +151,19 @@ export class MetadataNode {
       engines: () => [...engines].map(([id, { engine }]) => ({ id, engine })),
       clock,
       random: options.random,
+      log,
+    })
+    this.state = new OwnState(self, engines)
+    this.#reporter = new Reporter({
+      self,
+      state: this.state,
+      alone: options.exclusive,
+      coordinator: () => maps.map.rootOwner,
+      served: () => this.host.served,
+      engineOf: (partition) => this.engineOf(partition),
+      peers: this.peers,
+      rules: this.#rules,
+      clock,
       log,
     })
     const contents = {
@@ -184,7 +206,7 @@ export class MetadataNode {
     await assertCluster(engine, options.clusterId, options.bootstrap)
     const ports = { engine, clock, random, log }
     const maps = await PartitionMaps.open(ports, coordinationId)
-    const hooks: { node: MetadataNode | undefined } = { node: undefined }
+    const hooks: Hooks = {}
     const member = await OwnMember.open({
       ...ports,
       id,
@@ -194,14 +216,13 @@ export class MetadataNode {
       onExpelled: () => hooks.node?.host.dropAll(),
       onReturned: () => void hooks.node?.host.refresh().catch(() => undefined),
     })
-    let failover: Failover | undefined
     const members = new Members({
       engine,
       clock,
       log,
       exclusive,
       self: id,
-      onLook: () => void failover?.look(),
+      onLook: () => void hooks.failover?.look(),
     })
     await members.start()
     await maps.refresh()
@@ -209,10 +230,10 @@ export class MetadataNode {
     const node = new MetadataNode(options, engines, maps, member, members, brake)
     hooks.node = node
     const hasRoot = () => node.host.servedRoot !== undefined
-    failover = new Failover({ self: id, member, members, maps, hasRoot, clock, log })
+    const failover = new Failover({ self: id, member, members, maps, hasRoot, clock, log })
+    hooks.failover = failover
     await failover.look()
-    node.#report()
-    node.#measure()
+    node.#reporter.start()
     if (exclusive) {
       // Nobody else can serve: whoever starts the service finds all of it open.
       await node.host.idle()
@@ -235,9 +256,7 @@ export class MetadataNode {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    this.#cancelReport?.()
-    this.#cancelMeasure?.()
+    this.#reporter.close()
     await this.members.close()
     const root = this.host.servedRoot
     const served = [...this.host.served]
@@ -299,6 +318,7 @@ export class MetadataNode {
       self: id,
       alive: () => this.members.alive.map((member) => member.id),
       own: () => this.host.served.map((owned) => loadOf(owned)),
+      ownState: () => this.state.message,
     })
     const cluster = await Cluster.open(partition, clusterId, bootstrap, clock, () => loads.backlog)
     cluster.goBy(loads)
@@ -372,52 +392,5 @@ export class MetadataNode {
 
   #ownBuckets(): OwnBuckets | undefined {
     return this.host.servedRoot?.buckets
-  }
-
-  /** Asks the engines how large the partitions here are, now and then. */
-  #measure(): void {
-    if (this.#closed) return
-    const { clock, log } = this.options
-    this.#cancelMeasure = clock.after(PARTITION_SIZE_LOOK_MS, () => {
-      const measured = this.host.served.map(async (owned) => {
-        owned.size = await estimatePartition(this.engineOf(owned.range.id), owned)
-      })
-      void Promise.all(measured)
-        .catch((error: unknown) => {
-          log.debug('a partition could not be measured', { error })
-        })
-        .finally(() => {
-          this.#measure()
-        })
-    })
-  }
-
-  /** Tells the coordinator what the partitions here do, and goes by what it says. */
-  #report(): void {
-    if (this.#closed || this.options.exclusive) return
-    const { clock, log, id } = this.options
-    this.#cancelReport = clock.after(LOAD_REPORT_MS, () => {
-      const owner = this.maps.map.rootOwner
-      const reported =
-        owner === '' || owner === id
-          ? Promise.resolve()
-          : this.peers
-              .call(owner, 'reportLoad', {
-                node: id,
-                loads: this.host.served.map((owned) => loadOf(owned)),
-                epoch: this.#rules.epoch,
-                closedPools: [...this.#rules.closedPools],
-              })
-              .then((reply) => {
-                this.#rules.told(reply)
-              })
-      void reported
-        .catch((error: unknown) => {
-          log.debug('the coordinator does not take the report', { coordinator: owner, error })
-        })
-        .finally(() => {
-          this.#report()
-        })
-    })
   }
 }

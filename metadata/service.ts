@@ -6,13 +6,15 @@ import { NewerFormatError } from '../core/records/format.ts'
 import {
   FailureCode,
   GetPartitionsReplySchema,
+  RequestRepairRequestSchema,
+  ResolveBlobsRequestSchema,
   type GetPartitionsReply,
   type GetPartitionsRequest,
   type Reply,
   ReplySchema,
   type Request,
-  RevokeBucketReplySchema,
 } from '../proto/gen/ashlar/v1/metadata_pb.js'
+import { RevokeBucketReplySchema } from '../proto/gen/ashlar/v1/partitions_pb.js'
 import { MetadataError, type MetadataOperation, type MetadataReply } from '../proto/metadata-api.ts'
 import { divided } from '../runtime/metadata-client/divide.ts'
 import { locate } from '../runtime/metadata-client/locate.ts'
@@ -44,6 +46,7 @@ export class MetadataService {
       clock: node.options.clock,
       tenantOf: (bucket) => node.buckets.ownerOf(bucket),
     })
+    node.state.admission = () => this.#overload.state
   }
 
   /** Never rejects: what is refused or goes wrong is a reply, too. */
@@ -85,7 +88,7 @@ export class MetadataService {
         return this.#ofRoot(operation)
       case 'position':
       case 'listing':
-        return this.#ofPartition(() => host.at(route.position), operation)
+        return this.#at(route.position, operation)
       case 'outbox':
         return this.#ofPartition(() => host.byOutbox(route.outbox), operation)
       case 'places':
@@ -148,15 +151,15 @@ export class MetadataService {
     switch (operation.case) {
       case 'resolveBlobs': {
         const value = await divided('resolveBlobs', operation.value, whose, async ({ start }, some) => {
-          const part = { case: 'resolveBlobs', value: { ...operation.value, ...some } } as Operation
-          return replyOf('resolveBlobs', await this.#ofPartition(() => this.#node.host.at(start), part))
+          const part = create(ResolveBlobsRequestSchema, some)
+          return replyOf('resolveBlobs', await this.#at(start, { case: 'resolveBlobs', value: part }))
         })
         return { case: 'resolveBlobs', value }
       }
       case 'requestRepair': {
         const value = await divided('requestRepair', operation.value, whose, async ({ start }, some) => {
-          const part = { case: 'requestRepair', value: { ...operation.value, ...some } } as Operation
-          return replyOf('requestRepair', await this.#ofPartition(() => this.#node.host.at(start), part))
+          const part = create(RequestRepairRequestSchema, some)
+          return replyOf('requestRepair', await this.#at(start, { case: 'requestRepair', value: part }))
         })
         return { case: 'requestRepair', value }
       }
@@ -165,13 +168,23 @@ export class MetadataService {
     }
   }
 
+  #at(position: Position, operation: Operation): Promise<Result> {
+    return this.#ofPartition(() => this.#node.host.at(position), operation)
+  }
+
   async #getPartitions({ knownVersion, fresh }: GetPartitionsRequest): Promise<GetPartitionsReply> {
     const { host, maps, members, options } = this.#node
     if (fresh) await host.refresh()
+    const root = host.servedRoot?.parts
     return create(GetPartitionsReplySchema, {
       ...(maps.map.version === knownVersion ? {} : { map: maps.map }),
       members: [...members.alive],
-      loads: host.servedRoot?.parts.loads.all ?? [],
+      loads: root?.loads.all ?? [],
+      obstacles: (root?.balance.obstacles ?? []).map(({ partition, reason }) => ({
+        id: BigInt(partition),
+        reason,
+      })),
+      processes: root?.loads.processes ?? [],
       self: options.id,
     })
   }

@@ -20,10 +20,6 @@ import {
   type ShardService,
   type StorageStatus,
 } from '../proto/shard-transport.ts'
-import type { Clock } from '../runtime/ports/clock.ts'
-import type { Disk } from '../runtime/ports/disk.ts'
-import type { Log } from '../runtime/ports/log.ts'
-import type { Random } from '../runtime/ports/random.ts'
 import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { Calls, messageOf } from './calls.ts'
 import { DamageReports } from './damage/reports.ts'
@@ -37,8 +33,9 @@ import { watchDisk } from './disk/watched-disk.ts'
 import { Checkpoints } from './index/checkpoints.ts'
 import { LiveIndex } from './index/live-index.ts'
 import { blobName, type LogRecord } from './index/plan.ts'
-import type { IndexDamage, InventoryCount, ScrubProgress, ShardIndex } from './index/shard-index.ts'
+import type { IndexDamage, InventoryCount, ScrubProgress } from './index/shard-index.ts'
 import type { IndexWriter } from './index/writer.ts'
+import type { StorageNodeOptions, StorageNodePorts } from './options.ts'
 import { describeShard, getShard, listDamaged, listShards, type ReadPorts } from './reads.ts'
 import {
   checkAddress,
@@ -56,29 +53,7 @@ import { MARKER_BYTES } from './segment/format.ts'
 import { SegmentLog } from './segment/log.ts'
 import { recover, type Recovered } from './segment/recovery.ts'
 
-export interface StorageNodeOptions {
-  readonly nodeId: string
-  readonly zone: string
-  /** Written into new segments, so that a folder tells where it belongs; empty while it is not known. */
-  readonly clusterId?: string
-  /** Days within which the scrub reads every shard; absent or 0: it does not begin by itself. */
-  readonly scrubDays?: number | undefined
-  /** Most bytes a second that compaction copies; 0: no limit. Absent: COMPACTION_BYTES_PER_SECOND_DEFAULT. */
-  readonly compactionBytesPerS?: number | undefined
-  /** For tests: instead of the limits of the same meaning. */
-  readonly segmentBytes?: number
-  readonly checkpointBytes?: number
-  readonly reserveBytes?: number
-}
-
-export interface StorageNodePorts {
-  readonly disk: Disk
-  /** Opened by the caller, closed by the node. Its lock is what keeps a second process off the folder. */
-  readonly index: ShardIndex
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-}
+export type { StorageNodeOptions, StorageNodePorts } from './options.ts'
 
 export class StorageNode implements ShardService {
   readonly #options: StorageNodeOptions

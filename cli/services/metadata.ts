@@ -1,10 +1,15 @@
 import packageFile from '../../package.json' with { type: 'json' }
 import { PARTITION_SETTLE_MS_DEFAULT, SPLIT_SUSTAINED_SECONDS_DEFAULT } from '../../core/limits.ts'
 import type { PartitionSettings } from '../../core/partitioning/view.ts'
-import { NoClusterError, WrongClusterError } from '../../metadata/cluster/assert-cluster.ts'
-import { EngineOpenError } from '../../metadata/engine/engine.ts'
-import { EngineSpecError } from '../../metadata/engine/open.ts'
-import { defaultPools, startMetadata } from '../../metadata/main.ts'
+import {
+  defaultPools,
+  EngineOpenError,
+  EngineSpecError,
+  MemberTakenError,
+  NoClusterError,
+  startMetadata,
+  WrongClusterError,
+} from '../../metadata/main.ts'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import type { ShardTransport } from '../../proto/shard-transport.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
@@ -91,6 +96,7 @@ function engineFailure(cause: unknown): unknown {
     return new CommandError(`engine: ${cause.message}`, { exitCode: EXIT_USAGE, cause })
   }
   if (cause instanceof EngineOpenError) return new CommandError(`metadata: ${cause.message}`, { cause })
+  if (cause instanceof MemberTakenError) return new CommandError(cause.message, { cause })
   if (cause instanceof NoClusterError) {
     return new CommandError(`${cause.message}, and its storage nodes hold data`, {
       hints: [

@@ -60,8 +60,9 @@ export class Failover {
     if (first !== self && now - this.#rootlessMs < MEMBER_TTL_MS) return
     if (owner !== '' && !(await members.expel(owner))) return
     const map = await maps.change((before) => (before.rootOwner === owner ? { rootOwner: self } : {}))
-    if (map.rootOwner === self)
+    if (map.rootOwner === self) {
       log.info('this metadata process has the root now', { node: self, before: owner })
+    }
   }
 
   async #assign(): Promise<void> {

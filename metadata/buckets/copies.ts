@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { BUCKET_COPIES_MAX } from '../../core/limits.ts'
-import type { LeaseBucketReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { BucketRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
+import type { LeaseBucketReply } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { freeze } from '../freeze.ts'
 import { NamedLocks } from '../partition/locks.ts'

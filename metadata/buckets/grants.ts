@@ -1,10 +1,10 @@
 import { BUCKET_COPY_LEASE_MS, BUCKET_COPY_WAIT_MS } from '../../core/limits.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import {
-  FailureCode,
   type LeaseBucketReply,
   LeaseBucketReplySchema,
   type LeaseBucketRequest,
-} from '../../proto/gen/ashlar/v1/metadata_pb.js'
+} from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import { create } from '@bufbuild/protobuf'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'

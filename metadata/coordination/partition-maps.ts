@@ -135,7 +135,7 @@ export class PartitionMaps {
   #take(kept: Kept): void {
     if (kept.map.version <= this.#kept.map.version) return
     this.#kept = kept
-    for (const listener of [...this.#listeners]) listener(kept.map)
+    for (const listener of this.#listeners) listener(kept.map)
   }
 }
 

@@ -1,11 +1,11 @@
 import { comparePositions } from '../../core/keyspace/partitions.ts'
 import { PARTITION_HOLD_MS_MAX } from '../../core/limits.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import {
-  FailureCode,
   type ProbeBucketReply,
   ProbeBucketReplySchema,
   type ProbeBucketRequest,
-} from '../../proto/gen/ashlar/v1/metadata_pb.js'
+} from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import { create } from '@bufbuild/protobuf'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import type { PartitionTable } from '../../runtime/metadata-client/partition-table.ts'

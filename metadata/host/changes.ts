@@ -59,8 +59,9 @@ export class PartitionChanges {
     await owned.purger.idle()
     return this.#holding([owned], [owned.gate], async () => {
       const { partition } = owned
-      if (await isPurgingBuckets(partition))
+      if (await isPurgingBuckets(partition)) {
         throw refused('uploads of a bucket that is gone are being removed')
+      }
       // Versions of the keys that it takes over have orders up to here: those it makes must be newer.
       const value = reserveValue(partition.orders.end)
       partition.enqueue({ puts: [{ key: orderReserveKey(Number(half)), value }] })
@@ -135,7 +136,7 @@ export class PartitionChanges {
     const since = clock.monotonicMs()
     const releases: (() => void)[] = []
     try {
-      await Promise.all(changed.map((one) => ('purger' in one ? one.pausePurge() : undefined)))
+      for (const one of changed) if ('purger' in one) await one.pausePurge()
       for (const gate of gates) releases.push(await gate.hold(clock, PARTITION_DRAIN_MS_MAX))
       if (changed.some(({ dropped }) => dropped)) throw refused('this process does not serve it any more')
       const { plan, apply } = await prepare()

@@ -52,7 +52,7 @@ export class PartitionHost<P extends Served, R extends Served> {
   readonly #slots = new Map<number, Slot<P>>()
   #root: Slot<R> | undefined
   #table: PartitionTable
-  #stopFollowing: () => void
+  readonly #stopFollowing: () => void
   #freshAtMs = Number.NEGATIVE_INFINITY
   #closed = false
   /** A change of the map failed, and may still be made: what the map says counts only after another change. */
@@ -173,7 +173,7 @@ export class PartitionHost<P extends Served, R extends Served> {
   /** Opens and drops what the map asks for. */
   reconcile(): void {
     if (this.#closed || this.#unsure !== undefined) return
-    const { self, openPartition, openRoot } = this.#options
+    const { self } = this.#options
     const own = new Map(
       this.#table.partitions.filter(({ owner }) => owner === self).map((mapped) => [mapped.id, mapped]),
     )
@@ -191,7 +191,7 @@ export class PartitionHost<P extends Served, R extends Served> {
       this.#slots.set(
         id,
         this.#open(
-          () => openPartition(this.#mapped(mapped)),
+          () => this.#options.openPartition(this.#mapped(mapped)),
           () => this.#table.partitions.find((one) => one.id === id)?.owner === self,
           (slot) => {
             if (this.#slots.get(id) === slot) this.#slots.delete(id)
@@ -208,7 +208,7 @@ export class PartitionHost<P extends Served, R extends Served> {
     }
     if (this.#table.rootOwner === self) {
       this.#root ??= this.#open(
-        openRoot,
+        () => this.#options.openRoot(),
         () => this.#table.rootOwner === self,
         (slot) => {
           if (this.#root === slot) this.#root = undefined

@@ -1,5 +1,6 @@
-import { FailureCode, type ReportLoadReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ClusterMap } from '../../proto/gen/ashlar/v1/cluster_pb.js'
+import type { ReportLoadReply } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { poolOfGroup } from '../../core/placement/group.ts'
 import type { BlobRules } from '../partition/blob-guard.ts'

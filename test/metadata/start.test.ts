@@ -131,17 +131,17 @@ test('a record of a newer format is refused by itself', async () => {
 test('a second owner fences the first out, which then writes nothing and answers NOT_MINE', async () => {
   const engine = new MemoryEngine()
   const first = await Partition.open(engine, WHOLE_RANGE, world)
-  const put = (key: number) => ({ puts: [{ key: Uint8Array.of(0xf0, key), value: Uint8Array.of(key) }] })
-  first.enqueue(put(1))
+  const change = (key: number) => ({ puts: [{ key: Uint8Array.of(0xf0, key), value: Uint8Array.of(key) }] })
+  first.enqueue(change(1))
   await first.settled()
   const second = await Partition.open(engine, WHOLE_RANGE, world)
-  first.enqueue(put(2))
+  first.enqueue(change(2))
   await failsWith(first.settled(), FailureCode.NOT_MINE)
   await failsWith(
     first.scan({ gte: Uint8Array.of(0xf0), lt: Uint8Array.of(0xf1), limit: 9 }),
     FailureCode.NOT_MINE,
   )
-  second.enqueue(put(3))
+  second.enqueue(change(3))
   await second.settled()
   const found = await second.scan({ gte: Uint8Array.of(0xf0), lt: Uint8Array.of(0xf1), limit: 9 })
   assert.deepEqual(

@@ -7,9 +7,9 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { LeaseBucketReply, LeaseBucketRequest, MetadataMember, PartitionLoad, PartitionMap, PartitionObstacle, Position, ProbeBucketReply, ProbeBucketRequest, ProcessState, ReportLoadReply, ReportLoadRequest, RevokeBucketReply, RevokeBucketRequest } from "./partitions_pb.js";
 import type { AccessControlList, AnnotationRecord, BlobRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, RestoreSpan, TagSet, UploadRecord } from "./records_pb.js";
 import type { ClusterMap, Inventory, MemberState, NodeLiveness } from "./cluster_pb.js";
-import type { MetadataMember, PartitionLoad, PartitionMap, Position } from "./partitions_pb.js";
 
 /**
  * Describes the file ashlar/v1/metadata.proto.
@@ -3437,6 +3437,20 @@ export declare type GetPartitionsReply = Message<"ashlar.v1.GetPartitionsReply">
    * @generated from field: string self = 4;
    */
   self: string;
+
+  /**
+   * only from the coordinator
+   *
+   * @generated from field: repeated ashlar.v1.PartitionObstacle obstacles = 5;
+   */
+  obstacles: PartitionObstacle[];
+
+  /**
+   * as the coordinator has been told; only from the coordinator
+   *
+   * @generated from field: repeated ashlar.v1.ProcessState processes = 6;
+   */
+  processes: ProcessState[];
 };
 
 /**
@@ -3583,197 +3597,6 @@ export declare type ChangePartitionsReply = Message<"ashlar.v1.ChangePartitionsR
  * Use `create(ChangePartitionsReplySchema)` to create a new message.
  */
 export declare const ChangePartitionsReplySchema: GenMessage<ChangePartitionsReply>;
-
-/**
- * The holder keeps a copy of the bucket's record, for lease_ms from before it asked; it gives it back when it is asked to.
- *
- * @generated from message ashlar.v1.LeaseBucketRequest
- */
-export declare type LeaseBucketRequest = Message<"ashlar.v1.LeaseBucketRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * metadata node
-   *
-   * @generated from field: string holder = 2;
-   */
-  holder: string;
-};
-
-/**
- * Describes the message ashlar.v1.LeaseBucketRequest.
- * Use `create(LeaseBucketRequestSchema)` to create a new message.
- */
-export declare const LeaseBucketRequestSchema: GenMessage<LeaseBucketRequest>;
-
-/**
- * @generated from message ashlar.v1.LeaseBucketReply
- */
-export declare type LeaseBucketReply = Message<"ashlar.v1.LeaseBucketReply"> & {
-  /**
-   * absent: there is no such bucket, which is not leased
-   *
-   * @generated from field: ashlar.v1.BucketRecord bucket = 1;
-   */
-  bucket?: BucketRecord | undefined;
-
-  /**
-   * @generated from field: uint32 lease_ms = 2;
-   */
-  leaseMs: number;
-};
-
-/**
- * Describes the message ashlar.v1.LeaseBucketReply.
- * Use `create(LeaseBucketReplySchema)` to create a new message.
- */
-export declare const LeaseBucketReplySchema: GenMessage<LeaseBucketReply>;
-
-/**
- * From the coordinator to holders. Answered when nothing that was decided by the copy is still on its way.
- *
- * @generated from message ashlar.v1.RevokeBucketRequest
- */
-export declare type RevokeBucketRequest = Message<"ashlar.v1.RevokeBucketRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-};
-
-/**
- * Describes the message ashlar.v1.RevokeBucketRequest.
- * Use `create(RevokeBucketRequestSchema)` to create a new message.
- */
-export declare const RevokeBucketRequestSchema: GenMessage<RevokeBucketRequest>;
-
-/**
- * @generated from message ashlar.v1.RevokeBucketReply
- */
-export declare type RevokeBucketReply = Message<"ashlar.v1.RevokeBucketReply"> & {
-};
-
-/**
- * Describes the message ashlar.v1.RevokeBucketReply.
- * Use `create(RevokeBucketReplySchema)` to create a new message.
- */
-export declare const RevokeBucketReplySchema: GenMessage<RevokeBucketReply>;
-
-/**
- * From the coordinator to owners, while no copies of the bucket's record are out: what is in the bucket.
- *
- * @generated from message ashlar.v1.ProbeBucketRequest
- */
-export declare type ProbeBucketRequest = Message<"ashlar.v1.ProbeBucketRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * The bucket is gone: its uploads are aborted now. Else: is it empty? If it is, its uploads in progress are marked to be aborted
-   * once it is gone.
-   *
-   * @generated from field: bool abort_uploads = 2;
-   */
-  abortUploads: boolean;
-
-  /**
-   * by which the owner is asked; NOT_MINE if it goes by another
-   *
-   * @generated from field: uint64 map_version = 3;
-   */
-  mapVersion: bigint;
-};
-
-/**
- * Describes the message ashlar.v1.ProbeBucketRequest.
- * Use `create(ProbeBucketRequestSchema)` to create a new message.
- */
-export declare const ProbeBucketRequestSchema: GenMessage<ProbeBucketRequest>;
-
-/**
- * @generated from message ashlar.v1.ProbeBucketReply
- */
-export declare type ProbeBucketReply = Message<"ashlar.v1.ProbeBucketReply"> & {
-  /**
-   * of objects, versions and delete markers
-   *
-   * @generated from field: bool empty = 1;
-   */
-  empty: boolean;
-};
-
-/**
- * Describes the message ashlar.v1.ProbeBucketReply.
- * Use `create(ProbeBucketReplySchema)` to create a new message.
- */
-export declare const ProbeBucketReplySchema: GenMessage<ProbeBucketReply>;
-
-/**
- * From owners to the coordinator, every second or so.
- *
- * @generated from message ashlar.v1.ReportLoadRequest
- */
-export declare type ReportLoadRequest = Message<"ashlar.v1.ReportLoadRequest"> & {
-  /**
-   * @generated from field: string node = 1;
-   */
-  node: string;
-
-  /**
-   * @generated from field: repeated ashlar.v1.PartitionLoad loads = 2;
-   */
-  loads: PartitionLoad[];
-
-  /**
-   * of the cluster map it goes by; 0: none
-   *
-   * @generated from field: uint64 epoch = 3;
-   */
-  epoch: bigint;
-
-  /**
-   * into which it admits no commits
-   *
-   * @generated from field: repeated uint32 closed_pools = 4;
-   */
-  closedPools: number[];
-};
-
-/**
- * Describes the message ashlar.v1.ReportLoadRequest.
- * Use `create(ReportLoadRequestSchema)` to create a new message.
- */
-export declare const ReportLoadRequestSchema: GenMessage<ReportLoadRequest>;
-
-/**
- * @generated from message ashlar.v1.ReportLoadReply
- */
-export declare type ReportLoadReply = Message<"ashlar.v1.ReportLoadReply"> & {
-  /**
-   * if it is another than that of the epoch given
-   *
-   * @generated from field: ashlar.v1.ClusterMap map = 1;
-   */
-  map?: ClusterMap | undefined;
-
-  /**
-   * into which it is to admit no commits
-   *
-   * @generated from field: repeated uint32 closed_pools = 2;
-   */
-  closedPools: number[];
-};
-
-/**
- * Describes the message ashlar.v1.ReportLoadReply.
- * Use `create(ReportLoadReplySchema)` to create a new message.
- */
-export declare const ReportLoadReplySchema: GenMessage<ReportLoadReply>;
 
 /**
  * A look at everything that is durable at one moment, for a backup. It is closed when nobody has read from it for a while.

@@ -6,6 +6,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { BucketRecord } from "./records_pb.js";
+import type { ClusterMap } from "./cluster_pb.js";
 
 /**
  * Describes the file ashlar/v1/partitions.proto.
@@ -347,4 +349,323 @@ export declare type PartitionLoad = Message<"ashlar.v1.PartitionLoad"> & {
  * Use `create(PartitionLoadSchema)` to create a new message.
  */
 export declare const PartitionLoadSchema: GenMessage<PartitionLoad>;
+
+/**
+ * Something that should be done about a partition, and cannot be.
+ *
+ * @generated from message ashlar.v1.PartitionObstacle
+ */
+export declare type PartitionObstacle = Message<"ashlar.v1.PartitionObstacle"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * "single-key", "too-few-samples", "no-node", "indivisible", "too-many-partitions"
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ashlar.v1.PartitionObstacle.
+ * Use `create(PartitionObstacleSchema)` to create a new message.
+ */
+export declare const PartitionObstacleSchema: GenMessage<PartitionObstacle>;
+
+/**
+ * What a metadata process says of itself, for people.
+ *
+ * @generated from message ashlar.v1.ProcessState
+ */
+export declare type ProcessState = Message<"ashlar.v1.ProcessState"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: ashlar.v1.AdmissionGateState writes = 2;
+   */
+  writes?: AdmissionGateState | undefined;
+
+  /**
+   * @generated from field: ashlar.v1.AdmissionGateState reads = 3;
+   */
+  reads?: AdmissionGateState | undefined;
+
+  /**
+   * @generated from field: repeated ashlar.v1.EngineState engines = 4;
+   */
+  engines: EngineState[];
+};
+
+/**
+ * Describes the message ashlar.v1.ProcessState.
+ * Use `create(ProcessStateSchema)` to create a new message.
+ */
+export declare const ProcessStateSchema: GenMessage<ProcessState>;
+
+/**
+ * @generated from message ashlar.v1.AdmissionGateState
+ */
+export declare type AdmissionGateState = Message<"ashlar.v1.AdmissionGateState"> & {
+  /**
+   * @generated from field: uint64 in_flight = 1;
+   */
+  inFlight: bigint;
+
+  /**
+   * of those
+   *
+   * @generated from field: uint64 bound = 2;
+   */
+  bound: bigint;
+
+  /**
+   * since the process started
+   *
+   * @generated from field: uint64 refused = 3;
+   */
+  refused: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.AdmissionGateState.
+ * Use `create(AdmissionGateStateSchema)` to create a new message.
+ */
+export declare const AdmissionGateStateSchema: GenMessage<AdmissionGateState>;
+
+/**
+ * @generated from message ashlar.v1.EngineState
+ */
+export declare type EngineState = Message<"ashlar.v1.EngineState"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * "level", "postgres", "etcd"; empty: not known
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * of engines that have a bound of their own
+   *
+   * @generated from field: optional uint64 used_bytes = 3;
+   */
+  usedBytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 quota_bytes = 4;
+   */
+  quotaBytes?: bigint | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.EngineState.
+ * Use `create(EngineStateSchema)` to create a new message.
+ */
+export declare const EngineStateSchema: GenMessage<EngineState>;
+
+/**
+ * The holder keeps a copy of the bucket's record, for lease_ms from before it asked; it gives it back when it is asked to.
+ *
+ * @generated from message ashlar.v1.LeaseBucketRequest
+ */
+export declare type LeaseBucketRequest = Message<"ashlar.v1.LeaseBucketRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * metadata node
+   *
+   * @generated from field: string holder = 2;
+   */
+  holder: string;
+};
+
+/**
+ * Describes the message ashlar.v1.LeaseBucketRequest.
+ * Use `create(LeaseBucketRequestSchema)` to create a new message.
+ */
+export declare const LeaseBucketRequestSchema: GenMessage<LeaseBucketRequest>;
+
+/**
+ * @generated from message ashlar.v1.LeaseBucketReply
+ */
+export declare type LeaseBucketReply = Message<"ashlar.v1.LeaseBucketReply"> & {
+  /**
+   * absent: there is no such bucket, which is not leased
+   *
+   * @generated from field: ashlar.v1.BucketRecord bucket = 1;
+   */
+  bucket?: BucketRecord | undefined;
+
+  /**
+   * @generated from field: uint32 lease_ms = 2;
+   */
+  leaseMs: number;
+};
+
+/**
+ * Describes the message ashlar.v1.LeaseBucketReply.
+ * Use `create(LeaseBucketReplySchema)` to create a new message.
+ */
+export declare const LeaseBucketReplySchema: GenMessage<LeaseBucketReply>;
+
+/**
+ * From the coordinator to holders. Answered when nothing that was decided by the copy is still on its way.
+ *
+ * @generated from message ashlar.v1.RevokeBucketRequest
+ */
+export declare type RevokeBucketRequest = Message<"ashlar.v1.RevokeBucketRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message ashlar.v1.RevokeBucketRequest.
+ * Use `create(RevokeBucketRequestSchema)` to create a new message.
+ */
+export declare const RevokeBucketRequestSchema: GenMessage<RevokeBucketRequest>;
+
+/**
+ * @generated from message ashlar.v1.RevokeBucketReply
+ */
+export declare type RevokeBucketReply = Message<"ashlar.v1.RevokeBucketReply"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.RevokeBucketReply.
+ * Use `create(RevokeBucketReplySchema)` to create a new message.
+ */
+export declare const RevokeBucketReplySchema: GenMessage<RevokeBucketReply>;
+
+/**
+ * From the coordinator to owners, while no copies of the bucket's record are out: what is in the bucket.
+ *
+ * @generated from message ashlar.v1.ProbeBucketRequest
+ */
+export declare type ProbeBucketRequest = Message<"ashlar.v1.ProbeBucketRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The bucket is gone: its uploads are aborted now. Else: is it empty? If it is, its uploads in progress are marked to be aborted
+   * once it is gone.
+   *
+   * @generated from field: bool abort_uploads = 2;
+   */
+  abortUploads: boolean;
+
+  /**
+   * by which the owner is asked; NOT_MINE if it goes by another
+   *
+   * @generated from field: uint64 map_version = 3;
+   */
+  mapVersion: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.ProbeBucketRequest.
+ * Use `create(ProbeBucketRequestSchema)` to create a new message.
+ */
+export declare const ProbeBucketRequestSchema: GenMessage<ProbeBucketRequest>;
+
+/**
+ * @generated from message ashlar.v1.ProbeBucketReply
+ */
+export declare type ProbeBucketReply = Message<"ashlar.v1.ProbeBucketReply"> & {
+  /**
+   * of objects, versions and delete markers
+   *
+   * @generated from field: bool empty = 1;
+   */
+  empty: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.ProbeBucketReply.
+ * Use `create(ProbeBucketReplySchema)` to create a new message.
+ */
+export declare const ProbeBucketReplySchema: GenMessage<ProbeBucketReply>;
+
+/**
+ * From owners to the coordinator, every second or so.
+ *
+ * @generated from message ashlar.v1.ReportLoadRequest
+ */
+export declare type ReportLoadRequest = Message<"ashlar.v1.ReportLoadRequest"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: repeated ashlar.v1.PartitionLoad loads = 2;
+   */
+  loads: PartitionLoad[];
+
+  /**
+   * of the cluster map it goes by; 0: none
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * into which it admits no commits
+   *
+   * @generated from field: repeated uint32 closed_pools = 4;
+   */
+  closedPools: number[];
+
+  /**
+   * @generated from field: ashlar.v1.ProcessState process = 5;
+   */
+  process?: ProcessState | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.ReportLoadRequest.
+ * Use `create(ReportLoadRequestSchema)` to create a new message.
+ */
+export declare const ReportLoadRequestSchema: GenMessage<ReportLoadRequest>;
+
+/**
+ * @generated from message ashlar.v1.ReportLoadReply
+ */
+export declare type ReportLoadReply = Message<"ashlar.v1.ReportLoadReply"> & {
+  /**
+   * if it is another than that of the epoch given
+   *
+   * @generated from field: ashlar.v1.ClusterMap map = 1;
+   */
+  map?: ClusterMap | undefined;
+
+  /**
+   * into which it is to admit no commits
+   *
+   * @generated from field: repeated uint32 closed_pools = 2;
+   */
+  closedPools: number[];
+};
+
+/**
+ * Describes the message ashlar.v1.ReportLoadReply.
+ * Use `create(ReportLoadReplySchema)` to create a new message.
+ */
+export declare const ReportLoadReplySchema: GenMessage<ReportLoadReply>;
 

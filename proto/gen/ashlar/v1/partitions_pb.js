@@ -5,12 +5,14 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_ashlar_v1_cluster } from "./cluster_pb.js";
+import { file_ashlar_v1_records } from "./records_pb.js";
 
 /**
  * Describes the file ashlar/v1/partitions.proto.
  */
 export const file_ashlar_v1_partitions = /*@__PURE__*/
-  fileDesc("Chphc2hsYXIvdjEvcGFydGl0aW9ucy5wcm90bxIJYXNobGFyLnYxIicKCFBvc2l0aW9uEg4KBmJ1Y2tldBgBIAEoCRILCgNrZXkYAiABKAki3wEKDFBhcnRpdGlvbk1hcBIOCgZmb3JtYXQYASABKA0SDwoHdmVyc2lvbhgCIAEoBBISCgpyb290X293bmVyGAMgASgJEi0KCnBhcnRpdGlvbnMYBCADKAsyGS5hc2hsYXIudjEuUGFydGl0aW9uRW50cnkSDwoHbmV4dF9pZBgFIAEoBBIbChNjb29yZGluYXRpb25fZW5naW5lGAYgASgJEiwKCWxlZnRvdmVycxgHIAMoCzIZLmFzaGxhci52MS5FbmdpbmVMZWZ0b3ZlchIPCgdjaGFuZ2VzGAggAygJIoMBCg5QYXJ0aXRpb25FbnRyeRIKCgJpZBgBIAEoBBIiCgVzdGFydBgCIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIOCgZlbmdpbmUYAyABKAkSDQoFb3duZXIYBCABKAkSEAoIb3V0Ym94ZXMYBSADKAQSEAoIc2luY2VfbXMYBiABKAQieAoORW5naW5lTGVmdG92ZXISDgoGZW5naW5lGAEgASgJEiIKBXN0YXJ0GAIgASgLMhMuYXNobGFyLnYxLlBvc2l0aW9uEiAKA2VuZBgDIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIQCghvdXRib3hlcxgEIAMoBCKlAQoOTWV0YWRhdGFNZW1iZXISDgoGZm9ybWF0GAEgASgNEgoKAmlkGAIgASgJEg8KB2FkZHJlc3MYAyABKAkSDwoHc2Vzc2lvbhgEIAEoDBIPCgdyZW5ld2FsGAUgASgEEg4KBnR0bF9tcxgGIAEoDRIPCgdlbmdpbmVzGAcgAygJEg8KB2xlYXZpbmcYCCABKAgSEgoKc3RhcnRlZF9tcxgJIAEoBCKmAgoNUGFydGl0aW9uTG9hZBIKCgJpZBgBIAEoBBIOCgZ3cml0ZXMYAiADKAESDQoFcmVhZHMYAyADKAESFwoPZ2FyYmFnZV93YWl0aW5nGAQgASgEEhcKD3JlcGFpcnNfd2FpdGluZxgFIAEoBBIUCgdlbnRyaWVzGAYgASgESACIAQESEgoFYnl0ZXMYByABKARIAYgBARIlCghzcGxpdF9hdBgIIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhITCgtzcGxpdF9zaGFyZRgJIAEoARIWCg5zcGxpdF9vYnN0YWNsZRgKIAEoCRITCgtpbmRpdmlzaWJsZRgLIAEoCBIPCgdyZWZ1c2VkGAwgASgEQgoKCF9lbnRyaWVzQggKBl9ieXRlc2IGcHJvdG8z");
+  fileDesc("Chphc2hsYXIvdjEvcGFydGl0aW9ucy5wcm90bxIJYXNobGFyLnYxIicKCFBvc2l0aW9uEg4KBmJ1Y2tldBgBIAEoCRILCgNrZXkYAiABKAki3wEKDFBhcnRpdGlvbk1hcBIOCgZmb3JtYXQYASABKA0SDwoHdmVyc2lvbhgCIAEoBBISCgpyb290X293bmVyGAMgASgJEi0KCnBhcnRpdGlvbnMYBCADKAsyGS5hc2hsYXIudjEuUGFydGl0aW9uRW50cnkSDwoHbmV4dF9pZBgFIAEoBBIbChNjb29yZGluYXRpb25fZW5naW5lGAYgASgJEiwKCWxlZnRvdmVycxgHIAMoCzIZLmFzaGxhci52MS5FbmdpbmVMZWZ0b3ZlchIPCgdjaGFuZ2VzGAggAygJIoMBCg5QYXJ0aXRpb25FbnRyeRIKCgJpZBgBIAEoBBIiCgVzdGFydBgCIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIOCgZlbmdpbmUYAyABKAkSDQoFb3duZXIYBCABKAkSEAoIb3V0Ym94ZXMYBSADKAQSEAoIc2luY2VfbXMYBiABKAQieAoORW5naW5lTGVmdG92ZXISDgoGZW5naW5lGAEgASgJEiIKBXN0YXJ0GAIgASgLMhMuYXNobGFyLnYxLlBvc2l0aW9uEiAKA2VuZBgDIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIQCghvdXRib3hlcxgEIAMoBCKlAQoOTWV0YWRhdGFNZW1iZXISDgoGZm9ybWF0GAEgASgNEgoKAmlkGAIgASgJEg8KB2FkZHJlc3MYAyABKAkSDwoHc2Vzc2lvbhgEIAEoDBIPCgdyZW5ld2FsGAUgASgEEg4KBnR0bF9tcxgGIAEoDRIPCgdlbmdpbmVzGAcgAygJEg8KB2xlYXZpbmcYCCABKAgSEgoKc3RhcnRlZF9tcxgJIAEoBCKmAgoNUGFydGl0aW9uTG9hZBIKCgJpZBgBIAEoBBIOCgZ3cml0ZXMYAiADKAESDQoFcmVhZHMYAyADKAESFwoPZ2FyYmFnZV93YWl0aW5nGAQgASgEEhcKD3JlcGFpcnNfd2FpdGluZxgFIAEoBBIUCgdlbnRyaWVzGAYgASgESACIAQESEgoFYnl0ZXMYByABKARIAYgBARIlCghzcGxpdF9hdBgIIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhITCgtzcGxpdF9zaGFyZRgJIAEoARIWCg5zcGxpdF9vYnN0YWNsZRgKIAEoCRITCgtpbmRpdmlzaWJsZRgLIAEoCBIPCgdyZWZ1c2VkGAwgASgEQgoKCF9lbnRyaWVzQggKBl9ieXRlcyIvChFQYXJ0aXRpb25PYnN0YWNsZRIKCgJpZBgBIAEoBBIOCgZyZWFzb24YAiABKAkiogEKDFByb2Nlc3NTdGF0ZRIMCgRub2RlGAEgASgJEi0KBndyaXRlcxgCIAEoCzIdLmFzaGxhci52MS5BZG1pc3Npb25HYXRlU3RhdGUSLAoFcmVhZHMYAyABKAsyHS5hc2hsYXIudjEuQWRtaXNzaW9uR2F0ZVN0YXRlEicKB2VuZ2luZXMYBCADKAsyFi5hc2hsYXIudjEuRW5naW5lU3RhdGUiRwoSQWRtaXNzaW9uR2F0ZVN0YXRlEhEKCWluX2ZsaWdodBgBIAEoBBINCgVib3VuZBgCIAEoBBIPCgdyZWZ1c2VkGAMgASgEInkKC0VuZ2luZVN0YXRlEgoKAmlkGAEgASgJEgwKBGtpbmQYAiABKAkSFwoKdXNlZF9ieXRlcxgDIAEoBEgAiAEBEhgKC3F1b3RhX2J5dGVzGAQgASgESAGIAQFCDQoLX3VzZWRfYnl0ZXNCDgoMX3F1b3RhX2J5dGVzIjIKEkxlYXNlQnVja2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBmhvbGRlchgCIAEoCSJNChBMZWFzZUJ1Y2tldFJlcGx5EicKBmJ1Y2tldBgBIAEoCzIXLmFzaGxhci52MS5CdWNrZXRSZWNvcmQSEAoIbGVhc2VfbXMYAiABKA0iIwoTUmV2b2tlQnVja2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIhMKEVJldm9rZUJ1Y2tldFJlcGx5Ik4KElByb2JlQnVja2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJEhUKDWFib3J0X3VwbG9hZHMYAiABKAgSEwoLbWFwX3ZlcnNpb24YAyABKAQiIQoQUHJvYmVCdWNrZXRSZXBseRINCgVlbXB0eRgBIAEoCCKZAQoRUmVwb3J0TG9hZFJlcXVlc3QSDAoEbm9kZRgBIAEoCRInCgVsb2FkcxgCIAMoCzIYLmFzaGxhci52MS5QYXJ0aXRpb25Mb2FkEg0KBWVwb2NoGAMgASgEEhQKDGNsb3NlZF9wb29scxgEIAMoDRIoCgdwcm9jZXNzGAUgASgLMhcuYXNobGFyLnYxLlByb2Nlc3NTdGF0ZSJLCg9SZXBvcnRMb2FkUmVwbHkSIgoDbWFwGAEgASgLMhUuYXNobGFyLnYxLkNsdXN0ZXJNYXASFAoMY2xvc2VkX3Bvb2xzGAIgAygNYgZwcm90bzM", [file_ashlar_v1_cluster, file_ashlar_v1_records]);
 
 /**
  * Describes the message ashlar.v1.Position.
@@ -53,4 +55,88 @@ export const MetadataMemberSchema = /*@__PURE__*/
  */
 export const PartitionLoadSchema = /*@__PURE__*/
   messageDesc(file_ashlar_v1_partitions, 5);
+
+/**
+ * Describes the message ashlar.v1.PartitionObstacle.
+ * Use `create(PartitionObstacleSchema)` to create a new message.
+ */
+export const PartitionObstacleSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 6);
+
+/**
+ * Describes the message ashlar.v1.ProcessState.
+ * Use `create(ProcessStateSchema)` to create a new message.
+ */
+export const ProcessStateSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 7);
+
+/**
+ * Describes the message ashlar.v1.AdmissionGateState.
+ * Use `create(AdmissionGateStateSchema)` to create a new message.
+ */
+export const AdmissionGateStateSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 8);
+
+/**
+ * Describes the message ashlar.v1.EngineState.
+ * Use `create(EngineStateSchema)` to create a new message.
+ */
+export const EngineStateSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 9);
+
+/**
+ * Describes the message ashlar.v1.LeaseBucketRequest.
+ * Use `create(LeaseBucketRequestSchema)` to create a new message.
+ */
+export const LeaseBucketRequestSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 10);
+
+/**
+ * Describes the message ashlar.v1.LeaseBucketReply.
+ * Use `create(LeaseBucketReplySchema)` to create a new message.
+ */
+export const LeaseBucketReplySchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 11);
+
+/**
+ * Describes the message ashlar.v1.RevokeBucketRequest.
+ * Use `create(RevokeBucketRequestSchema)` to create a new message.
+ */
+export const RevokeBucketRequestSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 12);
+
+/**
+ * Describes the message ashlar.v1.RevokeBucketReply.
+ * Use `create(RevokeBucketReplySchema)` to create a new message.
+ */
+export const RevokeBucketReplySchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 13);
+
+/**
+ * Describes the message ashlar.v1.ProbeBucketRequest.
+ * Use `create(ProbeBucketRequestSchema)` to create a new message.
+ */
+export const ProbeBucketRequestSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 14);
+
+/**
+ * Describes the message ashlar.v1.ProbeBucketReply.
+ * Use `create(ProbeBucketReplySchema)` to create a new message.
+ */
+export const ProbeBucketReplySchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 15);
+
+/**
+ * Describes the message ashlar.v1.ReportLoadRequest.
+ * Use `create(ReportLoadRequestSchema)` to create a new message.
+ */
+export const ReportLoadRequestSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 16);
+
+/**
+ * Describes the message ashlar.v1.ReportLoadReply.
+ * Use `create(ReportLoadReplySchema)` to create a new message.
+ */
+export const ReportLoadReplySchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 17);
 
