@@ -4,13 +4,13 @@ import { STATUS_TIMEOUT_MS } from '../core/limits.ts'
 import { FailureCode } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError, type MetadataApi } from '../proto/metadata-api.ts'
 import * as field from '../runtime/config/fields.ts'
-import { formatAddress, parseAddress, splitAddresses } from '../runtime/config/fields.ts'
+import { parseAddress, splitAddresses } from '../runtime/config/fields.ts'
 import { CommandError } from './failure.ts'
 import { readClusterFile, type ClusterFile } from './folder/cluster-file.ts'
 import { dataPaths, type DataPaths } from './folder/paths.ts'
 import { readSecret } from './folder/secret.ts'
 import { connectMetadata } from './services/metadata-client.ts'
-import { LOOPBACK } from './start/plan.ts'
+import { metadataAddresses } from './start/plan.ts'
 import type { World } from './world.ts'
 
 /** Options of the commands that ask a running cluster: which one. */
@@ -71,7 +71,7 @@ export async function targetOf({ data, metadata, secretFile }: TargetConfig): Pr
     })
   }
   return {
-    address: formatAddress({ host: LOOPBACK, port: cluster.ports.metadata }),
+    address: metadataAddresses(cluster),
     secretFile: paths.secret,
     hint: `Is it running? ashlar start --data ${data} starts it.`,
     local: { paths, cluster },

@@ -107,6 +107,9 @@ export const LOCAL_NODES_MAX = 64
 /** Gateways that `ashlar start --separate` runs: one each a core of a large machine. */
 export const LOCAL_GATEWAYS_MAX = 16
 
+/** Metadata processes that `ashlar start --separate` runs: enough to see them split, move and fail over. */
+export const LOCAL_METADATA_MAX = 16
+
 /** A configuration, credential or secret file: some lines of text. More was not written for Ashlar. */
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
 

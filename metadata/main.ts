@@ -25,6 +25,8 @@ import { serveMetadata } from './server/server.ts'
 import { MetadataService } from './service.ts'
 
 export { MemberTakenError } from './coordination/own-member.ts'
+export { NoClusterError, WrongClusterError } from './cluster/assert-cluster.ts'
+export { EngineOpenError } from './engine/engine.ts'
 export { EngineSpecError } from './engine/open.ts'
 export { defaultPools, type ClusterPlan, type PoolPlan } from './cluster/bootstrap.ts'
 
@@ -46,6 +48,8 @@ export interface MetadataConfig {
   readonly clusterId: string
   /** What a new cluster is made of; an existing one keeps its map. */
   readonly bootstrap: ClusterPlan
+  /** There is such a cluster already: an engine that has none is the wrong one. */
+  readonly existing?: boolean
   /** Name of this process among the metadata processes; METADATA_NODE_DEFAULT by default. */
   readonly nodeId?: string
   /** Other processes may have the engine at the same time. */
@@ -91,6 +95,7 @@ export interface RunningMetadata {
  * @throws {EngineSpecError} an address names no engine
  * @throws {NewerFormatError} a newer program has written there
  * @throws {WrongClusterError} it belongs to another cluster
+ * @throws {NoClusterError} it has none, and there is one
  * @throws {ClusterPlanError} the bootstrap breaks a rule
  * @throws {MemberTakenError} another process has this one's name
  */
@@ -102,12 +107,16 @@ export async function startMetadata(config: MetadataConfig, ports: MetadataPorts
       const engine =
         config.engine === 'memory' ? new MemoryEngine() : await LevelEngine.open(config.dataDirectory)
       const disk = config.engine === 'memory' ? undefined : createNodeDisk(config.dataDirectory)
-      opened.push({ engine, disk })
+      opened.push({ kind: config.engine, engine, disk })
     }
     for (const address of config.engines ?? []) {
       const engine = await openEngine(address, { clock, random, log, readFile: (path) => readFile(path) })
       const folder = /^level:(.*)$/s.exec(address)?.[1]
-      opened.push({ engine, disk: folder === undefined ? spaceOf(engine) : createNodeDisk(folder) })
+      opened.push({
+        kind: kindOf(address),
+        engine,
+        disk: folder === undefined ? spaceOf(engine) : createNodeDisk(folder),
+      })
     }
     return await startOnAll(opened, config, ports)
   } catch (error) {
@@ -118,6 +127,8 @@ export async function startMetadata(config: MetadataConfig, ports: MetadataPorts
 
 /** An engine that is open, and the disk that it fills, if it is to be looked after. */
 export interface OpenedEngine {
+  /** For people: `level`, `postgres`. */
+  readonly kind?: string
   readonly engine: Engine
   readonly disk: Pick<Disk, 'space'> | undefined
 }
@@ -148,7 +159,8 @@ export async function startOnAll(
   const parts = { clusterId, program: config.program ?? '', clock, random, log }
   const journal =
     shards === undefined || !exclusive || opened.length > 1 ? undefined : new Journal(first.engine, parts)
-  const engines = opened.map(({ engine, disk }, index) => ({
+  const engines = opened.map(({ kind = '', engine, disk }, index) => ({
+    kind,
     engine: index === 0 ? (journal?.engine ?? engine) : engine,
     room: disk === undefined ? undefined : new Room(disk, clock),
   }))
@@ -172,6 +184,7 @@ export async function startOnAll(
       exclusive,
       clusterId,
       bootstrap: config.bootstrap,
+      existing: config.existing === true,
       nodeGraceMs: config.nodeGraceMs,
       settings: { ...PARTITION_SETTINGS_DEFAULT, ...config.partitions },
       emulateS3Limits: config.emulateS3Limits === true,
@@ -202,6 +215,11 @@ export async function startOnAll(
       await Promise.all(engines.map(({ engine }) => engine.close()))
     },
   }
+}
+
+/** What stands before the colon. */
+function kindOf(address: string): string {
+  return /^[a-z]+/.exec(address)?.[0] ?? ''
 }
 
 /** Whether other processes may have the engines at the same time. */

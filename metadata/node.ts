@@ -13,6 +13,7 @@ import { changePartitions } from './answer/change-partitions.ts'
 import { Failover } from './balance/failover.ts'
 import { Loads } from './balance/loads.ts'
 import { PartitionController } from './balance/partition-controller.ts'
+import { OwnState } from './balance/own-state.ts'
 import { Reporter } from './balance/reporter.ts'
 import { RestoreBrake } from './backup/brake.ts'
 import { OpenBackups } from './backup/open-backups.ts'
@@ -21,7 +22,7 @@ import { BucketGrants } from './buckets/grants.ts'
 import { OwnBuckets } from './buckets/own-buckets.ts'
 import { ProcessBuckets } from './buckets/process-buckets.ts'
 import type { ClusterPlan } from './cluster/bootstrap.ts'
-import { assertCluster } from './cluster/assert-cluster.ts'
+import { assertBegun, assertCluster } from './cluster/assert-cluster.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { Controller } from './cluster/controller.ts'
 import { openFormat } from './cluster/format.ts'
@@ -51,6 +52,8 @@ import type { Room } from './room.ts'
 
 /** An engine, and what it has room for. */
 export interface NodeEngine {
+  /** For people: `level`, `postgres`; empty: not known. */
+  readonly kind: string
   readonly engine: Engine
   /** Undefined where there is no disk to fill. */
   readonly room: Room | undefined
@@ -67,6 +70,8 @@ export interface NodeOptions {
   readonly exclusive: boolean
   readonly clusterId: string
   readonly bootstrap: ClusterPlan
+  /** There is such a cluster already: one that has to be begun is not it. */
+  readonly existing: boolean
   readonly nodeGraceMs: number | undefined
   /** When partitions are split, merged and moved. */
   readonly settings: PartitionSettings
@@ -107,6 +112,7 @@ export class MetadataNode {
   readonly brake: RestoreBrake
   readonly backups: OpenBackups
   readonly options: NodeOptions
+  readonly state: OwnState
   readonly #rules: PoolRules
   readonly #engines: ReadonlyMap<string, NodeEngine>
   /** The same for every root that is opened here: what goes by the one before ends before the next changes anything. */
@@ -155,8 +161,10 @@ export class MetadataNode {
       random: options.random,
       log,
     })
+    this.state = new OwnState(self, engines)
     this.#reporter = new Reporter({
       self,
+      state: this.state,
       alone: options.exclusive,
       coordinator: () => maps.map.rootOwner,
       served: () => this.host.served,
@@ -202,10 +210,15 @@ export class MetadataNode {
    * @throws {MemberTakenError} another process has this one's name
    * @throws {NewerFormatError} a newer program has written there
    * @throws {WrongClusterError} it belongs to another cluster
+   * @throws {NoClusterError} it has none, and there is one
    * @throws {ClusterPlanError} the bootstrap of a new cluster breaks a rule
    */
   static async open(options: NodeOptions): Promise<MetadataNode> {
     const { clock, random, log, id, address, exclusive } = options
+    const [coordination] = options.engines
+    if (options.existing && coordination !== undefined) {
+      await assertBegun(coordination.engine, options.clusterId)
+    }
     const engines = new Map<string, NodeEngine>()
     for (const each of options.engines) {
       await openFormat(each.engine)
@@ -352,6 +365,7 @@ export class MetadataNode {
       self: id,
       alive: () => this.members.alive.map((member) => member.id),
       own: () => this.host.served.map((owned) => loadOf(owned)),
+      ownState: () => this.state.message,
     })
     const cluster = await Cluster.open(partition, clusterId, bootstrap, clock, () => loads.backlog)
     cluster.goBy(loads)

@@ -46,6 +46,7 @@ export class MetadataService {
       clock: node.options.clock,
       tenantOf: (bucket) => node.buckets.ownerOf(bucket),
     })
+    node.state.admission = () => this.#overload.state
   }
 
   /** Never rejects: what is refused or goes wrong is a reply, too. */
@@ -176,10 +177,16 @@ export class MetadataService {
   async #getPartitions({ knownVersion, fresh }: GetPartitionsRequest): Promise<GetPartitionsReply> {
     const { host, maps, members, options } = this.#node
     if (fresh) await host.refresh()
+    const root = host.servedRoot?.parts
     return create(GetPartitionsReplySchema, {
       ...(maps.map.version === knownVersion ? {} : { map: maps.map }),
       members: [...members.alive],
-      loads: host.servedRoot?.parts.loads.all ?? [],
+      loads: root?.loads.all ?? [],
+      obstacles: (root?.balance.obstacles ?? []).map(({ partition, reason }) => ({
+        id: BigInt(partition),
+        reason,
+      })),
+      processes: root?.loads.processes ?? [],
       self: options.id,
     })
   }

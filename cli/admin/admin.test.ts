@@ -6,12 +6,14 @@ import { ClusterMapSchema, NodeLivenessSchema } from '../../proto/gen/ashlar/v1/
 import {
   GetClusterReplySchema,
   GetRiskReplySchema,
+  GetPartitionsReplySchema,
   type GetClusterReply,
   type GetRiskReply,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { SimulatedClock } from '../../store/testing/simulated-clock.ts'
 import { assessCluster, type ClusterView } from '../status/assess.ts'
+import { metadataLine } from '../status/metadata-state.ts'
 import { exposition } from './exposition.ts'
 import { clusterMetrics, processMetrics } from './metrics.ts'
 import { adminRoutes } from './routes.ts'
@@ -63,6 +65,39 @@ const ledger: GetRiskReply = create(GetRiskReplySchema, {
   repairSecondsLeft: 7n,
 })
 
+const partitions = create(GetPartitionsReplySchema, {
+  map: {
+    version: 9n,
+    rootOwner: 'm-1',
+    coordinationEngine: 'e',
+    partitions: [
+      { id: 1n, engine: 'e', owner: 'm-1' },
+      { id: 4n, start: { bucket: 'b' }, engine: 'e', owner: 'm-2' },
+    ],
+  },
+  members: [{ id: 'm-1', engines: ['e'] }],
+  loads: [
+    {
+      id: 1n,
+      writes: [4, 8],
+      reads: [2],
+      refused: 7n,
+      garbageWaiting: 2n,
+      repairsWaiting: 3n,
+      entries: 5n,
+      bytes: 6n,
+    },
+  ],
+  processes: [
+    {
+      node: 'm-1',
+      writes: { inFlight: 1n, bound: 64n, refused: 3n },
+      reads: { bound: 128n },
+      engines: [{ id: 'e', kind: 'etcd', usedBytes: 91n, quotaBytes: 100n }],
+    },
+  ],
+})
+
 const { map } = cluster
 assert.ok(map !== undefined)
 const view: ClusterView = {
@@ -71,6 +106,7 @@ const view: ClusterView = {
   repairBacklog: cluster.repairBacklog,
   outboxBacklog: 0n,
   risk: ledger,
+  partitions,
   askedMs: NOW,
 }
 
@@ -101,6 +137,39 @@ test('the metrics have the ledger, with zeros where an alert would look for them
   const quiet = exposition(clusterMetrics(assessCluster(whole, NOW), NOW))
   assert.match(quiet, /ashlar_blobs_by_spare\{pool="standard",pool_id="1",spare="-1"\} 0\n/)
   assert.doesNotMatch(quiet, /ashlar_repair_seconds_left/)
+})
+
+test('metadata has its processes, partitions and engines among the metrics', () => {
+  const status = assessCluster(view, NOW)
+  const text = exposition(clusterMetrics(status, NOW))
+  for (const line of [
+    'ashlar_metadata_processes 1',
+    'ashlar_metadata_coordinator{process="m-1"} 1',
+    'ashlar_metadata_requests_in_flight{process="m-1",kind="write"} 1',
+    'ashlar_metadata_requests_refused_total{process="m-1",kind="write"} 3',
+    'ashlar_partition_map_version 9',
+    'ashlar_partition_served{partition="1"} 1',
+    'ashlar_partition_served{partition="4"} 0',
+    'ashlar_partition_writes_per_second{partition="1"} 6',
+    'ashlar_partition_outbox_records{partition="1"} 5',
+    'ashlar_partition_refused_total{partition="1"} 7',
+    'ashlar_metadata_engine_used_bytes{engine="e",kind="etcd"} 91',
+    'ashlar_metadata_engine_quota_bytes{engine="e",kind="etcd"} 100',
+  ]) {
+    assert.ok(text.includes(`\n${line}\n`), line)
+  }
+  assert.doesNotMatch(text, /_per_second\{partition="4"\}/)
+  assert.deepEqual(
+    status.problems.filter((problem) => problem.includes('metadata')),
+    [
+      'partition 4 of metadata is served by nobody now',
+      'metadata engine etcd uses 91 % of its 100 B: it takes deletes only',
+    ],
+  )
+  assert.equal(
+    metadataLine(status.metadata ?? assert.fail()),
+    'Metadata: 2 partitions on etcd (uses 91 % of its 100 B), map 9; 3 requests refused by overload',
+  )
 })
 
 test('labels cannot break out of their quotes', () => {
@@ -141,7 +210,7 @@ test('while metadata is silent, the last it said is shown with its age', async (
           })
         })
       }
-      const reply = operation === 'getRisk' ? ledger : cluster
+      const reply = operation === 'getRisk' ? ledger : operation === 'getPartitions' ? partitions : cluster
       return reply as never
     },
   }

@@ -1,6 +1,7 @@
 import type { ClusterStatus } from '../status/assess.ts'
 import type { NodeStatus } from '../status/nodes.ts'
 import type { Metric, Sample } from './exposition.ts'
+import { metadataMetrics } from './metadata-metrics.ts'
 
 /** What a service says about itself beside the cluster. */
 export interface ProcessFacts {
@@ -148,6 +149,7 @@ export function clusterMetrics(status: ClusterStatus, nowMs: number): Metric[] {
       { value: status.restores.length },
     ]),
     ...journalMetrics(status),
+    ...(status.metadata === null ? [] : metadataMetrics(status.metadata)),
     ...riskMetrics(status),
   ]
 }

@@ -24,8 +24,12 @@ const clusterFile = z
     made: topology,
     /** Names of the storage nodes by zone. */
     zones: z.record(field.name, z.array(field.name)),
+    /** Where the metadata lies: absent in the folder. Never an address, which may have a password. */
+    metadata: z.literal('engine').optional(),
     ports: z.strictObject({
       metadata: internalPort,
+      /** Of the second metadata process and those after it; absent where there is one. */
+      moreMetadata: z.array(internalPort).optional(),
       /** Of metrics and the admin interface; absent until a start has chosen one. */
       admin: internalPort.optional(),
       nodes: nodePorts,
@@ -69,6 +73,17 @@ export function nodesByZone({ zones, nodesPerZone }: Topology): Record<string, s
 /** Names of all the nodes, zone by zone. */
 export function nodeNames({ zones }: Pick<ClusterFile, 'zones'>): string[] {
   return Object.values(zones).flat()
+}
+
+/** Ports of the metadata processes of the last start. */
+export function metadataPorts({ ports }: Pick<ClusterFile, 'ports'>): number[] {
+  return [ports.metadata, ...(ports.moreMetadata ?? [])]
+}
+
+/** The same cluster with its metadata in another place. Folders as earlier programs know them stay as they know them. */
+export function withMetadataIn(cluster: ClusterFile, place: 'folder' | 'engine'): ClusterFile {
+  const { metadata: _before, ...rest } = cluster
+  return place === 'folder' ? rest : { ...rest, metadata: place }
 }
 
 /** The same cluster with a node more. */

@@ -9,6 +9,7 @@ import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { CommandError } from '../failure.ts'
 import {
+  metadataPorts,
   nodeNames,
   nodesByZone,
   parseClusterFile,
@@ -191,9 +192,23 @@ test('a cluster of format 1 becomes one of format 2, and keeps its names and por
   const again = await openDataFolder(request(folder, { wanted: { zones: 3 } }))
   await again.close()
   assert.deepEqual(again.cluster, { ...data.cluster, ports: { metadata, nodes } })
-  const kept = await keepFreePorts(again, '127.0.0.1', systemRandom)
+  const kept = await keepFreePorts(again, '127.0.0.1', systemRandom, 1)
   assert.ok(kept.ports.admin !== undefined, 'the admin interface has got a port')
   assert.deepEqual(await readClusterFile(data.paths.cluster), kept, 'and the file is of the new format')
+})
+
+test('each metadata process has a port of its own, and keeps it', async (t) => {
+  const data = await openDataFolder(request(await temporary(t)))
+  await data.close()
+  const ports = async (count: number, cluster = data.cluster) =>
+    keepFreePorts({ ...data, cluster }, '127.0.0.1', systemRandom, count)
+  const three = await ports(3)
+  assert.equal(new Set([...metadataPorts(three), ...Object.values(three.ports.nodes)]).size, 3 + 6)
+  assert.deepEqual(await readClusterFile(data.paths.cluster), three)
+  assert.deepEqual(await ports(3, three), three)
+  const two = await ports(2, three)
+  assert.deepEqual(metadataPorts(two), metadataPorts(three).slice(0, 2))
+  assert.deepEqual(await ports(1, two), data.cluster)
 })
 
 test('a cluster that grew is started by the flags that made it, and by none', async (t) => {

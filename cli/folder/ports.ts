@@ -33,24 +33,39 @@ export async function findFreePorts(count: number, host: string, random: Random)
 /**
  * The cluster with ports that are free now: those it has, or others in the place of those that something else took
  * meanwhile. Every service learns the addresses of the others at its start, so that they may change between starts.
+ * @param metadataProcesses how many there are to be
  */
 export async function keepFreePorts(
   { cluster, paths }: Pick<DataFolder, 'cluster' | 'paths'>,
   host: string,
   random: Random,
+  metadataProcesses: number,
 ): Promise<ClusterFile> {
-  const { metadata, admin, nodes } = cluster.ports
-  const kept = [metadata, ...(admin === undefined ? [] : [admin]), ...Object.values(nodes)]
+  const { metadata, moreMetadata = [], admin, nodes } = cluster.ports
+  const more = moreMetadata.slice(0, metadataProcesses - 1)
+  const wanted = Array.from({ length: metadataProcesses - 1 - more.length }, () => undefined)
+  const kept = [metadata, ...more, ...(admin === undefined ? [] : [admin]), ...Object.values(nodes)]
   const free = new Set<number>()
   for (const port of kept) if (await isFree(port, host)) free.add(port)
-  if (admin !== undefined && free.size === kept.length) return cluster
-  const others = (await findFreePorts(2 * kept.length + 1, host, random)).filter((port) => !free.has(port))
-  const choose = (port: number) => (free.delete(port) ? port : (others.pop() ?? port))
-  const changed = {
+  const complete = admin !== undefined && wanted.length === 0 && more.length === moreMetadata.length
+  if (complete && free.size === kept.length) return cluster
+  const others = (await findFreePorts(2 * kept.length + wanted.length + 1, host, random)).filter(
+    (port) => !free.has(port),
+  )
+  const choose = (port: number | undefined): number => {
+    if (port !== undefined && free.delete(port)) return port
+    const other = others.pop()
+    if (other === undefined) throw new Error('fewer ports were found than were asked for')
+    return other
+  }
+  const first = choose(metadata)
+  const rest = [...more, ...wanted].map(choose)
+  const changed: ClusterFile = {
     ...cluster,
     ports: {
-      metadata: choose(metadata),
-      admin: admin === undefined ? others.pop() : choose(admin),
+      metadata: first,
+      ...(rest.length === 0 ? {} : { moreMetadata: rest }),
+      admin: choose(admin),
       nodes: Object.fromEntries(Object.entries(nodes).map(([node, port]) => [node, choose(port)])),
     },
   }

@@ -67,6 +67,7 @@ export async function runRebuild(config: FsckConfig, world: World): Promise<numb
       ...result.blind.filter(({ what }) => !opened.blind.some((one) => one.what === what)),
     ]
     const whole = { ...result, blind }
+    await target.use()
     const { counts, shards, unowned } = whole
     world.out(
       config.json

@@ -44,6 +44,7 @@ export async function recover(config: z.output<typeof recoverConfig>, world: Wor
             progress.say(() => `recover: ${formatCount(entries)} records, ${plural(done, 'segment')}`)
           },
         })
+        await held.use()
         world.out(recoveredText(held.folder, clusterId, at, untilMs, segments))
       } finally {
         await engine.close()

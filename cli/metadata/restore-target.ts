@@ -4,7 +4,12 @@ import { LevelEngine } from '../../metadata/engine/level.ts'
 import { openEngine } from '../../metadata/engine/open.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { CommandError } from '../failure.ts'
-import { type ClusterFile, readClusterFile } from '../folder/cluster-file.ts'
+import {
+  type ClusterFile,
+  readClusterFile,
+  withMetadataIn,
+  writeClusterFile,
+} from '../folder/cluster-file.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
 import { tryLock } from '../folder/lock.ts'
 import { dataPaths } from '../folder/paths.ts'
@@ -16,6 +21,8 @@ export interface RestoreTarget {
   readonly engine: Engine
   /** For people. */
   readonly name: string
+  /** It is filled: a local cluster whose folder it is in has its metadata there from now on. */
+  use(): Promise<void>
   close(): Promise<void>
 }
 
@@ -32,7 +39,7 @@ export async function openRestoreTarget(
   if (spec !== undefined) {
     const ports = { clock: world.clock, random: world.random, log: silentLog, readFile }
     const engine = await openEngine(spec, ports)
-    return { engine, name: redactedEngine(spec), close: () => engine.close() }
+    return { engine, name: redactedEngine(spec), use: async () => undefined, close: () => engine.close() }
   }
   const held = await holdMetadataFolder(data, clusterId, world)
   try {
@@ -40,6 +47,7 @@ export async function openRestoreTarget(
     return {
       engine,
       name: held.folder,
+      use: held.use,
       async close() {
         await engine.close()
         held.release()
@@ -56,6 +64,8 @@ export interface HeldMetadataFolder {
   readonly folder: string
   /** Undefined where it is the folder of a service of its own. */
   readonly cluster: ClusterFile | undefined
+  /** See {@link RestoreTarget.use}. */
+  readonly use: () => Promise<void>
   release(): void
 }
 
@@ -73,7 +83,7 @@ export async function holdMetadataFolder(
   const cluster = await readClusterFile(paths.cluster)
   if (cluster === undefined) {
     const { release } = await holdServiceFolder(data, 'metadata', clock)
-    return { folder: data, cluster, release }
+    return { folder: data, cluster, use: async () => undefined, release }
   }
   if (clusterId !== undefined && cluster.clusterId !== clusterId) {
     throw new CommandError(`${data} is the folder of cluster ${cluster.clusterId}, not of ${clusterId}`)
@@ -87,6 +97,11 @@ export async function holdMetadataFolder(
     return {
       folder: paths.metadata,
       cluster,
+      async use() {
+        if (cluster.metadata !== undefined) {
+          await writeClusterFile(paths.cluster, withMetadataIn(cluster, 'folder'))
+        }
+      },
       release() {
         release()
         whole.release()

@@ -35,6 +35,7 @@ export async function restore(
           )
         },
       })
+      await target.use()
       world.out(restoredText(written, target.name, header.at))
     } finally {
       await target.close()

@@ -12,7 +12,8 @@ import { CommandError } from '../failure.ts'
 import { runProgram, type Actions } from '../program.ts'
 import { changePartitions, planMerge, planMove, planSplit } from './change.ts'
 import { moveConfig } from './commands.ts'
-import { assessPartitions, renderChanged, renderPartitions } from './render.ts'
+import { assessPartitions } from './assess.ts'
+import { renderChanged, renderPartitions } from './render.ts'
 
 const NOW = 1_800_000_000_000
 
@@ -55,6 +56,19 @@ const reply = create(GetPartitionsReplySchema, {
     },
     { id: 7n, writes: [0], reads: [12], garbageWaiting: 0n },
   ],
+  obstacles: [{ id: 7n, reason: 'single-key' }],
+  processes: [
+    {
+      node: 'meta-a',
+      writes: { inFlight: 3n, bound: 64n, refused: 5n },
+      reads: { bound: 4096n },
+      engines: [
+        { id: 'pg-1', kind: 'postgres' },
+        { id: 'pg-2', kind: 'etcd', usedBytes: 900n, quotaBytes: 1000n },
+      ],
+    },
+    { node: 'meta-c', engines: [{ id: 'pg-2', kind: 'etcd', usedBytes: 950n, quotaBytes: 1000n }] },
+  ],
 })
 
 test('the partitions and processes as a table', () => {
@@ -70,6 +84,12 @@ Metadata processes
   NODE    ADDRESS           STATE            PARTITIONS  ENGINES     UP FOR
   meta-a  10.0.0.7:9101     up, coordinator  1           pg-1, pg-2  1 min 30 s
   meta-c  (in its process)  leaving          0           pg-1        0 s
+
+Engines
+  ENGINE  KIND      PARTITIONS  SPACE
+  pg-1    postgres  2           -
+  pg-2    etcd      1           950 B of 0.98 KiB
+Note: partition 7 is hot by a single key, which no split shares out
 Warning: meta-b owns part of metadata, and is not heard of
 `,
   )

@@ -1,100 +1,20 @@
-import type { GetPartitionsReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
-import type { PartitionMap, Position } from '../../proto/gen/ashlar/v1/partitions_pb.js'
+import type { PartitionMap } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import { formatBytes, formatCount, formatSpan, table } from '../format.ts'
+import {
+  plain,
+  type EngineStatus,
+  type PartitionObstacle,
+  type PartitionsStatus,
+  type PartitionStatus,
+  type PlainPosition,
+} from './assess.ts'
 
 /** Characters of a position that a table shows. */
 const POSITION_CHARACTERS = 40
 
-/** Seconds over which a rate is told. */
-const RATE_SECONDS = 10
-
-/** How metadata is divided, for people and as JSON. */
-export interface PartitionsStatus {
-  readonly version: number
-  readonly rootOwner: string | null
-  readonly coordinationEngine: string
-  readonly partitions: readonly PartitionStatus[]
-  readonly members: readonly MemberStatus[]
-}
-
-/** What is null is not known: nobody has told the coordinator yet. */
-export interface PartitionStatus {
-  readonly id: number
-  /** Inclusive. */
-  readonly start: PlainPosition
-  /** Exclusive; null: to the end of everything. */
-  readonly end: PlainPosition | null
-  readonly engine: string
-  readonly owner: string | null
-  readonly outboxes: readonly number[]
-  readonly writesPerSecond: number | null
-  readonly readsPerSecond: number | null
-  /** Requests beyond the rate it is held to, since it is what it is. */
-  readonly refused: number | null
-  /** Tasks. */
-  readonly garbageWaiting: number | null
-  readonly repairsWaiting: number | null
-  /** Estimated. */
-  readonly entries: number | null
-  readonly bytes: number | null
-}
-
-export interface MemberStatus {
-  readonly id: string
-  readonly address: string
-  readonly state: 'up' | 'leaving'
-  readonly root: boolean
-  readonly partitions: number
-  readonly engines: readonly string[]
-  readonly uptimeSeconds: number
-}
-
-interface PlainPosition {
-  readonly bucket: string
-  readonly key: string
-}
-
-/** @param nowMs Unix time */
-export function assessPartitions(reply: GetPartitionsReply, nowMs: number): PartitionsStatus {
-  const { map, members, loads } = reply
-  const partitions = map?.partitions ?? []
-  return {
-    version: Number(map?.version ?? 0n),
-    rootOwner: named(map?.rootOwner),
-    coordinationEngine: map?.coordinationEngine ?? '',
-    partitions: partitions.map(({ id, start, engine, owner, outboxes }, index) => {
-      const load = loads.find((one) => one.id === id)
-      const next = partitions[index + 1]
-      return {
-        id: Number(id),
-        start: plain(start),
-        end: next === undefined ? null : plain(next.start),
-        engine,
-        owner: named(owner),
-        outboxes: outboxes.map(Number),
-        writesPerSecond: lately(load?.writes),
-        readsPerSecond: lately(load?.reads),
-        refused: numberOf(load?.refused),
-        garbageWaiting: numberOf(load?.garbageWaiting),
-        repairsWaiting: numberOf(load?.repairsWaiting),
-        entries: numberOf(load?.entries),
-        bytes: numberOf(load?.bytes),
-      }
-    }),
-    members: members.map(({ id, address, leaving, engines, startedMs }) => ({
-      id,
-      address,
-      state: leaving ? 'leaving' : 'up',
-      root: map?.rootOwner === id,
-      partitions: partitions.filter(({ owner }) => owner === id).length,
-      engines,
-      uptimeSeconds: Math.max(0, Math.round((nowMs - Number(startedMs)) / 1000)),
-    })),
-  }
-}
-
 /** `ashlar partition list`. */
-export function renderPartitions({ version, partitions, members, rootOwner }: PartitionsStatus): string {
+export function renderPartitions(status: PartitionsStatus): string {
+  const { version, partitions, members, rootOwner, engines, obstacles } = status
   const rows = partitions.map((one) => [
     String(one.id),
     positionText(one.start),
@@ -126,9 +46,34 @@ export function renderPartitions({ version, partitions, members, rootOwner }: Pa
     ...table([['NODE', 'ADDRESS', 'STATE', 'PARTITIONS', 'ENGINES', 'UP FOR'], ...processes]).map(
       (line) => `  ${line}`,
     ),
+    '',
+    'Engines',
+    ...table([['ENGINE', 'KIND', 'PARTITIONS', 'SPACE'], ...engines.map(engineRow)]).map(
+      (line) => `  ${line}`,
+    ),
+    ...obstacles.map((obstacle) => `Note: ${obstacleText(obstacle)}`),
     ...(rootOwner === null ? ['Warning: nobody owns the root: the cluster cannot be changed now'] : []),
     ...away.map((owner) => `Warning: ${owner} owns part of metadata, and is not heard of`),
   ])
+}
+
+function engineRow({ id, kind, partitions, usedBytes, quotaBytes }: EngineStatus): string[] {
+  const space = quotaBytes === null ? '-' : `${formatBytes(usedBytes ?? 0)} of ${formatBytes(quotaBytes)}`
+  return [id, kind === '' ? '-' : kind, String(partitions), space]
+}
+
+/** What should be done about a partition and cannot be, as a sentence without its full stop. */
+export function obstacleText({ partition, reason }: PartitionObstacle): string {
+  return `partition ${partition} ${OBSTACLES[reason] ?? reason}`
+}
+
+/** In words, by the reason. */
+const OBSTACLES: Readonly<Record<string, string>> = {
+  'single-key': 'is hot by a single key, which no split shares out',
+  'too-few-samples': 'is hot, and where it could be cut is not known yet',
+  'no-node': 'has nobody to serve it: no metadata process that is up reaches its engine',
+  indivisible: 'is large, and there is no key between its records at which it could be cut',
+  'too-many-partitions': 'is not split: there are as many partitions as there may be',
 }
 
 /** The map after a change, with what the change held up. */
@@ -157,27 +102,9 @@ function outboxText({ id, outboxes, garbageWaiting, repairsWaiting }: PartitionS
   return adopted.length === 0 ? waiting : `${waiting}, of ${[id, ...adopted].join('+')}`
 }
 
-/** The mean of the last seconds; null: nothing is known yet. */
-function lately(seconds: readonly number[] | undefined): number | null {
-  const last = (seconds ?? []).slice(-RATE_SECONDS)
-  return last.length === 0 ? null : last.reduce((sum, count) => sum + count, 0) / last.length
-}
-
 function rate(perSecond: number | null): string {
   if (perSecond === null) return '-'
   return perSecond >= 10 || perSecond === 0 ? formatCount(Math.round(perSecond)) : perSecond.toFixed(1)
-}
-
-function numberOf(count: bigint | undefined): number | null {
-  return count === undefined ? null : Number(count)
-}
-
-function named(owner: string | undefined): string | null {
-  return owner === undefined || owner === '' ? null : owner
-}
-
-function plain(position: Position | undefined): PlainPosition {
-  return { bucket: position?.bucket ?? '', key: position?.key ?? '' }
 }
 
 function lines(all: readonly string[]): string {

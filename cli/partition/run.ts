@@ -5,7 +5,8 @@ import { askMetadata, type TargetConfig, targetOf } from '../target.ts'
 import type { World } from '../world.ts'
 import { changePartitions, planMerge, planMove, planSplit, type PlannedChange } from './change.ts'
 import { moveConfig, partitionConfig, type PartitionCommand, splitConfig } from './commands.ts'
-import { assessPartitions, renderChanged, renderPartitions } from './render.ts'
+import { assessPartitions } from './assess.ts'
+import { renderChanged, renderPartitions } from './render.ts'
 
 /** Of the environment, only what says which cluster is meant. */
 const TARGET_VARIABLES = ['ASHLAR_DATA', 'ASHLAR_METADATA', 'ASHLAR_SECRET_FILE'] as const

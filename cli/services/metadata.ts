@@ -1,13 +1,21 @@
 import packageFile from '../../package.json' with { type: 'json' }
 import { PARTITION_SETTLE_MS_DEFAULT, SPLIT_SUSTAINED_SECONDS_DEFAULT } from '../../core/limits.ts'
 import type { PartitionSettings } from '../../core/partitioning/view.ts'
-import { defaultPools, EngineSpecError, MemberTakenError, startMetadata } from '../../metadata/main.ts'
+import {
+  defaultPools,
+  EngineOpenError,
+  EngineSpecError,
+  MemberTakenError,
+  NoClusterError,
+  startMetadata,
+  WrongClusterError,
+} from '../../metadata/main.ts'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import type { ShardTransport } from '../../proto/shard-transport.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
-import type { MetadataConfig } from '../../runtime/config/services.ts'
+import { splitEngines, type MetadataConfig } from '../../runtime/config/services.ts'
 import { createNetworkShardTransport } from '../../runtime/shard-transport/network.ts'
-import { CommandError, listenFailure } from '../failure.ts'
+import { CommandError, EXIT_USAGE, listenFailure } from '../failure.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
 import { readSecret } from '../folder/secret.ts'
 import { openAdmin } from './admin.ts'
@@ -57,7 +65,7 @@ export async function openMetadata(
       {
         dataDirectory: data ?? '',
         engine: 'level',
-        ...(engine === undefined ? {} : { engines: engine.trim().split(/\s+/) }),
+        ...(engine === undefined ? {} : { engines: splitEngines(engine) }),
         nodeId: config.nodeId,
         ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
         partitions: partitionSettings(config),
@@ -68,6 +76,7 @@ export async function openMetadata(
         secret,
         clusterId,
         bootstrap: { nodes, pools: defaultPools(config.code) },
+        existing: config.existing,
         nodeGraceMs: config.nodeGraceSeconds * 1000,
         program: packageFile.version,
       },
@@ -77,11 +86,32 @@ export async function openMetadata(
     await openAdmin('metadata', config, secret, running.api, world)
     return { address: running.address ?? formatAddress({ host, port }), api: running.api }
   } catch (error) {
-    if (error instanceof MemberTakenError || error instanceof EngineSpecError) {
-      throw new CommandError(error.message, { cause: error })
-    }
-    throw listenFailure(error, 'metadata', formatAddress({ host, port }))
+    throw listenFailure(engineFailure(error), 'metadata', formatAddress({ host, port }))
   }
+}
+
+/** What is wrong with where the metadata lies, for people; other errors as they are. */
+function engineFailure(cause: unknown): unknown {
+  if (cause instanceof EngineSpecError) {
+    return new CommandError(`engine: ${cause.message}`, { exitCode: EXIT_USAGE, cause })
+  }
+  if (cause instanceof EngineOpenError) return new CommandError(`metadata: ${cause.message}`, { cause })
+  if (cause instanceof MemberTakenError) return new CommandError(cause.message, { cause })
+  if (cause instanceof NoClusterError) {
+    return new CommandError(`${cause.message}, and its storage nodes hold data`, {
+      hints: [
+        'Is it the right engine, database, table or prefix?',
+        'Metadata comes from a backup:  ashlar metadata restore FILE --engine ADDRESS',
+        'or, the last resort, of shards: ashlar fsck --rebuild --engine ADDRESS',
+      ],
+      cause,
+    })
+  }
+  if (cause instanceof WrongClusterError) {
+    const hints = ['Each cluster has an engine, or a table or prefix in it, of its own.']
+    return new CommandError(cause.message, { hints, cause })
+  }
+  return cause
 }
 
 function partitionSettings(

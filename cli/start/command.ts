@@ -20,8 +20,15 @@ import type { World } from '../world.ts'
 import { banner, endpointOf } from './banner.ts'
 import type { StartedCluster } from './all-in-one.ts'
 import { DEFAULT_TOPOLOGY, wantedTopology, type StartConfig } from './config.ts'
-import { refuseLostMetadata } from './lost-metadata.ts'
-import { LOOPBACK, planCluster, planProcesses, type ClusterPlan, type ServicePlan } from './plan.ts'
+import { placeMetadata } from './metadata-place.ts'
+import {
+  LOOPBACK,
+  metadataAddresses,
+  planCluster,
+  planProcesses,
+  type ClusterPlan,
+  type ServicePlan,
+} from './plan.ts'
 import { gatewayAnswers, nodesUp, type OnMissing, type Wait } from './ready.ts'
 import { nodeOf, startSeparate } from './separate.ts'
 
@@ -60,12 +67,14 @@ async function bringUp(config: StartConfig, starting: Starting): Promise<string>
   const { clock, shutdown, workingDirectory } = starting
   const folder = await openFolder(config, starting)
   shutdown.add('data folder', () => folder.close())
-  if (!folder.created && config.engine === undefined) await refuseLostMetadata(folder.paths, config.data)
-  const cluster = await keepFreePorts(folder, LOOPBACK, starting.random)
-  const plan = planCluster(cluster, folder.paths, config)
+  const place = await placeMetadata(folder, config)
+  const cluster = await keepFreePorts(folder, LOOPBACK, starting.random, config.metadataProcesses)
+  if (!place.existing) await place.remember()
+  const plan = planCluster(cluster, folder.paths, config, place.existing)
   const { addresses, admin, metadata } = config.separate
-    ? await startProcesses(plan, folder, starting)
+    ? await startProcesses(plan, metadataAddresses(cluster), folder, starting)
     : await startHere(plan, folder, config, starting)
+  await place.remember()
   const endpoints = addresses.map(endpointOf)
   const signing = { credentials: folder.credentials, region: config.region, clock }
   for (const endpoint of endpoints) await gatewayAnswers(endpoint, signing, starting)
@@ -98,6 +107,7 @@ async function startHere(
 
 async function startProcesses(
   plan: ClusterPlan,
+  metadataAt: string,
   { paths, secret }: DataFolder,
   starting: Starting,
 ): Promise<StartedCluster> {
@@ -105,9 +115,8 @@ async function startProcesses(
   const onEnded = (service: ServicePlan, how: string, command: string) => {
     void tellEnded(service, how, command, paths, err)
   }
-  const address = formatAddress({ host: LOOPBACK, port: plan.metadata.port })
   // No log: that metadata comes and goes is said of its process.
-  const { api: metadata, close } = connectMetadata(address, secret, { clock, random })
+  const { api: metadata, close } = connectMetadata(metadataAt, secret, { clock, random })
   shutdown.add('metadata client', close)
   const plans = planProcesses(plan, paths)
   const { addresses, admin } = await startSeparate({

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   BUCKETS_PER_ACCOUNT_DEFAULT,
   LOCAL_GATEWAYS_MAX,
+  LOCAL_METADATA_MAX,
   LOCAL_NODES_MAX,
   PORT_MAX,
   ZONES_MAX,
@@ -11,6 +12,7 @@ import {
   compactionBytesPerSecond,
   engine,
   garbageGraceSeconds,
+  isSharedEngine,
   nodeGraceSeconds,
   partitioning,
   repairBytesPerSecond,
@@ -59,6 +61,9 @@ export const startConfig = z
       .optional()
       .describe('Port of metrics and the admin interface (chosen at the first start)'),
     engine: engine.optional(),
+    metadataProcesses: count(LOCAL_METADATA_MAX)
+      .default(1)
+      .describe('Metadata processes that share the engine, with --separate and --engine'),
     ...partitioning,
     nodeGraceSeconds,
     scrubDays,
@@ -71,6 +76,14 @@ export const startConfig = z
   .refine((config) => config.gateways === 1 || config.separate, {
     path: ['gateways'],
     message: 'more than one gateway needs --separate',
+  })
+  .refine((config) => config.metadataProcesses === 1 || config.separate, {
+    path: ['metadataProcesses'],
+    message: 'more than one metadata process needs --separate',
+  })
+  .refine((config) => config.metadataProcesses === 1 || isSharedEngine(config.engine), {
+    path: ['metadataProcesses'],
+    message: 'more than one metadata process needs --engine postgres://… or etcd://…, which they share',
   })
   .refine((config) => config.port === 0 || config.port + config.gateways - 1 <= PORT_MAX, {
     path: ['gateways'],

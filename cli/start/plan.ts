@@ -6,7 +6,7 @@ import type {
   StorageNodeConfig,
   WorkerConfig,
 } from '../../runtime/config/services.ts'
-import type { ClusterFile } from '../folder/cluster-file.ts'
+import { metadataPorts, type ClusterFile } from '../folder/cluster-file.ts'
 import type { DataPaths } from '../folder/paths.ts'
 import type { StartConfig } from './config.ts'
 
@@ -15,7 +15,8 @@ export const LOOPBACK = '127.0.0.1'
 
 /** The configuration of every service of a local cluster. */
 export interface ClusterPlan {
-  readonly metadata: MetadataConfig
+  /** At least one. */
+  readonly metadata: readonly MetadataConfig[]
   readonly nodes: readonly StorageNodeConfig[]
   readonly worker: WorkerConfig
   readonly gateways: readonly GatewayConfig[]
@@ -26,35 +27,45 @@ export type NodeOptions = Pick<StorageNodeConfig, 'scrubDays' | 'compactionBytes
 
 /** One service as a process of its own. */
 export interface ServicePlan {
-  /** Name of its pid file, log and configuration: `metadata`, `storage-node-zone-a-1`, `gateway-1`. */
+  /** Name of its pid file, log and configuration: `metadata`, `metadata-2`, `storage-node-zone-a-1`, `gateway-1`. */
   readonly name: string
   readonly kind: ServiceKind
   readonly configFile: string
   readonly config: MetadataConfig | StorageNodeConfig | WorkerConfig | GatewayConfig
 }
 
-/** What each service of a cluster is configured with. Gateways take the ports from `start.port` up. */
-export function planCluster(cluster: ClusterFile, paths: DataPaths, start: StartConfig): ClusterPlan {
+/**
+ * What each service of a cluster is configured with. Gateways take the ports from `start.port` up.
+ * @param existing the cluster is not a new one: metadata that has nothing of it is not its metadata
+ */
+export function planCluster(
+  cluster: ClusterFile,
+  paths: DataPaths,
+  start: StartConfig,
+  existing: boolean,
+): ClusterPlan {
   const { logLevel } = start
-  const metadata = metadataAddress(cluster)
+  const metadata = metadataAddresses(cluster)
+  const processes = metadataPorts(cluster)
   const shared = { secretFile: paths.secret, adminHost: LOOPBACK, logLevel }
   return {
-    metadata: {
+    metadata: processes.map((port, index) => ({
       ...shared,
       host: LOOPBACK,
       ...(start.engine === undefined ? { data: paths.metadata } : { engine: start.engine }),
-      nodeId: 'metadata',
+      nodeId: processes.length === 1 ? 'metadata' : `metadata-${index + 1}`,
       splitWritesPerSecond: start.splitWritesPerSecond,
       splitReadsPerSecond: start.splitReadsPerSecond,
       splitAfterSeconds: start.splitAfterSeconds,
       mergeAfterSeconds: start.mergeAfterSeconds,
       emulateS3Limits: start.emulateS3Limits,
-      port: cluster.ports.metadata,
+      port,
       clusterId: cluster.clusterId,
       nodes: cluster.zones,
+      existing,
       code: cluster.made.code,
       nodeGraceSeconds: start.nodeGraceSeconds,
-    },
+    })),
     nodes: Object.entries(cluster.zones).flatMap(([zone, nodes]) =>
       nodes.map((node) => planNode(cluster, paths, zone, node, start)),
     ),
@@ -95,7 +106,7 @@ export function planNode(
     data: paths.node(node),
     host: LOOPBACK,
     port: portOf(cluster, node),
-    metadata: metadataAddress(cluster),
+    metadata: metadataAddresses(cluster),
     secretFile: paths.secret,
     scrubDays,
     compactionBytesPerSecond,
@@ -109,8 +120,11 @@ export function nodeService(node: string): string {
   return `storage-node-${node}`
 }
 
-function metadataAddress({ ports }: ClusterFile): string {
-  return formatAddress({ host: LOOPBACK, port: ports.metadata })
+/** `host:port` of each metadata process, with commas between. */
+export function metadataAddresses(cluster: ClusterFile): string {
+  return metadataPorts(cluster)
+    .map((port) => formatAddress({ host: LOOPBACK, port }))
+    .join(',')
 }
 
 /** The same as processes, in the order in which they are started; they are stopped in the reverse order. */
@@ -119,7 +133,7 @@ export function planProcesses(
   paths: DataPaths,
 ): ServicePlan[] {
   const plans: Omit<ServicePlan, 'configFile'>[] = [
-    { name: 'metadata', kind: 'metadata', config: metadata },
+    ...metadata.map((config) => ({ name: config.nodeId, kind: 'metadata' as const, config })),
     ...nodes.map((config) => ({
       name: nodeService(config.node),
       kind: 'storage-node' as const,

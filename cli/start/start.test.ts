@@ -35,6 +35,12 @@ test('options that do not go together are refused', () => {
     [{ gateways: '2' }, /gateways: more than one gateway needs --separate/],
     [{ gateways: '2', separate: 'true', port: '65535' }, /gateways: the ports from --port up end at 65535/],
     [{ zones: '26', nodesPerZone: '3' }, /nodesPerZone: at most 64 storage nodes/],
+    [{ metadataProcesses: '2', engine: 'etcd://h' }, /metadataProcesses: .* needs --separate/],
+    [{ metadataProcesses: '2', separate: 'true' }, /metadataProcesses: .* needs --engine/],
+    [
+      { metadataProcesses: '2', separate: 'true', engine: 'etcd://h level:/folder' },
+      /metadataProcesses: .* needs --engine/,
+    ],
     [{ zones: '0' }, /zones: expected 1 or more \(from --zones\)/],
     [{ zones: '2.5' }, /zones: expected a whole number/],
     [{ code: 'rs-4' }, /code: .*rs-<data>-<parity>/],
@@ -62,7 +68,7 @@ test('every process is configured by a file that its own command accepts', () =>
     bucketsPerAccount: '7',
     accounts: 'accounts.json',
   })
-  const plans = planProcesses(planCluster(cluster, paths, start), paths)
+  const plans = planProcesses(planCluster(cluster, paths, start, true), paths)
   assert.deepEqual(
     plans.map(({ name }) => name),
     ['metadata', 'storage-node-zone-a-1', 'storage-node-zone-a-2', 'worker', 'gateway-1', 'gateway-2'],
@@ -86,6 +92,27 @@ test('every process is configured by a file that its own command accepts', () =>
     assert.ok('defaultObjectOwnership' in config)
     assert.deepEqual([config.defaultObjectOwnership, config.bucketsPerAccount], ['ObjectWriter', 7])
     assert.equal(config.accounts, '/srv/accounts.json')
+  }
+})
+
+test('several metadata processes share an engine, and the others know all of them', () => {
+  const engine = 'postgres://ashlar:secret@db/ashlar etcd://h1,h2'
+  const start = options({ separate: 'true', metadataProcesses: '3', engine })
+  const { ports } = cluster
+  const several = { ...cluster, ports: { ...ports, moreMetadata: [20_004, 20_005] } }
+  const { metadata, nodes, worker, gateways } = planCluster(several, dataPaths('/data'), start, false)
+  assert.deepEqual(
+    metadata.map(({ nodeId, port, data }) => [nodeId, port, data]),
+    [
+      ['metadata-1', 20_000, undefined],
+      ['metadata-2', 20_004, undefined],
+      ['metadata-3', 20_005, undefined],
+    ],
+  )
+  assert.ok(metadata.every((config) => config.engine === engine && !config.existing))
+  for (const config of [...nodes, worker, ...gateways]) {
+    assert.equal(config.metadata, '127.0.0.1:20000,127.0.0.1:20004,127.0.0.1:20005')
+    assert.ok(!JSON.stringify(config).includes('secret@'))
   }
 })
 

@@ -4,7 +4,12 @@ import { layoutWarnings as warningsOf } from '../../core/placement/topology/risk
 import { zoneLoss, type NodeState } from '../../core/placement/zone-loss.ts'
 import type { ClusterMap, NodeLiveness, Pool, Slot } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import { MemberState, PoolState } from '../../proto/gen/ashlar/v1/cluster_pb.js'
-import type { GetBackupStateReply, GetRiskReply } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type {
+  GetBackupStateReply,
+  GetPartitionsReply,
+  GetRiskReply,
+} from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { assessPartitions, type PartitionsStatus } from '../partition/assess.ts'
 import { plural } from '../plural.ts'
 import {
   journalNotes,
@@ -14,6 +19,7 @@ import {
   type RestoreStatus,
 } from './backup-state.ts'
 import { couldWrite } from './could-write.ts'
+import { metadataNotes, metadataProblems } from './metadata-state.ts'
 import { movesUnderWay, zoneStatuses, type MoveStatus, type NodeStatus, type ZoneStatus } from './nodes.ts'
 import { riskStatus, type RiskStatus } from './risk.ts'
 
@@ -39,6 +45,8 @@ export interface ClusterStatus {
   readonly restores: readonly RestoreStatus[]
   /** The copy of the metadata on the storage nodes; null where the engine ships none. */
   readonly journal: JournalStatus | null
+  /** How metadata is divided, and among whom; null where it cannot tell. */
+  readonly metadata: PartitionsStatus | null
   /** Objects whose shards wait to be put back to full redundancy. */
   readonly repairBacklog: number
   /** Consequences of commits (garbage, repair) that wait for a worker. */
@@ -90,6 +98,7 @@ export interface ClusterView {
   readonly risk: GetRiskReply | undefined
   /** Undefined where the service is too old to say. */
   readonly backup?: GetBackupStateReply | undefined
+  readonly partitions?: GetPartitionsReply | undefined
   /** Unix milliseconds when metadata was asked. */
   readonly askedMs: number
 }
@@ -103,13 +112,14 @@ export function assessCluster(view: ClusterView, nowMs: number): ClusterStatus {
   const pools = map.pools.map((pool) => poolStatus(pool, states))
   const risk = view.risk === undefined ? null : riskStatus(view.risk)
   const moves = movesUnderWay(map)
+  const metadata = view.partitions === undefined ? null : assessPartitions(view.partitions, askedMs)
   const problems = [...nodeProblems(nodes), ...poolProblems(pools, risk)]
   if (repairBacklog > 0n) problems.push(`${repairBacklog} objects wait for lost shards to be repaired`)
   const { reduced, notes } = reducedRedundancy(
     risk,
     problems.length > 0 || moves.some(({ from }) => from === ''),
   )
-  problems.push(...reduced)
+  problems.push(...reduced, ...(metadata === null ? [] : metadataProblems(metadata)))
   return {
     health: problems.length === 0 ? 'healthy' : 'degraded',
     clusterId: map.clusterId,
@@ -122,11 +132,17 @@ export function assessCluster(view: ClusterView, nowMs: number): ClusterStatus {
     risk,
     restores: restoreStatuses(view.backup),
     journal: journalStatus(view.backup),
+    metadata,
     repairBacklog: Number(repairBacklog),
     outboxBacklog: Number(outboxBacklog),
     problems,
     warnings: layoutWarnings(map),
-    notes: [...notes, ...silence(risk), ...journalNotes(journalStatus(view.backup))],
+    notes: [
+      ...notes,
+      ...silence(risk),
+      ...journalNotes(journalStatus(view.backup)),
+      ...(metadata === null ? [] : metadataNotes(metadata)),
+    ],
   }
 }
 

@@ -27,6 +27,7 @@ function isStatus(value: unknown): value is ClusterStatus {
     value !== null &&
     'health' in value &&
     'zones' in value &&
-    'restores' in value
+    'restores' in value &&
+    'metadata' in value
   )
 }

@@ -19,7 +19,8 @@ export async function lookAtCluster(
   if (map === undefined) throw new CommandError('metadata has no cluster map')
   const risk = await knownOnly(api.call('getRisk', {}, signal))
   const backup = await knownOnly(api.call('getBackupState', {}, signal))
-  return { map, nodes, outboxBacklog, repairBacklog, risk, backup, askedMs }
+  const partitions = await knownOnly(api.call('getPartitions', {}, signal))
+  return { map, nodes, outboxBacklog, repairBacklog, risk, backup, partitions, askedMs }
 }
 
 /** Undefined where the service is too old to know the operation. */

@@ -2,6 +2,7 @@ import { formatBytes, formatCount, formatSpan, table } from '../format.ts'
 import { plural } from '../plural.ts'
 import type { ClusterStatus, PoolStatus } from './assess.ts'
 import { journalLine, restoreLine } from './backup-state.ts'
+import { metadataLine, metadataTable } from './metadata-state.ts'
 import type { NodeStatus, ZoneStatus } from './nodes.ts'
 import type { RiskStatus, SpareStatus } from './risk.ts'
 
@@ -27,10 +28,12 @@ export function renderStatus(status: ClusterStatus): string {
       ...zones.flatMap(({ zone }) => lossRows(zone, pools, risk)),
     ]),
     '',
+    ...(status.metadata === null ? [] : metadataTable(status.metadata)),
     `Epoch ${status.epoch}; ${up} of ${plural(nodes.length, 'node')} up; ${status.repairBacklog} to repair, ${status.outboxBacklog} in the outbox`,
     ...moveLines(status),
     ...(risk === null ? [] : repairLines(risk)),
     ...scrubLines(nodes),
+    ...(status.metadata === null ? [] : [metadataLine(status.metadata)]),
     ...(status.journal === null ? [] : [journalLine(status.journal)]),
     ...status.restores.map(restoreLine),
     ...status.problems.map((problem) => `Problem: ${problem}`),

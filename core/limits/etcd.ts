@@ -21,8 +21,15 @@ export const ETCD_QUOTA_BYTES_DEFAULT = 2 * 1024 * 1024 * 1024
 /** Share of the quota from which requests that add records are refused; what is left is for deletes, which write, too. */
 export const ETCD_QUOTA_FULL_SHARE = 0.9
 
-/** Share of the quota from which every batch that puts is refused: past the quota etcd raises an alarm that only a person ends. */
+/** Share of the quota from which batches that put are refused: past the quota etcd raises an alarm that only a person ends. */
 export const ETCD_QUOTA_STOP_SHARE = 0.95
+
+/**
+ * The same for batches of at most so many bytes: renewals of members, fences of partitions, single small records. A hundred processes
+ * that renew their records put 20 KB a second, of which compaction leaves one record each: of 2 GiB 3 % are an hour of it.
+ */
+export const ETCD_QUOTA_LAST_SHARE = 0.98
+export const ETCD_SMALL_BATCH_BYTES = 4096
 
 /** Share of the quota from which old revisions are kept for a short time only, and members are defragmented sooner. */
 export const ETCD_QUOTA_PRESSED_SHARE = 0.8

@@ -13,6 +13,11 @@ export interface OverloadPorts {
   readonly settings?: Partial<GateSettings>
 }
 
+/** How the gates of a process stand: requests in work, how many may be, and those refused since it started. */
+export type AdmissionState = Readonly<
+  Record<'write' | 'read', { readonly inFlight: number; readonly bound: number; readonly refused: number }>
+>
+
 /** Called once when the request is answered, however. */
 type Leave = () => void
 
@@ -55,7 +60,7 @@ export class Overload {
   }
 
   /** For metrics. */
-  get state(): Readonly<Record<'write' | 'read', { inFlight: number; bound: number; refused: number }>> {
+  get state(): AdmissionState {
     const of = ({ inFlight, bound, refused }: AdmissionGate) => ({ inFlight, bound, refused })
     return { write: of(this.#gates.write), read: of(this.#gates.read) }
   }

@@ -3,6 +3,7 @@ import {
   ReportLoadReplySchema,
   type ReportLoadRequest,
   type PartitionLoad,
+  type ProcessState,
 } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import { create } from '@bufbuild/protobuf'
 import { LOAD_REPORT_AGE_MS_MAX } from '../../core/limits.ts'
@@ -24,6 +25,7 @@ export interface LoadsOptions {
   readonly alive: () => readonly string[]
   /** What the partitions of this process do. */
   readonly own: () => PartitionLoad[]
+  readonly ownState: () => ProcessState
 }
 
 /** What the owners of partitions report to the coordinator, and what it tells them in turn. */
@@ -53,6 +55,11 @@ export class Loads implements CommittingOthers {
   /** Of all partitions whose owners have reported lately. */
   get all(): PartitionLoad[] {
     return [...this.#options.own(), ...this.#fresh().flatMap(({ request }) => request.loads)]
+  }
+
+  /** What all processes that have reported lately say of themselves. */
+  get processes(): ProcessState[] {
+    return [this.#options.ownState(), ...this.#fresh().flatMap(({ request }) => request.process ?? [])]
   }
 
   /** Tasks in all outboxes. */

@@ -6,9 +6,11 @@ import { estimatePartition, loadOf } from '../host/load-of.ts'
 import type { OwnedPartition } from '../host/owned.ts'
 import type { Peers } from '../host/peers.ts'
 import type { PoolRules } from '../host/pool-rules.ts'
+import type { OwnState } from './own-state.ts'
 
 export interface ReporterOptions {
   readonly self: string
+  readonly state: OwnState
   /** No other process can have the root. */
   readonly alone: boolean
   /** Who has the root; empty: nobody. */
@@ -34,6 +36,7 @@ export class Reporter {
   }
 
   start(): void {
+    void this.#options.state.measure()
     this.#measureLater()
     if (!this.#options.alone) void this.#report()
   }
@@ -52,8 +55,9 @@ export class Reporter {
   }
 
   async #measure(): Promise<void> {
-    const { served, engineOf, log } = this.#options
+    const { served, engineOf, state, log } = this.#options
     try {
+      await state.measure()
       for (const owned of served()) owned.size = await estimatePartition(engineOf(owned.range.id), owned)
     } catch (error) {
       log.debug('a partition could not be measured', { error })
@@ -62,13 +66,13 @@ export class Reporter {
   }
 
   async #report(): Promise<void> {
-    const { self, coordinator, served, peers, rules, clock, log } = this.#options
+    const { self, state, coordinator, served, peers, rules, clock, log } = this.#options
     const owner = coordinator()
     try {
       if (owner !== '' && owner !== self) {
         const loads = served().map((owned) => loadOf(owned))
         const { epoch, closedPools } = rules
-        const report = { node: self, loads, epoch, closedPools: [...closedPools] }
+        const report = { node: self, loads, epoch, closedPools: [...closedPools], process: state.message }
         rules.told(await peers.call(owner, 'reportLoad', report))
       }
     } catch (error) {

@@ -1,4 +1,4 @@
-import { clusterMapKey } from '../../core/keyspace/keys.ts'
+import { clusterMapKey, restoringKey } from '../../core/keyspace/keys.ts'
 import type { Engine } from '../engine/engine.ts'
 import { clusterMapKind, decodeRecord } from '../records.ts'
 import { type ClusterPlan, firstMap } from './bootstrap.ts'
@@ -6,6 +6,22 @@ import { type ClusterPlan, firstMap } from './bootstrap.ts'
 /** The engine holds another cluster than the one that was asked for. */
 export class WrongClusterError extends Error {
   override readonly name = 'WrongClusterError'
+}
+
+/** The engine holds no cluster, and was to hold one that there is already. */
+export class NoClusterError extends Error {
+  override readonly name = 'NoClusterError'
+}
+
+/**
+ * Looks whether there is any cluster in the coordination engine, before anything is written there: a restore into it must find it empty.
+ * @throws {NoClusterError}
+ */
+export async function assertBegun(engine: Engine, clusterId: string): Promise<void> {
+  if ((await engine.get(clusterMapKey)) !== undefined) return
+  // That it is being restored is said by what comes next.
+  if ((await engine.get(restoringKey)) !== undefined) return
+  throw new NoClusterError(`there is no metadata of cluster ${clusterId} here`)
 }
 
 /**

@@ -3,7 +3,7 @@ import test from 'node:test'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { nextTurn } from '../../runtime/clock/next-turn.ts'
-import { BatchTooLargeError, type EngineBatch, FencedError } from '../engine/engine.ts'
+import { BatchTooLargeError, type EngineBatch, EngineFullError, FencedError } from '../engine/engine.ts'
 import { MemoryEngine } from '../engine/memory.ts'
 import { GroupCommit } from './group-commit.ts'
 import { keyName } from './key-name.ts'
@@ -103,6 +103,7 @@ test('when the engine fails, all that is pending fails, and nothing is accepted 
   for (const [error, code] of [
     [new Error('EIO'), FailureCode.UNAVAILABLE],
     [new FencedError(), FailureCode.NOT_MINE],
+    [new EngineFullError('full'), FailureCode.READ_ONLY],
   ] as const) {
     const engine = new HeldEngine()
     let durable = 0
@@ -122,24 +123,29 @@ test('when the engine fails, all that is pending fails, and nothing is accepted 
   }
 })
 
-test('a change that is durable is never answered as one that another owner fenced out, though a later one was', async () => {
-  const engine = new HeldEngine()
-  const commits = new GroupCommit(engine, FENCE, nextTurn, () => undefined)
-  const failsAs = (code: FailureCode) => (failure: unknown) =>
-    failure instanceof MetadataError && failure.code === code
-  const before = commits.position
-  commits.enqueue(put('a', '1'))
-  while (engine.batches.length === 0) await nextTurn()
-  // The first change is on its way when its caller comes to wait, and a second is behind it.
-  const between = commits.position
-  commits.enqueue(put('b', '1'))
-  const first = assert.rejects(commits.settled(before), failsAs(FailureCode.UNAVAILABLE))
-  const second = assert.rejects(commits.settled(between), failsAs(FailureCode.NOT_MINE))
-  await engine.let(0)
-  await engine.let(1, new FencedError())
-  await Promise.all([first, second])
-  await assert.rejects(commits.settled(before), failsAs(FailureCode.UNAVAILABLE))
-  await assert.rejects(commits.settled(), failsAs(FailureCode.NOT_MINE))
-  assert.deepEqual(await engine.get(bytes('a')), bytes('1'))
-  assert.equal(await engine.get(bytes('b')), undefined)
-})
+for (const [what, error, code] of [
+  ['that another owner fenced out', new FencedError(), FailureCode.NOT_MINE],
+  ['that found the engine full', new EngineFullError('full'), FailureCode.READ_ONLY],
+] as const) {
+  test(`a change that is durable is never answered as one ${what}, though a later one was`, async () => {
+    const engine = new HeldEngine()
+    const commits = new GroupCommit(engine, FENCE, nextTurn, () => undefined)
+    const failsAs = (code: FailureCode) => (failure: unknown) =>
+      failure instanceof MetadataError && failure.code === code
+    const before = commits.position
+    commits.enqueue(put('a', '1'))
+    while (engine.batches.length === 0) await nextTurn()
+    // The first change is on its way when its caller comes to wait, and a second is behind it.
+    const between = commits.position
+    commits.enqueue(put('b', '1'))
+    const first = assert.rejects(commits.settled(before), failsAs(FailureCode.UNAVAILABLE))
+    const second = assert.rejects(commits.settled(between), failsAs(code))
+    await engine.let(0)
+    await engine.let(1, error)
+    await Promise.all([first, second])
+    await assert.rejects(commits.settled(before), failsAs(FailureCode.UNAVAILABLE))
+    await assert.rejects(commits.settled(), failsAs(code))
+    assert.deepEqual(await engine.get(bytes('a')), bytes('1'))
+    assert.equal(await engine.get(bytes('b')), undefined)
+  })
+}

@@ -5,6 +5,7 @@ import {
   BatchTooLargeError,
   type Engine,
   type EngineEntry,
+  EngineFullError,
   type Fence,
   FencedError,
 } from '../engine/engine.ts'
@@ -43,7 +44,8 @@ type Publish = (writes: ReadonlyMap<string, PendingWrite>) => void
  * Until then their writes are pending: later decisions see them through {@link pending}; reads must not.
  *
  * An engine that fails leaves the outcome unknown, and every decision since was made on top of it: then all that is
- * pending fails, and so does every later change. Only a new owner, who reads what is really there, may go on.
+ * pending fails, and so does every later change. Only a new owner, who reads what is really there, may go on. So it is where the
+ * engine is full, though nothing was written then, and whoever waits is told so.
  */
 export class GroupCommit {
   readonly #engine: Engine
@@ -133,8 +135,8 @@ export class GroupCommit {
   /**
    * Resolves when everything enqueued so far is durable.
    * @param since the {@link position} before the first change that the caller enqueued, if it did
-   * @throws {MetadataError} NOT_MINE when another owner has taken over and none of the caller's changes was written,
-   *   UNAVAILABLE when they may have been, or the engine failed
+   * @throws {MetadataError} NOT_MINE when another owner has taken over, READ_ONLY when the engine is full, and none of the caller's
+   *   changes was written; UNAVAILABLE when they may have been, or the engine failed
    */
   async settled(since = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#failure === undefined) {
@@ -184,35 +186,45 @@ export class GroupCommit {
   #failureSince(since: number): MetadataError {
     const failure =
       this.#failure ?? new MetadataError(FailureCode.INTERNAL, 'a batch failed that nothing was said of')
-    if (failure.code !== FailureCode.NOT_MINE || since >= this.#sealed - 1) return failure
+    if (failure.code === FailureCode.UNAVAILABLE || since >= this.#sealed - 1) return failure
     return new MetadataError(
       FailureCode.UNAVAILABLE,
-      'another owner took this partition over meanwhile: the outcome is unknown',
+      failure.code === FailureCode.NOT_MINE
+        ? 'another owner took this partition over meanwhile: the outcome is unknown'
+        : 'the metadata engine became full meanwhile: the outcome is unknown',
       {},
       { cause: failure },
     )
   }
 
   #fail(error: unknown): void {
-    this.#failure =
-      error instanceof FencedError
-        ? new MetadataError(
-            FailureCode.NOT_MINE,
-            'another owner has taken this partition over',
-            {},
-            { cause: error },
-          )
-        : new MetadataError(
-            FailureCode.UNAVAILABLE,
-            'the metadata engine failed: the outcome is unknown',
-            {},
-            { cause: error },
-          )
+    this.#failure = failureOf(error)
     const failed = this.#batches
     this.#batches = []
     for (const { durable } of failed) durable.reject(this.#failure)
     this.#ended.resolve(this.#failure)
   }
+}
+
+/** What a commit that failed means: whether nothing was written, or nobody knows. */
+function failureOf(cause: unknown): MetadataError {
+  if (cause instanceof FencedError) {
+    return new MetadataError(
+      FailureCode.NOT_MINE,
+      'another owner has taken this partition over',
+      {},
+      { cause },
+    )
+  }
+  if (cause instanceof EngineFullError) {
+    return new MetadataError(FailureCode.READ_ONLY, 'the metadata engine is full', {}, { cause })
+  }
+  return new MetadataError(
+    FailureCode.UNAVAILABLE,
+    'the metadata engine failed: the outcome is unknown',
+    {},
+    { cause },
+  )
 }
 
 function newBatch(): Batch {

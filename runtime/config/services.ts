@@ -87,6 +87,16 @@ export const engine = z
     'Address of the engine that keeps the metadata: postgres://user:password@host/database or etcd://h1:2379,h2:2379,h3:2379; several with spaces between',
   )
 
+/** The addresses of several engines, one by one. */
+export function splitEngines(text: string): string[] {
+  return text.trim().split(/\s+/)
+}
+
+/** Whether several processes can have the engines at the same time. */
+export function isSharedEngine(text: string | undefined): boolean {
+  return text !== undefined && splitEngines(text).every((one) => /^(postgres|etcd):/.test(one))
+}
+
 /** When ranges of keys are split and merged; for experiments, too. */
 export const partitioning = {
   splitWritesPerSecond: z
@@ -140,6 +150,10 @@ export const metadataConfig = z.strictObject({
       'a node is named twice',
     )
     .describe('Storage nodes of a new cluster by zone, as JSON: {"zone-a": ["zone-a-1"]}'),
+  existing: z
+    .boolean('expected true or false')
+    .default(false)
+    .describe('Refuse to start, and to begin a new cluster, where there is none yet'),
   code: code
     .default('rs-4-2')
     .describe(

@@ -6,7 +6,7 @@ import { formatKey, objectKey } from '../../core/keyspace/keys.ts'
 import { NODE_LEASE_MS } from '../../core/limits.ts'
 import { NewerFormatError } from '../../core/records/format.ts'
 import { ClusterPlanError } from '../../metadata/cluster/bootstrap.ts'
-import { WrongClusterError } from '../../metadata/cluster/assert-cluster.ts'
+import { NoClusterError, WrongClusterError } from '../../metadata/cluster/assert-cluster.ts'
 import { type EngineBatch, EngineOpenError } from '../../metadata/engine/engine.ts'
 import { LevelEngine } from '../../metadata/engine/level.ts'
 import { MemoryEngine } from '../../metadata/engine/memory.ts'
@@ -80,6 +80,19 @@ test('a folder in use, of a newer program or of another cluster is refused and l
     message: 'the metadata here was made by a newer Ashlar (format 7, this program knows 1)',
   })
   await remove()
+})
+
+test('a cluster that is there already is not begun anew in an engine that has none, which is left empty', async () => {
+  const engine = new KeptEngine()
+  const config = metadataConfig()
+  await assert.rejects(startOn(engine, { ...config, existing: true }, world), NoClusterError)
+  assert.deepEqual(await engine.scan({ gte: Uint8Array.of(), lt: Uint8Array.of(0xff), limit: 9 }), [])
+  const first = await startOn(engine, config, world)
+  await createBucket(first.api)
+  await first.close()
+  const second = await startOn(engine, { ...config, existing: true }, world)
+  assert.equal((await second.api.call('getBucket', { name: BUCKET })).bucket?.name, BUCKET)
+  await second.close()
 })
 
 test('a plan that breaks a rule is refused', async () => {

@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf'
-import { ETCD_QUOTA_PRESSED_SHARE, ETCD_QUOTA_STOP_SHARE, ETCD_SPACE_LOOK_MS } from '../../../core/limits.ts'
+import {
+  ETCD_QUOTA_LAST_SHARE,
+  ETCD_QUOTA_PRESSED_SHARE,
+  ETCD_QUOTA_STOP_SHARE,
+  ETCD_SMALL_BATCH_BYTES,
+  ETCD_SPACE_LOOK_MS,
+} from '../../../core/limits.ts'
 import {
   Maintenance,
   StatusRequestSchema,
@@ -23,7 +29,7 @@ export interface MemberStatus {
  * (server/storage/quota.go), so that is what counts; compaction and defragmentation make it smaller.
  */
 export class Space {
-  readonly #members: Members
+  readonly #members: Pick<Members, 'endpoints' | 'callAt'>
   readonly #clock: Clock
   readonly #quotaBytes: number
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -33,7 +39,7 @@ export class Space {
   #putBytes = 0
   #putBytesBefore = 0
 
-  constructor(members: Members, clock: Clock, quotaBytes: number) {
+  constructor(members: Pick<Members, 'endpoints' | 'callAt'>, clock: Clock, quotaBytes: number) {
     this.#members = members
     this.#clock = clock
     this.#quotaBytes = quotaBytes
@@ -55,7 +61,8 @@ export class Space {
 
   /**
    * Whether there is room for `bytes` more, from what was known last and what was put since; looks anew behind that, so that no
-   * commit waits.
+   * commit waits. What is small is let through for longer: a process says by such a put that it lives, and takes a partition over by
+   * one, and without either nothing could be read or deleted.
    * @throws {EngineFullError}
    */
   requireMore(bytes: number): void {
@@ -64,7 +71,8 @@ export class Space {
       void this.look().catch(() => undefined)
     }
     const { usedBytes, quotaBytes = Number.POSITIVE_INFINITY } = this.#space
-    if (usedBytes + this.#putBytesBefore + this.#putBytes + bytes < quotaBytes * ETCD_QUOTA_STOP_SHARE) {
+    const share = bytes <= ETCD_SMALL_BATCH_BYTES ? ETCD_QUOTA_LAST_SHARE : ETCD_QUOTA_STOP_SHARE
+    if (usedBytes + this.#putBytesBefore + this.#putBytes + bytes < quotaBytes * share) {
       this.#putBytes += bytes
       return
     }

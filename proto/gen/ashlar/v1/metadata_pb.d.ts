@@ -7,7 +7,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { LeaseBucketReply, LeaseBucketRequest, MetadataMember, PartitionLoad, PartitionMap, Position, ProbeBucketReply, ProbeBucketRequest, ReportLoadReply, ReportLoadRequest, RevokeBucketReply, RevokeBucketRequest } from "./partitions_pb.js";
+import type { LeaseBucketReply, LeaseBucketRequest, MetadataMember, PartitionLoad, PartitionMap, PartitionObstacle, Position, ProbeBucketReply, ProbeBucketRequest, ProcessState, ReportLoadReply, ReportLoadRequest, RevokeBucketReply, RevokeBucketRequest } from "./partitions_pb.js";
 import type { AccessControlList, AnnotationRecord, BlobRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, RestoreSpan, TagSet, UploadRecord } from "./records_pb.js";
 import type { ClusterMap, Inventory, MemberState, NodeLiveness } from "./cluster_pb.js";
 
@@ -3437,6 +3437,20 @@ export declare type GetPartitionsReply = Message<"ashlar.v1.GetPartitionsReply">
    * @generated from field: string self = 4;
    */
   self: string;
+
+  /**
+   * only from the coordinator
+   *
+   * @generated from field: repeated ashlar.v1.PartitionObstacle obstacles = 5;
+   */
+  obstacles: PartitionObstacle[];
+
+  /**
+   * as the coordinator has been told; only from the coordinator
+   *
+   * @generated from field: repeated ashlar.v1.ProcessState processes = 6;
+   */
+  processes: ProcessState[];
 };
 
 /**

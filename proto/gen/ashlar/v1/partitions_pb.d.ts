@@ -365,6 +365,129 @@ export declare type PartitionLoad = Message<"ashlar.v1.PartitionLoad"> & {
 export declare const PartitionLoadSchema: GenMessage<PartitionLoad>;
 
 /**
+ * Something that should be done about a partition, and cannot be.
+ *
+ * @generated from message ashlar.v1.PartitionObstacle
+ */
+export declare type PartitionObstacle = Message<"ashlar.v1.PartitionObstacle"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * "single-key", "too-few-samples", "no-node", "indivisible", "too-many-partitions"
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ashlar.v1.PartitionObstacle.
+ * Use `create(PartitionObstacleSchema)` to create a new message.
+ */
+export declare const PartitionObstacleSchema: GenMessage<PartitionObstacle>;
+
+/**
+ * What a metadata process says of itself, for people.
+ *
+ * @generated from message ashlar.v1.ProcessState
+ */
+export declare type ProcessState = Message<"ashlar.v1.ProcessState"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: ashlar.v1.AdmissionGateState writes = 2;
+   */
+  writes?: AdmissionGateState | undefined;
+
+  /**
+   * @generated from field: ashlar.v1.AdmissionGateState reads = 3;
+   */
+  reads?: AdmissionGateState | undefined;
+
+  /**
+   * @generated from field: repeated ashlar.v1.EngineState engines = 4;
+   */
+  engines: EngineState[];
+};
+
+/**
+ * Describes the message ashlar.v1.ProcessState.
+ * Use `create(ProcessStateSchema)` to create a new message.
+ */
+export declare const ProcessStateSchema: GenMessage<ProcessState>;
+
+/**
+ * @generated from message ashlar.v1.AdmissionGateState
+ */
+export declare type AdmissionGateState = Message<"ashlar.v1.AdmissionGateState"> & {
+  /**
+   * @generated from field: uint64 in_flight = 1;
+   */
+  inFlight: bigint;
+
+  /**
+   * of those
+   *
+   * @generated from field: uint64 bound = 2;
+   */
+  bound: bigint;
+
+  /**
+   * since the process started
+   *
+   * @generated from field: uint64 refused = 3;
+   */
+  refused: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.AdmissionGateState.
+ * Use `create(AdmissionGateStateSchema)` to create a new message.
+ */
+export declare const AdmissionGateStateSchema: GenMessage<AdmissionGateState>;
+
+/**
+ * @generated from message ashlar.v1.EngineState
+ */
+export declare type EngineState = Message<"ashlar.v1.EngineState"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * "level", "postgres", "etcd"; empty: not known
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * of engines that have a bound of their own
+   *
+   * @generated from field: optional uint64 used_bytes = 3;
+   */
+  usedBytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 quota_bytes = 4;
+   */
+  quotaBytes?: bigint | undefined;
+};
+
+/**
+ * Describes the message ashlar.v1.EngineState.
+ * Use `create(EngineStateSchema)` to create a new message.
+ */
+export declare const EngineStateSchema: GenMessage<EngineState>;
+
+/**
  * The holder keeps a copy of the bucket's record, for lease_ms from before it asked; it gives it back when it is asked to.
  *
  * @generated from message ashlar.v1.LeaseBucketRequest
@@ -529,6 +652,11 @@ export declare type ReportLoadRequest = Message<"ashlar.v1.ReportLoadRequest"> &
    * @generated from field: repeated uint32 closed_pools = 4;
    */
   closedPools: number[];
+
+  /**
+   * @generated from field: ashlar.v1.ProcessState process = 5;
+   */
+  process?: ProcessState | undefined;
 };
 
 /**

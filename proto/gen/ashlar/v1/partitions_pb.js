@@ -12,7 +12,7 @@ import { file_ashlar_v1_records } from "./records_pb.js";
  * Describes the file ashlar/v1/partitions.proto.
  */
 export const file_ashlar_v1_partitions = /*@__PURE__*/
-  fileDesc("Chphc2hsYXIvdjEvcGFydGl0aW9ucy5wcm90bxIJYXNobGFyLnYxIicKCFBvc2l0aW9uEg4KBmJ1Y2tldBgBIAEoCRILCgNrZXkYAiABKAki3wEKDFBhcnRpdGlvbk1hcBIOCgZmb3JtYXQYASABKA0SDwoHdmVyc2lvbhgCIAEoBBISCgpyb290X293bmVyGAMgASgJEi0KCnBhcnRpdGlvbnMYBCADKAsyGS5hc2hsYXIudjEuUGFydGl0aW9uRW50cnkSDwoHbmV4dF9pZBgFIAEoBBIbChNjb29yZGluYXRpb25fZW5naW5lGAYgASgJEiwKCWxlZnRvdmVycxgHIAMoCzIZLmFzaGxhci52MS5FbmdpbmVMZWZ0b3ZlchIPCgdjaGFuZ2VzGAggAygJIoMBCg5QYXJ0aXRpb25FbnRyeRIKCgJpZBgBIAEoBBIiCgVzdGFydBgCIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIOCgZlbmdpbmUYAyABKAkSDQoFb3duZXIYBCABKAkSEAoIb3V0Ym94ZXMYBSADKAQSEAoIc2luY2VfbXMYBiABKAQimQEKDkVuZ2luZUxlZnRvdmVyEg4KBmVuZ2luZRgBIAEoCRIiCgVzdGFydBgCIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIgCgNlbmQYAyABKAsyEy5hc2hsYXIudjEuUG9zaXRpb24SEAoIb3V0Ym94ZXMYBCADKAQSEQoJcGFydGl0aW9uGAUgASgEEgwKBG1vdmUYBiABKAkipQEKDk1ldGFkYXRhTWVtYmVyEg4KBmZvcm1hdBgBIAEoDRIKCgJpZBgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEg8KB3Nlc3Npb24YBCABKAwSDwoHcmVuZXdhbBgFIAEoBBIOCgZ0dGxfbXMYBiABKA0SDwoHZW5naW5lcxgHIAMoCRIPCgdsZWF2aW5nGAggASgIEhIKCnN0YXJ0ZWRfbXMYCSABKAQipgIKDVBhcnRpdGlvbkxvYWQSCgoCaWQYASABKAQSDgoGd3JpdGVzGAIgAygBEg0KBXJlYWRzGAMgAygBEhcKD2dhcmJhZ2Vfd2FpdGluZxgEIAEoBBIXCg9yZXBhaXJzX3dhaXRpbmcYBSABKAQSFAoHZW50cmllcxgGIAEoBEgAiAEBEhIKBWJ5dGVzGAcgASgESAGIAQESJQoIc3BsaXRfYXQYCCABKAsyEy5hc2hsYXIudjEuUG9zaXRpb24SEwoLc3BsaXRfc2hhcmUYCSABKAESFgoOc3BsaXRfb2JzdGFjbGUYCiABKAkSEwoLaW5kaXZpc2libGUYCyABKAgSDwoHcmVmdXNlZBgMIAEoBEIKCghfZW50cmllc0IICgZfYnl0ZXMiMgoSTGVhc2VCdWNrZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGaG9sZGVyGAIgASgJIk0KEExlYXNlQnVja2V0UmVwbHkSJwoGYnVja2V0GAEgASgLMhcuYXNobGFyLnYxLkJ1Y2tldFJlY29yZBIQCghsZWFzZV9tcxgCIAEoDSIjChNSZXZva2VCdWNrZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiEwoRUmV2b2tlQnVja2V0UmVwbHkiXgoSUHJvYmVCdWNrZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkSFQoNYWJvcnRfdXBsb2FkcxgCIAEoCBITCgttYXBfdmVyc2lvbhgDIAEoBBIOCgZzZXR0bGUYBCABKAgiIQoQUHJvYmVCdWNrZXRSZXBseRINCgVlbXB0eRgBIAEoCCJvChFSZXBvcnRMb2FkUmVxdWVzdBIMCgRub2RlGAEgASgJEicKBWxvYWRzGAIgAygLMhguYXNobGFyLnYxLlBhcnRpdGlvbkxvYWQSDQoFZXBvY2gYAyABKAQSFAoMY2xvc2VkX3Bvb2xzGAQgAygNIksKD1JlcG9ydExvYWRSZXBseRIiCgNtYXAYASABKAsyFS5hc2hsYXIudjEuQ2x1c3Rlck1hcBIUCgxjbG9zZWRfcG9vbHMYAiADKA1iBnByb3RvMw", [file_ashlar_v1_cluster, file_ashlar_v1_records]);
+  fileDesc("Chphc2hsYXIvdjEvcGFydGl0aW9ucy5wcm90bxIJYXNobGFyLnYxIicKCFBvc2l0aW9uEg4KBmJ1Y2tldBgBIAEoCRILCgNrZXkYAiABKAki3wEKDFBhcnRpdGlvbk1hcBIOCgZmb3JtYXQYASABKA0SDwoHdmVyc2lvbhgCIAEoBBISCgpyb290X293bmVyGAMgASgJEi0KCnBhcnRpdGlvbnMYBCADKAsyGS5hc2hsYXIudjEuUGFydGl0aW9uRW50cnkSDwoHbmV4dF9pZBgFIAEoBBIbChNjb29yZGluYXRpb25fZW5naW5lGAYgASgJEiwKCWxlZnRvdmVycxgHIAMoCzIZLmFzaGxhci52MS5FbmdpbmVMZWZ0b3ZlchIPCgdjaGFuZ2VzGAggAygJIoMBCg5QYXJ0aXRpb25FbnRyeRIKCgJpZBgBIAEoBBIiCgVzdGFydBgCIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIOCgZlbmdpbmUYAyABKAkSDQoFb3duZXIYBCABKAkSEAoIb3V0Ym94ZXMYBSADKAQSEAoIc2luY2VfbXMYBiABKAQimQEKDkVuZ2luZUxlZnRvdmVyEg4KBmVuZ2luZRgBIAEoCRIiCgVzdGFydBgCIAEoCzITLmFzaGxhci52MS5Qb3NpdGlvbhIgCgNlbmQYAyABKAsyEy5hc2hsYXIudjEuUG9zaXRpb24SEAoIb3V0Ym94ZXMYBCADKAQSEQoJcGFydGl0aW9uGAUgASgEEgwKBG1vdmUYBiABKAkipQEKDk1ldGFkYXRhTWVtYmVyEg4KBmZvcm1hdBgBIAEoDRIKCgJpZBgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEg8KB3Nlc3Npb24YBCABKAwSDwoHcmVuZXdhbBgFIAEoBBIOCgZ0dGxfbXMYBiABKA0SDwoHZW5naW5lcxgHIAMoCRIPCgdsZWF2aW5nGAggASgIEhIKCnN0YXJ0ZWRfbXMYCSABKAQipgIKDVBhcnRpdGlvbkxvYWQSCgoCaWQYASABKAQSDgoGd3JpdGVzGAIgAygBEg0KBXJlYWRzGAMgAygBEhcKD2dhcmJhZ2Vfd2FpdGluZxgEIAEoBBIXCg9yZXBhaXJzX3dhaXRpbmcYBSABKAQSFAoHZW50cmllcxgGIAEoBEgAiAEBEhIKBWJ5dGVzGAcgASgESAGIAQESJQoIc3BsaXRfYXQYCCABKAsyEy5hc2hsYXIudjEuUG9zaXRpb24SEwoLc3BsaXRfc2hhcmUYCSABKAESFgoOc3BsaXRfb2JzdGFjbGUYCiABKAkSEwoLaW5kaXZpc2libGUYCyABKAgSDwoHcmVmdXNlZBgMIAEoBEIKCghfZW50cmllc0IICgZfYnl0ZXMiLwoRUGFydGl0aW9uT2JzdGFjbGUSCgoCaWQYASABKAQSDgoGcmVhc29uGAIgASgJIqIBCgxQcm9jZXNzU3RhdGUSDAoEbm9kZRgBIAEoCRItCgZ3cml0ZXMYAiABKAsyHS5hc2hsYXIudjEuQWRtaXNzaW9uR2F0ZVN0YXRlEiwKBXJlYWRzGAMgASgLMh0uYXNobGFyLnYxLkFkbWlzc2lvbkdhdGVTdGF0ZRInCgdlbmdpbmVzGAQgAygLMhYuYXNobGFyLnYxLkVuZ2luZVN0YXRlIkcKEkFkbWlzc2lvbkdhdGVTdGF0ZRIRCglpbl9mbGlnaHQYASABKAQSDQoFYm91bmQYAiABKAQSDwoHcmVmdXNlZBgDIAEoBCJ5CgtFbmdpbmVTdGF0ZRIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhcKCnVzZWRfYnl0ZXMYAyABKARIAIgBARIYCgtxdW90YV9ieXRlcxgEIAEoBEgBiAEBQg0KC191c2VkX2J5dGVzQg4KDF9xdW90YV9ieXRlcyIyChJMZWFzZUJ1Y2tldFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZob2xkZXIYAiABKAkiTQoQTGVhc2VCdWNrZXRSZXBseRInCgZidWNrZXQYASABKAsyFy5hc2hsYXIudjEuQnVja2V0UmVjb3JkEhAKCGxlYXNlX21zGAIgASgNIiMKE1Jldm9rZUJ1Y2tldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSITChFSZXZva2VCdWNrZXRSZXBseSJeChJQcm9iZUJ1Y2tldFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIVCg1hYm9ydF91cGxvYWRzGAIgASgIEhMKC21hcF92ZXJzaW9uGAMgASgEEg4KBnNldHRsZRgEIAEoCCIhChBQcm9iZUJ1Y2tldFJlcGx5Eg0KBWVtcHR5GAEgASgIIpkBChFSZXBvcnRMb2FkUmVxdWVzdBIMCgRub2RlGAEgASgJEicKBWxvYWRzGAIgAygLMhguYXNobGFyLnYxLlBhcnRpdGlvbkxvYWQSDQoFZXBvY2gYAyABKAQSFAoMY2xvc2VkX3Bvb2xzGAQgAygNEigKB3Byb2Nlc3MYBSABKAsyFy5hc2hsYXIudjEuUHJvY2Vzc1N0YXRlIksKD1JlcG9ydExvYWRSZXBseRIiCgNtYXAYASABKAsyFS5hc2hsYXIudjEuQ2x1c3Rlck1hcBIUCgxjbG9zZWRfcG9vbHMYAiADKA1iBnByb3RvMw", [file_ashlar_v1_cluster, file_ashlar_v1_records]);
 
 /**
  * Describes the message ashlar.v1.Position.
@@ -57,58 +57,86 @@ export const PartitionLoadSchema = /*@__PURE__*/
   messageDesc(file_ashlar_v1_partitions, 5);
 
 /**
+ * Describes the message ashlar.v1.PartitionObstacle.
+ * Use `create(PartitionObstacleSchema)` to create a new message.
+ */
+export const PartitionObstacleSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 6);
+
+/**
+ * Describes the message ashlar.v1.ProcessState.
+ * Use `create(ProcessStateSchema)` to create a new message.
+ */
+export const ProcessStateSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 7);
+
+/**
+ * Describes the message ashlar.v1.AdmissionGateState.
+ * Use `create(AdmissionGateStateSchema)` to create a new message.
+ */
+export const AdmissionGateStateSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 8);
+
+/**
+ * Describes the message ashlar.v1.EngineState.
+ * Use `create(EngineStateSchema)` to create a new message.
+ */
+export const EngineStateSchema = /*@__PURE__*/
+  messageDesc(file_ashlar_v1_partitions, 9);
+
+/**
  * Describes the message ashlar.v1.LeaseBucketRequest.
  * Use `create(LeaseBucketRequestSchema)` to create a new message.
  */
 export const LeaseBucketRequestSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 6);
+  messageDesc(file_ashlar_v1_partitions, 10);
 
 /**
  * Describes the message ashlar.v1.LeaseBucketReply.
  * Use `create(LeaseBucketReplySchema)` to create a new message.
  */
 export const LeaseBucketReplySchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 7);
+  messageDesc(file_ashlar_v1_partitions, 11);
 
 /**
  * Describes the message ashlar.v1.RevokeBucketRequest.
  * Use `create(RevokeBucketRequestSchema)` to create a new message.
  */
 export const RevokeBucketRequestSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 8);
+  messageDesc(file_ashlar_v1_partitions, 12);
 
 /**
  * Describes the message ashlar.v1.RevokeBucketReply.
  * Use `create(RevokeBucketReplySchema)` to create a new message.
  */
 export const RevokeBucketReplySchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 9);
+  messageDesc(file_ashlar_v1_partitions, 13);
 
 /**
  * Describes the message ashlar.v1.ProbeBucketRequest.
  * Use `create(ProbeBucketRequestSchema)` to create a new message.
  */
 export const ProbeBucketRequestSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 10);
+  messageDesc(file_ashlar_v1_partitions, 14);
 
 /**
  * Describes the message ashlar.v1.ProbeBucketReply.
  * Use `create(ProbeBucketReplySchema)` to create a new message.
  */
 export const ProbeBucketReplySchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 11);
+  messageDesc(file_ashlar_v1_partitions, 15);
 
 /**
  * Describes the message ashlar.v1.ReportLoadRequest.
  * Use `create(ReportLoadRequestSchema)` to create a new message.
  */
 export const ReportLoadRequestSchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 12);
+  messageDesc(file_ashlar_v1_partitions, 16);
 
 /**
  * Describes the message ashlar.v1.ReportLoadReply.
  * Use `create(ReportLoadReplySchema)` to create a new message.
  */
 export const ReportLoadReplySchema = /*@__PURE__*/
-  messageDesc(file_ashlar_v1_partitions, 13);
+  messageDesc(file_ashlar_v1_partitions, 17);
 
