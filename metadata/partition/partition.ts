@@ -147,6 +147,8 @@ export class Partition {
 
   /** Another range from now on, while nothing of the partition is being read or decided. */
   resize(range: PartitionRange): void {
+    // What goes away may come back, and others write it meanwhile.
+    this.#cache.clear()
     this.#range = range
     this.#clip = createClip(range)
   }
