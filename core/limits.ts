@@ -439,6 +439,9 @@ export const RECORD_CACHE_BYTES_MAX = 64 * 1024 * 1024
 /** Records of an upload that one batch of a purge removes; each may carry one garbage task. Small, so that commits of users get between. */
 export const PURGE_RECORDS_PER_BATCH = 50
 
+/** Pause after which what failed to be removed is tried again: a metadata process that died is replaced in about as long. */
+export const PURGE_RETRY_MS = 5000
+
 /** A metadata request or reply, and a batch of them, on the wire: a CompleteUpload of 10,000 parts with checksums is about 2 MB. */
 export const METADATA_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 

@@ -184,8 +184,13 @@ export class MetadataNode {
       address,
       engines: [...engines.keys()],
       exclusive,
-      onExpelled: () => hooks.node?.host.dropAll(),
-      onReturned: () => void hooks.node?.host.refresh().catch(() => undefined),
+      onExpelled: () => {
+        const { node } = hooks
+        if (node === undefined) return
+        node.host.dropAll()
+        node.#rules.forget()
+      },
+      onReturned: () => hooks.node?.host.returned(),
     })
     let failover: Failover | undefined
     const members = new Members({
@@ -197,7 +202,8 @@ export class MetadataNode {
       onLook: () => void failover?.look(),
     })
     await members.start()
-    await maps.refresh()
+    // Changed after this process can be seen, nobody gives away what it says is this one's: see PartitionHost.returned.
+    await (exclusive ? maps.refresh() : maps.change(() => ({})))
     const brake = await RestoreBrake.open(engine, log)
     const node = new MetadataNode(options, engines, maps, member, members, brake)
     hooks.node = node

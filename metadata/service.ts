@@ -117,6 +117,8 @@ export class MetadataService {
       await this.#enter(root.gate)
       try {
         if (root.dropped) continue
+        // Much is answered out of memory, without a read that looks at it.
+        this.#node.member.assertHeld()
         await root.parts.room?.require(operation.case)
         return await answerRoot(root, this.#node.options.random, operation)
       } finally {

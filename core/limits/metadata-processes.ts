@@ -43,6 +43,9 @@ export const PARTITION_MAP_FRESH_MS = 50
 /** Time for which a copy of a bucket's record may be gone by; one that is used is renewed before. */
 export const BUCKET_COPY_LEASE_MS = 5000
 
+/** Time in which all partitions of a bucket are asked about it: longer than it takes until others have what a dead process owned. */
+export const BUCKET_CONTENTS_MS_MAX = 8000
+
 /** Copies of bucket records in a process. */
 export const BUCKET_COPIES_MAX = 10_000
 

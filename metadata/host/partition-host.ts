@@ -126,6 +126,16 @@ export class PartitionHost<P extends Served, R extends Served> {
     this.#root = undefined
   }
 
+  /**
+   * Others had taken this process for dead, and it is back. Whoever gives away what it owned makes sure after it has read the map that
+   * this process is gone, and changes the map as it was then: so by a map that this process itself has changed, now that it can be seen
+   * again, what is its own is its own.
+   */
+  returned(): void {
+    this.dropAll()
+    this.unsureOfMap()
+  }
+
   /** Looks at the map in the engine, and goes by it. */
   async refresh(): Promise<void> {
     await this.#options.maps.refresh()
@@ -172,21 +182,12 @@ export class PartitionHost<P extends Served, R extends Served> {
 
   /** Opens and drops what the map asks for. */
   reconcile(): void {
-    if (this.#closed || this.#unsure !== undefined) return
+    if (this.#closed) return
+    this.#dropOthers()
+    // What is dropped at once is opened only by a map that counts.
+    if (this.#unsure !== undefined) return
     const { self, openPartition, openRoot } = this.#options
-    const own = new Map(
-      this.#table.partitions.filter(({ owner }) => owner === self).map((mapped) => [mapped.id, mapped]),
-    )
-    for (const [id, slot] of this.#slots) {
-      const { served } = slot
-      if (served?.changing === true && !served.dropped) continue
-      const mapped = own.get(id)
-      const fits = served === undefined || (mapped !== undefined && !served.dropped && isSame(served, mapped))
-      if (mapped !== undefined && fits) continue
-      giveUp(slot)
-      this.#slots.delete(id)
-    }
-    for (const [id, mapped] of own) {
+    for (const [id, mapped] of this.#ownMapped()) {
       if (this.#slots.has(id)) continue
       this.#slots.set(
         id,
@@ -199,13 +200,6 @@ export class PartitionHost<P extends Served, R extends Served> {
         ),
       )
     }
-    const root = this.#root
-    const keepsRoot = root?.served === undefined || !root.served.dropped
-    if (root !== undefined && (this.#table.rootOwner !== self || !keepsRoot)) {
-      if (root.served?.changing === true && keepsRoot) return
-      giveUp(root)
-      this.#root = undefined
-    }
     if (this.#table.rootOwner === self) {
       this.#root ??= this.#open(
         openRoot,
@@ -215,6 +209,33 @@ export class PartitionHost<P extends Served, R extends Served> {
         },
       )
     }
+  }
+
+  #ownMapped(): Map<number, MappedPartition> {
+    const { self } = this.#options
+    return new Map(
+      this.#table.partitions.filter(({ owner }) => owner === self).map((mapped) => [mapped.id, mapped]),
+    )
+  }
+
+  /** Drops what the map gives to others, or has changed. */
+  #dropOthers(): void {
+    const own = this.#ownMapped()
+    for (const [id, slot] of this.#slots) {
+      const { served } = slot
+      if (served?.changing === true && !served.dropped) continue
+      const mapped = own.get(id)
+      const fits = served === undefined || (mapped !== undefined && !served.dropped && isSame(served, mapped))
+      if (mapped !== undefined && fits) continue
+      giveUp(slot)
+      this.#slots.delete(id)
+    }
+    const root = this.#root
+    const keepsRoot = root?.served === undefined || !root.served.dropped
+    if (root === undefined || (this.#table.rootOwner === this.#options.self && keepsRoot)) return
+    if (root.served?.changing === true && keepsRoot) return
+    giveUp(root)
+    this.#root = undefined
   }
 
   /** As the map has it at this moment. */

@@ -16,7 +16,7 @@ import {
   uploadPurgeSpace,
   uploadRange,
 } from '../../core/keyspace/keys.ts'
-import { PURGE_RECORDS_PER_BATCH } from '../../core/limits.ts'
+import { PURGE_RECORDS_PER_BATCH, PURGE_RETRY_MS } from '../../core/limits.ts'
 import {
   type BlobRecord,
   GarbageTaskSchema,
@@ -99,6 +99,7 @@ export class Purger {
   #work: Promise<void> | undefined
   #again = false
   #closed = false
+  #cancelRetry: (() => void) | undefined
 
   constructor(partition: Partition) {
     this.#partition = partition
@@ -121,6 +122,7 @@ export class Purger {
   /** Waits for the batch under way. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#cancelRetry?.()
     await this.#work
   }
 
@@ -138,9 +140,19 @@ export class Purger {
     } catch (error) {
       // The markers are still there: the next owner, or the next wake, goes on.
       this.#partition.log.error('removing what ended uploads and removed versions left failed', { error })
+      this.#retry()
     } finally {
       this.#work = undefined
     }
+  }
+
+  /** What is known of a bucket may not be had now: of its process, or of the one that has the root. */
+  #retry(): void {
+    this.#cancelRetry?.()
+    if (this.#closed) return
+    this.#cancelRetry = this.#partition.clock.after(PURGE_RETRY_MS, () => {
+      if (!this.#closed) this.wake()
+    })
   }
 
   async #purgeBuckets(): Promise<boolean> {

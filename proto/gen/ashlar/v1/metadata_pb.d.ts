@@ -3687,6 +3687,13 @@ export declare type ProbeBucketRequest = Message<"ashlar.v1.ProbeBucketRequest">
    * @generated from field: uint64 map_version = 3;
    */
   mapVersion: bigint;
+
+  /**
+   * Only waits: when it is answered, all that was decided by the record as it was is durable.
+   *
+   * @generated from field: bool settle = 4;
+   */
+  settle: boolean;
 };
 
 /**
