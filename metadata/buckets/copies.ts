@@ -30,7 +30,7 @@ export class BucketCopies implements BucketRecords {
     this.#lease = lease
   }
 
-  async read(name: string): Promise<BucketRecord | undefined> {
+  read(name: string): BucketRecord | Promise<BucketRecord | undefined> {
     const copy = this.#copies.get(name)
     const now = this.#clock.monotonicMs()
     if (copy === undefined || now >= copy.untilMs) return this.#ask(name)

@@ -80,16 +80,19 @@ export class PartitionHost<P extends Served, R extends Served> {
     return this.#root?.served
   }
 
-  /** The partition at a position. Waits while it is being opened. @throws {MetadataError} NOT_MINE */
-  async at(position: Position): Promise<P> {
+  /**
+   * The partition at a position: at once where it is open, without a turn of the event loop, and else when it is.
+   * @throws {MetadataError} NOT_MINE, at once or later
+   */
+  at(position: Position): P | Promise<P> {
     return this.#await(() => {
       const mapped = this.#table.at(position)
       return this.#own(mapped.owner, this.#slots.get(mapped.id))
     })
   }
 
-  /** The partition that has an outbox. @throws {MetadataError} NOT_MINE */
-  async byOutbox(outbox: number): Promise<P> {
+  /** The same by one of its outboxes. @throws {MetadataError} NOT_MINE, at once or later */
+  byOutbox(outbox: number): P | Promise<P> {
     return this.#await(() => {
       const mapped = this.#table.byOutbox(outbox)
       if (mapped === undefined) throw this.#notMine(`the partition map lists no outbox ${outbox}`)
@@ -104,8 +107,8 @@ export class PartitionHost<P extends Served, R extends Served> {
     return served
   }
 
-  /** @throws {MetadataError} NOT_MINE */
-  async root(): Promise<R> {
+  /** @throws {MetadataError} NOT_MINE, at once or later */
+  root(): R | Promise<R> {
     return this.#await(() => this.#own(this.#table.rootOwner, this.#root))
   }
 
@@ -323,10 +326,14 @@ export class PartitionHost<P extends Served, R extends Served> {
   }
 
   /** Asks again after each wait, for a bounded time. */
-  async #await<T extends Served>(find: () => T | Promise<void>): Promise<T> {
+  #await<T extends Served>(find: () => T | Promise<void>): T | Promise<T> {
+    const found = find()
+    return found instanceof Promise ? this.#awaited(found, find) : found
+  }
+
+  async #awaited<T extends Served>(opening: Promise<void>, find: () => T | Promise<void>): Promise<T> {
     const { clock } = this.#options.ports
-    let found = find()
-    if (!(found instanceof Promise)) return found
+    let found: T | Promise<void> = opening
     const late = Promise.withResolvers<'late'>()
     const cancel = clock.after(PARTITION_HOLD_MS_MAX, () => {
       late.resolve('late')

@@ -228,16 +228,24 @@ export class Partition {
     kind: RecordKind<T>,
     key: Uint8Array,
   ): Promise<T | undefined> {
+    return this.lookUp(kind, key)
+  }
+
+  /** The same, at once where it is in memory. @throws {NewerFormatError} at once or later */
+  lookUp<T extends Message & { format: number }>(
+    kind: RecordKind<T>,
+    key: Uint8Array,
+  ): T | undefined | Promise<T | undefined> {
     this.#commits.assertOwner()
     const value = this.#durable(key)
-    if (value instanceof CachedValue) {
-      this.#serving?.assertHeld()
-      return value.record(kind)
-    }
-    const read = await value
+    if (value instanceof CachedValue) return this.#recordOf(kind, value)
+    return value.then((read) => this.#recordOf(kind, read))
+  }
+
+  #recordOf<T extends Message & { format: number }>(kind: RecordKind<T>, value: CachedValue): T | undefined {
     // Held after the read, it was held at the moment of which the value is.
     this.#serving?.assertHeld()
-    return read.record(kind)
+    return value.record(kind)
   }
 
   /** The record as the next decision must see it, pending writes included. The caller holds the key's lock. Frozen. */
