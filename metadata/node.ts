@@ -1,6 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import { ROOT_RANGE } from '../core/keyspace/partitions.ts'
-import { LEFTOVERS_LOOK_MS, LOAD_REPORT_MS, NODE_GRACE_SECONDS_DEFAULT, PARTITION_SIZE_LOOK_MS } from '../core/limits.ts'
+import {
+  LEFTOVERS_LOOK_MS,
+  LOAD_REPORT_MS,
+  NODE_GRACE_SECONDS_DEFAULT,
+  PARTITION_SIZE_LOOK_MS,
+} from '../core/limits.ts'
 import type { PartitionSettings } from '../core/partitioning/view.ts'
 import { ChangePartitionsRequestSchema } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ShardTransport } from '../proto/shard-transport.ts'

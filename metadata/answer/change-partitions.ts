@@ -113,7 +113,9 @@ async function moveEngine(node: MetadataNode, change: MovePartition): Promise<Ch
   } finally {
     cancel()
   }
-  throw refused(`it is still being copied to engine ${change.engine}, which goes on: ask again to wait for it`)
+  throw refused(
+    `it is still being copied to engine ${change.engine}, which goes on: ask again to wait for it`,
+  )
 }
 
 async function passOn(

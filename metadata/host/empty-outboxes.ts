@@ -21,7 +21,9 @@ export async function forgetEmptyOutboxes(
   if (id === undefined || empty.length === 0) return
   await maps.change(forgetOutboxesPlan(id, self, empty))
   for (const outbox of empty) partition.forgetOutbox(outbox)
-  partition.enqueue({ deletes: empty.flatMap((outbox) => [outboxReserveKey(outbox), orderReserveKey(outbox)]) })
+  partition.enqueue({
+    deletes: empty.flatMap((outbox) => [outboxReserveKey(outbox), orderReserveKey(outbox)]),
+  })
   await partition.settled()
 }
 

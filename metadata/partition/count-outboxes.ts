@@ -88,7 +88,11 @@ async function countIn(snapshot: EngineSnapshot, parts: CountParts): Promise<boo
   return true
 }
 
-function take({ outbox, blobs, clock }: CountParts, kind: OutboxTaskKind, entries: readonly EngineEntry[]): void {
+function take(
+  { outbox, blobs, clock }: CountParts,
+  kind: OutboxTaskKind,
+  entries: readonly EngineEntry[],
+): void {
   const recentMs = clock.nowMs() - GARBAGE_GRACE_MS
   for (const { value } of entries) {
     const head = outboxHeadOf(value)
