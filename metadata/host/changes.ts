@@ -77,8 +77,9 @@ export class PartitionChanges {
     await owned.purger.idle()
     return this.#holding([owned], [owned.gate], async () => {
       const { partition } = owned
-      if (await isPurgingBuckets(partition))
+      if (await isPurgingBuckets(partition)) {
         throw refused('uploads of a bucket that is gone are being removed')
+      }
       // Versions of the keys that it takes over have orders up to here: those it makes must be newer.
       const value = reserveValue(partition.orders.end)
       partition.enqueue({ puts: [{ key: orderReserveKey(Number(half)), value }] })
@@ -146,8 +147,9 @@ export class PartitionChanges {
 
   /** Ends all copies that are being made on other engines. Resolves when nothing of them goes on. */
   async giveUpCopies(): Promise<void> {
-    for (const { copying } of this.#options.host.served)
+    for (const { copying } of this.#options.host.served) {
       copying?.abort(refused('this process is about to end'))
+    }
     await Promise.allSettled([...this.#engineMoves.values()].map(({ moved }) => moved))
   }
 
@@ -252,7 +254,7 @@ export class PartitionChanges {
     const since = clock.monotonicMs()
     const releases: (() => void)[] = []
     try {
-      await Promise.all(changed.map((one) => ('purger' in one ? one.pausePurge() : undefined)))
+      await Promise.all(changed.flatMap((one) => ('purger' in one ? [one.pausePurge()] : [])))
       for (const gate of gates) releases.push(await gate.hold(clock, PARTITION_DRAIN_MS_MAX))
       if (changed.some(({ dropped }) => dropped)) throw refused('this process does not serve it any more')
       const { plan, apply } = await prepare()

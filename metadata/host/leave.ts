@@ -63,8 +63,9 @@ export async function giveAway(options: LeaveOptions): Promise<void> {
     await Promise.all(Array.from({ length: LEAVE_AT_ONCE }, () => work(some)))
   }
   const kept = ownedBy(maps.map, self)
-  if (kept.length > 0)
+  if (kept.length > 0) {
     log.warn('nobody could take what this metadata process owns', { partitions: kept.length })
+  }
 }
 
 async function give(

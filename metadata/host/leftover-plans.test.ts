@@ -97,8 +97,9 @@ test('whatever is moved, split, merged and given up: nothing is listed to be rem
             start: { bucket: '', key: start?.key ?? '' },
             end: map.partitions[index + 1]?.start,
           }
-          for (const one of ['', ...KEYS])
+          for (const one of ['', ...KEYS]) {
             if (holds(range, { bucket: '', key: one })) used.add(`${engine} key ${one}`)
+          }
           for (const outbox of outboxes) used.add(`${engine} outbox ${outbox}`)
         }
         for (const name of used) assert.equal(covered.get(name), undefined, `${name} is in use`)

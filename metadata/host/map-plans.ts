@@ -42,8 +42,9 @@ export function splitPlan(id: number, at: Position, owner: string, half: bigint,
   return (map) => {
     const { entry, index } = entryOf(map, id)
     assertOwner(entry, owner)
-    if (map.partitions.length >= PARTITIONS_MAX)
+    if (map.partitions.length >= PARTITIONS_MAX) {
       throw refused(`there are ${PARTITIONS_MAX} partitions already`)
+    }
     const start = positionOf(entry.start)
     const end = map.partitions[index + 1]?.start
     const inside = comparePositions(start, at) < 0 && holds({ id, start, end: end && positionOf(end) }, at)
@@ -70,8 +71,9 @@ export function mergePlan(left: number, right: number, owner: string, nowMs: num
     }
     assertOwner(entry, owner)
     assertOwner(other, owner)
-    if (entry.engine !== other.engine)
+    if (entry.engine !== other.engine) {
       throw refused('the two lie on different engines: move one of them first')
+    }
     if (map.leftovers.some(({ partition }) => partition === entry.id || partition === other.id)) {
       throw refused('one of the two is being moved to another engine, or was to be: try again later')
     }

@@ -29,7 +29,7 @@ export class KeptEngine extends MemoryEngine {
 }
 
 /** Pauses before another attempt are short. */
-export const hasty: Clock = {
+const hasty: Clock = {
   ...world.clock,
   nowMs: () => world.clock.nowMs(),
   monotonicMs: () => world.clock.monotonicMs(),
@@ -104,8 +104,9 @@ export class Writers {
 
   /** What was answered last is what is there, and nothing else. */
   async check(api: MetadataApi): Promise<void> {
-    for (const [key, etag] of this.#etags)
+    for (const [key, etag] of this.#etags) {
       if (!this.#unknown.has(key)) assert.equal((await get(api, key))?.etag, etag, key)
+    }
     const wanted = [...this.#etags]
       .filter(([key, etag]) => etag !== undefined && !this.#unknown.has(key))
       .map(([key]) => key)
