@@ -49,6 +49,12 @@ export class Members {
     this.#schedule()
   }
 
+  /** Looks now. */
+  async refresh(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look())
+    await this.#looking
+  }
+
   /** Those that are not dead, leaving ones included, in order of their ids. */
   get alive(): readonly MetadataMember[] {
     return [...this.#seen.values()].filter((seen) => !this.#isDead(seen)).map(({ member }) => member)

@@ -119,6 +119,7 @@ export class RootContents implements BucketContents {
       try {
         const mapVersion = table().version
         const owners = new Set(overlapping(table(), name).map(({ owner }) => owner))
+        if (owners.has('')) throw notMine('a partition of the bucket has no owner yet')
         const request = { name, abortUploads: false, settle: false, ...what, mapVersion }
         const replies = await Promise.all(
           [...owners].map((owner) =>

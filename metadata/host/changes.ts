@@ -147,8 +147,9 @@ export class PartitionChanges {
 
   /** Ends all copies that are being made on other engines. Resolves when nothing of them goes on. */
   async giveUpCopies(): Promise<void> {
-    for (const { copying } of this.#options.host.served)
+    for (const { copying } of this.#options.host.served) {
       copying?.abort(refused('this process is about to end'))
+    }
     await Promise.allSettled([...this.#engineMoves.values()].map(({ moved }) => moved))
   }
 

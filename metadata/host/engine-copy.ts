@@ -43,7 +43,7 @@ export interface CopyParts {
   readonly fence: Fence
   readonly ranges: readonly RecordRange[]
   /** Called before each batch. @throws when the copy is to end */
-  proceed(): Promise<void>
+  readonly proceed: () => Promise<void>
 }
 
 /** Makes what one engine has of some ranges the same as what another has. One call at a time. */

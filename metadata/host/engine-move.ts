@@ -65,8 +65,9 @@ export class EngineMove {
   /** Copies until little is left. @throws {MetadataError} PARTITION_REFUSED when it does not come to that; what an engine throws */
   async catchUp(): Promise<void> {
     for (let round = 0; this.#written.size > ENGINE_MOVE_HELD_KEYS; round++) {
-      if (round === ENGINE_MOVE_ROUNDS_MAX)
+      if (round === ENGINE_MOVE_ROUNDS_MAX) {
         throw refused('more is written to it than can be copied meanwhile')
+      }
       await this.rest()
     }
   }

@@ -11,7 +11,7 @@ import { engineRanges, type PartitionRange } from '../../core/keyspace/partition
 /** Keys of an engine, of which some may be others'. */
 export interface RecordRange extends KeyRange {
   /** Of a key in the range: whether it is meant. */
-  holds(key: Uint8Array): boolean
+  readonly holds: (key: Uint8Array) => boolean
 }
 
 /**

@@ -30,7 +30,8 @@ interface Holding {
 export async function giveAway(options: LeaveOptions): Promise<void> {
   const { self, maps, members, peers, clock, log } = options
   const untilMs = clock.monotonicMs() + LEAVE_MS_MAX
-  // One that does not answer now may be gone, too.
+  // Whoever is to take over may have started just now; one that does not answer may be gone.
+  await members.refresh()
   const asked = await Promise.all(
     members.alive
       .filter(({ id, leaving }) => id !== self && !leaving)
@@ -62,8 +63,9 @@ export async function giveAway(options: LeaveOptions): Promise<void> {
     await Promise.all(Array.from({ length: LEAVE_AT_ONCE }, () => work(some)))
   }
   const kept = ownedBy(maps.map, self)
-  if (kept.length > 0)
+  if (kept.length > 0) {
     log.warn('nobody could take what this metadata process owns', { partitions: kept.length })
+  }
 }
 
 async function give(

@@ -84,7 +84,11 @@ export class Leftovers {
         if (this.#closed) return
         const limit = Math.min(LEFTOVERS_BATCH, engine.limits.operations)
         const found = await engine.scan({ gte, lt: records.lt, limit })
-        await removeAll(engine, fence, found.map(({ key }) => key).filter(records.holds))
+        await removeAll(
+          engine,
+          fence,
+          found.map(({ key }) => key).filter((key) => records.holds(key)),
+        )
         const last = found.at(-1)
         if (last === undefined || found.length < limit) break
         gte = next(last.key)

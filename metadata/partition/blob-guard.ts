@@ -88,8 +88,9 @@ export class BlobGuard {
    * called an orphan: reads of it may still be under way.
    */
   judge(id: string): BlobState {
-    if (this.#reading || this.#clock.monotonicMs() - this.#knowsSinceMs < GARBAGE_GRACE_MS)
+    if (this.#reading || this.#clock.monotonicMs() - this.#knowsSinceMs < GARBAGE_GRACE_MS) {
       return BlobState.YOUNG
+    }
     if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id) || this.#brake.keeps(id)) {
       return BlobState.YOUNG
     }
