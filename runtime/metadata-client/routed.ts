@@ -98,10 +98,23 @@ export class RoutedMetadata implements MetadataApi {
   ): Promise<MetadataReply<K>> {
     const only = this.#only
     if (only === undefined) return this.#route(operation, request, signal)
-    return only.call(operation, request, signal).catch((error: unknown) => {
-      if (!isNotMine(error)) throw error
-      return this.#route(operation, request, signal)
-    })
+    return only.call(operation, request, signal).then(
+      (reply) => (isPartial(reply) ? this.#afterSplit(operation, request, signal) : reply),
+      (error: unknown) => {
+        if (!isNotMine(error)) throw error
+        return this.#route(operation, request, signal)
+      },
+    )
+  }
+
+  /** There was one partition, and is more than one by now, which who has them all tells of by such a reply alone. */
+  async #afterSplit<K extends MetadataOperation>(
+    operation: K,
+    request: MetadataRequestInit<K>,
+    signal: AbortSignal | undefined,
+  ): Promise<MetadataReply<K>> {
+    await this.#follower.refresh(false)
+    return this.#route(operation, request, signal)
   }
 
   /** Fails what is in flight and closes the connections. */
@@ -328,6 +341,11 @@ export class RoutedMetadata implements MetadataApi {
     if (!this.#closed) return
     throw new UnreachedError('this client of metadata is closed', { sent: false, final: true })
   }
+}
+
+/** Whether a listing ends where the partition that was asked does, and goes on in another. */
+function isPartial(reply: object): boolean {
+  return 'coveredTo' in reply && reply.coveredTo !== undefined
 }
 
 function isNotMine(error: unknown): boolean {
