@@ -9,6 +9,7 @@ import type { ChaosCase } from '../chaos-case.ts'
 import type { Chance } from '../seeded.ts'
 import { FailoverTimes } from './failover-times.ts'
 import {
+  allKilled,
   inAnyOrder,
   type Lengths,
   LONG,
