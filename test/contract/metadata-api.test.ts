@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { startMetadata } from '../../metadata/main.ts'
 import { GrpcMetadata } from '../../runtime/metadata-client/grpc.ts'
+import { startSplitCluster } from '../metadata/processes/split-cluster.ts'
 import { metadataContract } from './metadata-api.ts'
 import { metadataConfig, temporaryDirectory, world } from './metadata-service.ts'
 
@@ -34,3 +35,5 @@ metadataContract('over gRPC', async () => {
     },
   }
 })
+
+metadataContract('three processes, split', startSplitCluster)
