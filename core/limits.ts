@@ -403,6 +403,12 @@ export const ENGINE_BATCH_OPERATIONS_MAX = 1024
 /** Bytes of one batch, keys and values: the manifest of 10,000 parts (about 3 MB) and as much garbage. etcd needs --max-request-bytes of this. */
 export const ENGINE_BATCH_BYTES_MAX = 8 * 1024 * 1024
 
+/**
+ * Keys and values of batches that wait at the same time and share one write of the embedded engine, and so one fsync; a larger batch
+ * has one to itself. As in LevelDB's own groups: more would make the small ones wait for the large.
+ */
+export const ENGINE_GROUP_BYTES_MAX = 1024 * 1024
+
 /** Keys and values that one scan returns: a listing of 1,000 and one more to see that there is more, rounded up. */
 export const ENGINE_SCAN_ENTRIES_MAX = 1024
 
@@ -441,6 +447,9 @@ export const RECORD_CACHE_BYTES_MAX = 64 * 1024 * 1024
 
 /** Records of an upload that one batch of a purge removes; each may carry one garbage task. Small, so that commits of users get between. */
 export const PURGE_RECORDS_PER_BATCH = 50
+
+/** Pause after which what failed to be removed is tried again: a metadata process that died is replaced in about as long. */
+export const PURGE_RETRY_MS = 5000
 
 /** A metadata request or reply, and a batch of them, on the wire: a CompleteUpload of 10,000 parts with checksums is about 2 MB. */
 export const METADATA_MESSAGE_BYTES_MAX = 16 * 1024 * 1024

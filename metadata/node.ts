@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { ROOT_RANGE } from '../core/keyspace/partitions.ts'
-import { NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
+import { LEFTOVERS_LOOK_MS, NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
 import type { PartitionSettings } from '../core/partitioning/view.ts'
 import { ChangePartitionsRequestSchema } from '../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ShardTransport } from '../proto/shard-transport.ts'
@@ -35,6 +35,9 @@ import type { Engine } from './engine/engine.ts'
 import { LocalContents, RootContents } from './host/bucket-contents.ts'
 import { PartitionChanges } from './host/changes.ts'
 import { loadOf } from './host/load-of.ts'
+import { forgetEmptyOutboxes } from './host/empty-outboxes.ts'
+import { giveAway } from './host/leave.ts'
+import { Leftovers } from './host/leftovers.ts'
 import { OwnedPartition } from './host/owned.ts'
 import { PartitionHost } from './host/partition-host.ts'
 import { type ConnectPeer, Peers } from './host/peers.ts'
@@ -117,6 +120,11 @@ export class MetadataNode {
   /** Of the root that was opened last. */
   #cluster: Cluster | undefined
   readonly #reporter: Reporter
+  readonly #leftovers: Leftovers
+  #cancelTidy: (() => void) | undefined
+  #tidying: Promise<void> = Promise.resolve()
+  #leaving: Promise<void> | undefined
+  #closed = false
 
   private constructor(
     options: NodeOptions,
@@ -177,7 +185,23 @@ export class MetadataNode {
     }
     this.#contentsOptions = contents
     this.contents = new LocalContents(contents)
-    this.changes = new PartitionChanges({ self, maps, host: this.host, buckets: this.buckets, clock })
+    this.changes = new PartitionChanges({
+      self,
+      maps,
+      host: this.host,
+      buckets: this.buckets,
+      engines,
+      clock,
+      random: options.random,
+    })
+    this.#leftovers = new Leftovers({
+      self,
+      maps,
+      members,
+      engines,
+      isMoving: (move) => this.changes.isMoving(move),
+      random: options.random,
+    })
   }
 
   readonly #contentsOptions: ConstructorParameters<typeof LocalContents>[0]
@@ -213,8 +237,13 @@ export class MetadataNode {
       address,
       engines: [...engines.keys()],
       exclusive,
-      onExpelled: () => hooks.node?.host.dropAll(),
-      onReturned: () => void hooks.node?.host.refresh().catch(() => undefined),
+      onExpelled: () => {
+        const { node } = hooks
+        if (node === undefined) return
+        node.host.dropAll()
+        node.#rules.forget()
+      },
+      onReturned: () => hooks.node?.host.returned(),
     })
     const members = new Members({
       engine,
@@ -225,7 +254,8 @@ export class MetadataNode {
       onLook: () => void hooks.failover?.look(),
     })
     await members.start()
-    await maps.refresh()
+    // Changed after this process can be seen, nobody gives away what it says is this one's: see PartitionHost.returned.
+    await (exclusive ? maps.refresh() : maps.change(() => ({})))
     const brake = await RestoreBrake.open(engine, log)
     const node = new MetadataNode(options, engines, maps, member, members, brake)
     hooks.node = node
@@ -234,6 +264,7 @@ export class MetadataNode {
     hooks.failover = failover
     await failover.look()
     node.#reporter.start()
+    node.#scheduleTidy()
     if (exclusive) {
       // Nobody else can serve: whoever starts the service finds all of it open.
       await node.host.idle()
@@ -250,13 +281,29 @@ export class MetadataNode {
     return found.engine
   }
 
-  /** Gives everything away, if there is anybody to take it. */
-  async leave(): Promise<void> {
-    if (!this.options.exclusive) await this.member.leave().catch(() => undefined)
+  /** Gives everything away, if there is anybody to take it, while it goes on to answer. */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave()
+    return this.#leaving
   }
 
+  async #leave(): Promise<void> {
+    await this.changes.giveUpCopies()
+    if (this.options.exclusive) return
+    const { maps, members, changes, peers } = this
+    const { id: self, clock, log } = this.options
+    await this.member.leave()
+    await giveAway({ self, maps, members, changes, peers, clock, log })
+  }
+
+  /** Gives everything away and ends. */
   async close(): Promise<void> {
+    await this.leave()
+    this.#closed = true
+    this.#cancelTidy?.()
+    this.#leftovers.close()
     this.#reporter.close()
+    await this.#tidying
     await this.members.close()
     const root = this.host.servedRoot
     const served = [...this.host.served]
@@ -392,5 +439,23 @@ export class MetadataNode {
 
   #ownBuckets(): OwnBuckets | undefined {
     return this.host.servedRoot?.buckets
+  }
+
+  #scheduleTidy(): void {
+    if (this.#closed) return
+    this.#cancelTidy = this.options.clock.after(LEFTOVERS_LOOK_MS, () => {
+      this.#tidying = this.tidy().finally(() => {
+        this.#scheduleTidy()
+      })
+    })
+  }
+
+  /** Removes what moves and merges have left behind, as far as that can be done now. Never rejects. */
+  async tidy(): Promise<void> {
+    const { log, id } = this.options
+    const outboxes = this.host.served.map((owned) => forgetEmptyOutboxes(owned, this.maps, id))
+    for (const one of await Promise.allSettled([this.#leftovers.remove(), ...outboxes])) {
+      if (one.status === 'rejected') log.debug('something left over stays for now', { error: one.reason })
+    }
   }
 }

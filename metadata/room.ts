@@ -38,9 +38,12 @@ export class Room {
     this.#clock = clock
   }
 
-  /** @throws {MetadataError} READ_ONLY when the operation adds records and the disk is nearly full */
-  async require(operation: Request['operation']['case']): Promise<void> {
-    if (ADDING.has(operation)) await this.requireMore()
+  /**
+   * Undefined where there is nothing to wait for, as for all that adds no records.
+   * @throws {MetadataError} READ_ONLY, by the promise, when the operation adds records and the disk is nearly full
+   */
+  require(operation: Request['operation']['case']): Promise<void> | undefined {
+    return ADDING.has(operation) ? this.requireMore() : undefined
   }
 
   /** @throws {MetadataError} READ_ONLY when the disk is nearly full */

@@ -79,8 +79,9 @@ export class MetadataService {
     if (this.#working > 0) await this.#idle.promise
   }
 
-  async #answer(operation: Operation): Promise<Result> {
-    const { host, contents, buckets } = this.#node
+  /** May throw at once. */
+  #answer(operation: Operation): Promise<Result> {
+    const { host } = this.#node
     if (operation.case === undefined) throw invalidRequest('this service does not know the operation')
     const route = locate(operation.case, operation.value)
     switch (route.to) {
@@ -95,8 +96,13 @@ export class MetadataService {
         return this.#ofPlaces(operation)
       case 'anybody':
       case 'direct':
-        break
+        return this.#here(operation)
     }
+  }
+
+  /** What this process answers whatever it owns. */
+  async #here(operation: Operation): Promise<Result> {
+    const { contents, buckets } = this.#node
     switch (operation.case) {
       case 'getPartitions':
         return { case: 'getPartitions', value: await this.#getPartitions(operation.value) }
@@ -106,7 +112,7 @@ export class MetadataService {
       case 'probeBucket':
         return { case: 'probeBucket', value: await contents.probe(operation.value) }
       default:
-        throw invalidRequest(`nobody answers ${operation.case}`)
+        throw invalidRequest(`nobody answers ${String(operation.case)}`)
     }
   }
 
@@ -120,6 +126,8 @@ export class MetadataService {
       await this.#enter(root.gate)
       try {
         if (root.dropped) continue
+        // Much is answered out of memory, without a read that looks at it.
+        this.#node.member.assertHeld()
         await root.parts.room?.require(operation.case)
         return await answerRoot(root, this.#node.options.random, operation)
       } finally {
@@ -129,15 +137,24 @@ export class MetadataService {
   }
 
   /** @param find the partition, as it is now */
-  async #ofPartition(find: () => Promise<OwnedPartition>, operation: Operation): Promise<Result> {
+  async #ofPartition(
+    find: () => OwnedPartition | Promise<OwnedPartition>,
+    operation: Operation,
+  ): Promise<Result> {
     for (;;) {
-      const owned = await find()
-      await this.#enter(owned.gate)
+      const found = find()
+      let waited = found instanceof Promise
+      const owned = found instanceof Promise ? await found : found
+      if (!owned.gate.tryEnter()) {
+        waited = true
+        await this.#enter(owned.gate)
+      }
       try {
-        // While the gate was held, its range may have become another's.
-        if (owned.dropped || (await find()) !== owned) continue
+        // Meanwhile its range may have become another's.
+        if (waited && (owned.dropped || (await find()) !== owned)) continue
         owned.meter.take(operation)
-        await owned.room?.require(operation.case)
+        const room = owned.room?.require(operation.case)
+        if (room !== undefined) await room
         return await answerPartition(owned, operation)
       } finally {
         owned.gate.leave()

@@ -7,7 +7,7 @@ import { decodeUtf8 } from './utf8.ts'
  *     01                              format of the whole engine
  *     01 "restoring"                  a restore is under way, or was cut short
  *     01 "restored"                   restores that nobody has accepted yet
- *     02 partition                    lease of a partition: whoever's token is here may commit
+ *     02 partition                    lease of a partition: whoever's token is here may commit; under the last number, of who clears leftovers
  *     03                              cluster map
  *     04 partition                    outbox sequences up to here may have been given out
  *     05 partition                    orders of versions up to here may have been given out
@@ -69,6 +69,9 @@ const SPACE = {
  * engine, as do the partition map and the members.
  */
 export const ROOT_PARTITION = 0
+
+/** No partition, but under its lease is removed what moves between engines have left on an engine. */
+export const CLEARING_PARTITION = Number.MAX_SAFE_INTEGER
 
 /** Whether records of this kind are read again and again: buckets and their settings, objects and uploads. */
 export function isHotKey(key: Uint8Array): boolean {

@@ -43,6 +43,9 @@ export const PARTITION_MAP_FRESH_MS = 50
 /** Time for which a copy of a bucket's record may be gone by; one that is used is renewed before. */
 export const BUCKET_COPY_LEASE_MS = 5000
 
+/** Time in which all partitions of a bucket are asked about it: longer than it takes until others have what a dead process owned. */
+export const BUCKET_CONTENTS_MS_MAX = 8000
+
 /** Copies of bucket records in a process. */
 export const BUCKET_COPIES_MAX = 10_000
 
@@ -69,3 +72,39 @@ export const PARTITION_SIZE_LOOK_MS = 10_000
 
 /** The coordinator looks at the loads of partitions so often. */
 export const PARTITION_LOOK_MS = 1000
+
+/** Keys written while a partition is copied to another engine that are remembered, some 100 bytes each; of more, all is compared again. */
+export const ENGINE_MOVE_KEYS_MAX = 100_000
+
+/** Keys that are copied while requests are held: some hundred milliseconds where each takes a round trip or two for a few dozen. */
+export const ENGINE_MOVE_HELD_KEYS = 500
+
+/** Time for which requests are held for that; then they go on, and the copy does another round. */
+export const ENGINE_MOVE_HOLD_MS_MAX = 1000
+
+/** Rounds of a copy, each of what was written during the last; one that needs more never catches up. */
+export const ENGINE_MOVE_ROUNDS_MAX = 30
+
+/** Times that requests are held for the end of a copy, before the move is given up. */
+export const ENGINE_MOVE_HOLDS_MAX = 5
+
+/** Keys read at once for a copy. */
+export const ENGINE_MOVE_READS = 32
+
+/** Whoever asked for a move between engines is answered after this at the latest, be it that it goes on: less than clients wait. */
+export const ENGINE_MOVE_ANSWER_MS = 8000
+
+/** How often it is looked for what moves and merges have left behind. */
+export const LEFTOVERS_LOOK_MS = 2000
+
+/** Records of a leftover removed in one batch, or fewer where the engine takes fewer. */
+export const LEFTOVERS_BATCH = 500
+
+/** Time in which a process that ends gives away what it owns; what is left then waits until it is taken for dead. */
+export const LEAVE_MS_MAX = 5000
+
+/** Partitions that a process which ends gives away at once. */
+export const LEAVE_AT_ONCE = 4
+
+/** Pause before a partition that could not be given away is tried again. */
+export const LEAVE_RETRY_MS = 50

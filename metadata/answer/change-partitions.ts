@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import { ENGINE_MOVE_ANSWER_MS, PEER_TIMEOUT_MS } from '../../core/limits.ts'
 import {
   type ChangePartitionsReply,
   ChangePartitionsReplySchema,
@@ -72,7 +73,7 @@ const MOVE = 'ashlar.v1.MovePartition'
 async function move(node: MetadataNode, change: MovePartition): Promise<ChangePartitionsReply> {
   const { maps, options, changes, members, peers } = node
   const id = Number(change.id)
-  if (change.engine !== '') throw refused('a partition cannot be moved between engines yet')
+  if (change.engine !== '') return moveEngine(node, change)
   const owner = id === 0 ? maps.map.rootOwner : entryOf(maps.map, id).entry.owner
   const to = members.get(change.owner)
   if (to === undefined) throw refused(`there is no metadata process ${JSON.stringify(change.owner)}`)
@@ -87,17 +88,48 @@ async function move(node: MetadataNode, change: MovePartition): Promise<ChangePa
   return replyOf(changed)
 }
 
+async function moveEngine(node: MetadataNode, change: MovePartition): Promise<ChangePartitionsReply> {
+  const { maps, options, changes } = node
+  const id = Number(change.id)
+  if (change.owner !== '') throw refused('move it to another process first, then to another engine')
+  if (id === 0) throw refused('the root lies on the coordination engine, always')
+  const { entry } = entryOf(maps.map, id)
+  if (entry.engine === change.engine) return create(ChangePartitionsReplySchema, { map: maps.map })
+  if (entry.owner !== options.id) {
+    return passOn(node, entry.owner, { case: 'move', value: change }, ENGINE_MOVE_ANSWER_MS + PEER_TIMEOUT_MS)
+  }
+  await node.host.idle()
+  const moved = changes.moveEngine(id, change.engine)
+  const late = Promise.withResolvers<undefined>()
+  const cancel = options.clock.after(ENGINE_MOVE_ANSWER_MS, () => {
+    late.resolve(undefined)
+  })
+  moved.catch((error: unknown) => {
+    options.log.warn('a partition was not moved to another engine', { partition: id, error })
+  })
+  try {
+    const changed = await Promise.race([moved, late.promise])
+    if (changed !== undefined) return replyOf(changed)
+  } finally {
+    cancel()
+  }
+  throw refused(
+    `it is still being copied to engine ${change.engine}, which goes on: ask again to wait for it`,
+  )
+}
+
 async function passOn(
   node: MetadataNode,
   owner: string,
   change: ChangePartitionsRequest['change'],
+  timeoutMs?: number,
 ): Promise<ChangePartitionsReply> {
   if (owner === '') throw refused('nobody serves the partition now')
   // Whoever is not the coordinator was asked as the owner, which it was by a map that has changed since.
   if (node.host.servedRoot === undefined) {
     throw new MetadataError(FailureCode.NOT_MINE, 'another metadata process serves the partition')
   }
-  return node.peers.call(owner, 'changePartitions', { change })
+  return node.peers.call(owner, 'changePartitions', { change }, timeoutMs)
 }
 
 function replyOf({ map, heldMs }: Changed): ChangePartitionsReply {

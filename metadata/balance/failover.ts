@@ -4,8 +4,17 @@ import { MEMBER_TTL_MS } from '../../core/limits.ts'
 import type { PartitionMap } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import type { Members } from '../coordination/members.ts'
 import type { OwnMember } from '../coordination/own-member.ts'
-import type { PartitionMaps } from '../coordination/partition-maps.ts'
+import type { MapPlan, PartitionMaps } from '../coordination/partition-maps.ts'
 import { withOwners } from '../host/map-plans.ts'
+
+/** It is looked at again with the next look at the members. */
+class MapChangedError extends Error {
+  override readonly name = 'MapChangedError'
+
+  constructor() {
+    super('the partition map has changed meanwhile')
+  }
+}
 
 export interface FailoverOptions {
   readonly self: string
@@ -58,8 +67,11 @@ export class Failover {
     // The first of the living does it; should it not come to it, any other does.
     const first = members.alive.find(({ leaving }) => !leaving)?.id
     if (first !== self && now - this.#rootlessMs < MEMBER_TTL_MS) return
+    const { version } = await maps.refresh()
     if (owner !== '' && !(await members.expel(owner))) return
-    const map = await maps.change((before) => (before.rootOwner === owner ? { rootOwner: self } : {}))
+    const map = await this.#changeOf(version, (before) =>
+      before.rootOwner === owner ? { rootOwner: self } : {},
+    )
     if (map.rootOwner === self) {
       log.info('this metadata process has the root now', { node: self, before: owner })
     }
@@ -67,13 +79,15 @@ export class Failover {
 
   async #assign(): Promise<void> {
     const { maps, members, log } = this.#options
-    const orphans = this.#orphans(maps.map)
+    if (this.#orphans(maps.map).length === 0) return
+    const map = await maps.refresh()
+    const orphans = this.#orphans(map)
     if (orphans.length === 0) return
     for (const owner of new Set(orphans.map(({ owner: dead }) => dead))) {
       if (owner !== '' && !(await members.expel(owner))) return
     }
     const dead = new Set(orphans.map(({ owner }) => owner))
-    await maps.change((before) => {
+    await this.#changeOf(map.version, (before) => {
       const left = this.#orphans(before).filter(({ owner }) => dead.has(owner))
       const owners = this.#shareOut(before, left)
       if (owners.size > 0) {
@@ -82,6 +96,17 @@ export class Failover {
         })
       }
       return withOwners(before, owners)
+    })
+  }
+
+  /**
+   * Changes the map if it is at this version still, by which the dead are known to be gone.
+   * @throws {MapChangedError} it is not: one of them may have come back
+   */
+  #changeOf(version: bigint, plan: MapPlan): Promise<PartitionMap> {
+    return this.#options.maps.change((map) => {
+      if (map.version !== version) throw new MapChangedError()
+      return plan(map)
     })
   }
 

@@ -46,6 +46,11 @@ export interface BucketContents {
    * @throws {MetadataError} UNAVAILABLE
    */
   isEmpty(name: string): Promise<boolean>
+  /**
+   * Resolves when all that was decided by the bucket's record as it was is durable. The bucket is locked, and copies are called back.
+   * @throws {MetadataError} UNAVAILABLE
+   */
+  settle(name: string): Promise<void>
   /** Aborts the uploads that a bucket of the name has left. @throws {MetadataError} UNAVAILABLE */
   abortUploads(name: string): Promise<void>
 }

@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import { BUCKET_COPIES_MAX } from '../../core/limits.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { BucketRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { LeaseBucketReply } from '../../proto/gen/ashlar/v1/partitions_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { freeze } from '../freeze.ts'
 import { NamedLocks } from '../partition/locks.ts'
@@ -28,7 +30,7 @@ export class BucketCopies implements BucketRecords {
     this.#lease = lease
   }
 
-  async read(name: string): Promise<BucketRecord | undefined> {
+  read(name: string): BucketRecord | Promise<BucketRecord | undefined> {
     const copy = this.#copies.get(name)
     const now = this.#clock.monotonicMs()
     if (copy === undefined || now >= copy.untilMs) return this.#ask(name)
@@ -74,7 +76,9 @@ export class BucketCopies implements BucketRecords {
     // The time runs from before the root gave it, so that it ends here before it does there.
     const sentMs = this.#clock.monotonicMs()
     try {
-      const { bucket, leaseMs } = await this.#lease(name)
+      const { bucket, leaseMs } = await this.#lease(name).catch((error: unknown) => {
+        throw isUnavailable(error) ? notLeased(error) : error
+      })
       if (bucket === undefined) {
         if (counts()) this.#copies.delete(name)
         return undefined
@@ -87,4 +91,13 @@ export class BucketCopies implements BucketRecords {
       if (counts()) this.#asking.delete(name)
     }
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof MetadataError && error.code === FailureCode.UNAVAILABLE
+}
+
+/** Nothing was decided yet: whoever asked may ask again, until the root has an owner that answers. */
+function notLeased(cause: unknown): MetadataError {
+  return new MetadataError(FailureCode.NOT_MINE, 'nobody tells of the bucket now', {}, { cause })
 }

@@ -12,8 +12,8 @@ export class OwnBuckets implements BucketRecords {
     this.#root = root
   }
 
-  read(name: string): Promise<BucketRecord | undefined> {
-    return this.#root.read(bucketKind, bucketKey(name))
+  read(name: string): BucketRecord | undefined | Promise<BucketRecord | undefined> {
+    return this.#root.lookUp(bucketKind, bucketKey(name))
   }
 
   async hold(name: string): Promise<() => void> {

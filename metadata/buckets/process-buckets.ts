@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { BUCKET_COPIES_MAX } from '../../core/limits.ts'
 import type { BucketRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { Gate } from '../host/gate.ts'
@@ -10,7 +9,8 @@ export class ProcessBuckets implements BucketRecords {
   readonly copies: BucketCopies
   /** Passed by those who go by the root's own: the root is given away when none is left. */
   readonly gate = new Gate()
-  readonly #owners = new LRUCache<string, string>({ max: BUCKET_COPIES_MAX })
+  /** The oldest first. */
+  readonly #owners = new Map<string, string>()
   readonly #own: () => BucketRecords | undefined
 
   /** @param own of the root, while this process has it */
@@ -19,10 +19,10 @@ export class ProcessBuckets implements BucketRecords {
     this.#own = own
   }
 
-  async read(name: string): Promise<BucketRecord | undefined> {
-    const bucket = await (this.#own() ?? this.copies).read(name)
-    if (bucket !== undefined && !this.#owners.has(name)) this.#owners.set(name, bucket.owner)
-    return bucket
+  read(name: string): BucketRecord | undefined | Promise<BucketRecord | undefined> {
+    const found = (this.#own() ?? this.copies).read(name)
+    if (!(found instanceof Promise)) return this.#noted(name, found)
+    return found.then((bucket) => this.#noted(name, bucket))
   }
 
   /** The account that owns a bucket, as far as it is in memory. */
@@ -32,7 +32,7 @@ export class ProcessBuckets implements BucketRecords {
 
   async hold(name: string): Promise<() => void> {
     if (this.#own() === undefined) return this.copies.hold(name)
-    await this.gate.enter()
+    if (!this.gate.tryEnter()) await this.gate.enter()
     try {
       // It may have gone while the gate was held.
       const release = await (this.#own() ?? this.copies).hold(name)
@@ -44,5 +44,13 @@ export class ProcessBuckets implements BucketRecords {
       this.gate.leave()
       throw error
     }
+  }
+
+  #noted(name: string, bucket: BucketRecord | undefined): BucketRecord | undefined {
+    if (bucket === undefined || this.#owners.get(name) === bucket.owner) return bucket
+    const [oldest] = this.#owners.size < BUCKET_COPIES_MAX ? [] : this.#owners.keys()
+    if (oldest !== undefined) this.#owners.delete(oldest)
+    this.#owners.set(name, bucket.owner)
+    return bucket
   }
 }

@@ -43,6 +43,8 @@ export async function updateBucket(
       throw invalidRequest('versioning can be suspended, and never undone')
     }
     await contents.recall(name)
+    // Whoever has seen the new record must not see a write become durable that was decided by the old one.
+    await contents.settle(name)
     partition.enqueue({ puts: [{ key: bucketKey(name), value: encodeRecord(bucketKind, bucket) }] })
     return create(UpdateBucketReplySchema, { bucket })
   })

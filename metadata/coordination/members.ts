@@ -49,6 +49,12 @@ export class Members {
     this.#schedule()
   }
 
+  /** Looks now. */
+  async refresh(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look())
+    await this.#looking
+  }
+
   /** Those that are not dead, leaving ones included, in order of their ids. */
   get alive(): readonly MetadataMember[] {
     return [...this.#seen.values()].filter((seen) => !this.#isDead(seen)).map(({ member }) => member)
@@ -66,14 +72,17 @@ export class Members {
   }
 
   /**
-   * Makes sure that a process serves no more: takes its record away, so that no renewal that is still on its way can be made.
+   * Makes sure that a process serves no more: takes its record away, so that no renewal that is still on its way can be made. It may
+   * come back the next moment, and changes the partition map then before it serves anything: whoever gives away what it owned changes
+   * the map as it was before this.
    * @returns false: it lives after all
    */
   async expel(id: string): Promise<boolean> {
     const seen = this.#seen.get(id)
-    if (seen === undefined) return this.seemsDead(id)
-    if (!this.#isDead(seen)) return false
     const key = memberKey(id)
+    // It may have come back since the last look.
+    if (seen === undefined) return this.seemsDead(id) && (await this.#options.engine.get(key)) === undefined
+    if (!this.#isDead(seen)) return false
     try {
       await this.#options.engine.commit({ fence: { key, token: seen.bytes }, puts: [], deletes: [key] })
     } catch (error) {

@@ -122,14 +122,14 @@ export class OwnMember implements ServingLease {
       const before = decodeRecord(memberKind, found)
       let since = clock.monotonicMs()
       const begun = since
-      while (!before.leaving && clock.monotonicMs() - since <= before.ttlMs + MEMBER_MARGIN_MS) {
+      // One that is leaving serves until its record is gone, too.
+      while (clock.monotonicMs() - since <= before.ttlMs + MEMBER_MARGIN_MS) {
         await clock.sleep(MEMBER_LOOK_MS)
         const now = await engine.get(key)
         if (now !== undefined && compareBytes(now, found ?? new Uint8Array()) === 0) continue
         found = now
         since = clock.monotonicMs()
         if (now === undefined) break
-        if (decodeRecord(memberKind, now).leaving) break
         if (since - begun > 3 * MEMBER_TTL_MS) {
           throw new MemberTakenError(
             `another process runs as metadata node ${id}; give this one another --node-id`,

@@ -42,6 +42,8 @@ export class PartitionMaps {
   readonly #stopWatching: () => void
   #kept: Kept
   #reading: Promise<void> | undefined
+  /** It was written again while it was read. */
+  #again = false
   #cancelRetry: (() => void) | undefined
   #closed = false
 
@@ -117,7 +119,12 @@ export class PartitionMaps {
   }
 
   #follow(): void {
-    if (this.#closed || this.#reading !== undefined) return
+    if (this.#closed) return
+    if (this.#reading !== undefined) {
+      this.#again = true
+      return
+    }
+    this.#again = false
     this.#reading = this.refresh().then(
       () => undefined,
       (error: unknown) => {
@@ -129,6 +136,7 @@ export class PartitionMaps {
     )
     void this.#reading.then(() => {
       this.#reading = undefined
+      if (this.#again) this.#follow()
     })
   }
 

@@ -143,14 +143,20 @@ export class BatchTooLargeError extends Error {
 /** @throws {BatchTooLargeError} */
 export function assertWithinLimits(batch: EngineBatch, limits: EngineLimits): void {
   const operations = batch.puts.length + batch.deletes.length
-  let bytes = 0
-  for (const { key, value } of batch.puts) bytes += key.length + value.length
-  for (const key of batch.deletes) bytes += key.length
+  const bytes = bytesOf(batch)
   if (operations > limits.operations || bytes > limits.bytes) {
     throw new BatchTooLargeError(
       `${operations} operations of ${bytes} bytes; a batch has at most ${limits.operations} of ${limits.bytes} bytes`,
     )
   }
+}
+
+/** Keys and values of a batch. */
+export function bytesOf({ puts, deletes }: Pick<EngineBatch, 'puts' | 'deletes'>): number {
+  let bytes = 0
+  for (const { key, value } of puts) bytes += key.length + value.length
+  for (const key of deletes) bytes += key.length
+  return bytes
 }
 
 /** @throws {RangeError} */

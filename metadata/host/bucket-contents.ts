@@ -1,5 +1,5 @@
 import { comparePositions } from '../../core/keyspace/partitions.ts'
-import { PARTITION_HOLD_MS_MAX } from '../../core/limits.ts'
+import { BUCKET_CONTENTS_MS_MAX, PARTITION_HOLD_MS_MAX } from '../../core/limits.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import {
   type ProbeBucketReply,
@@ -19,8 +19,7 @@ import { abortUploadsOf } from '../partition/purge.ts'
 import type { OwnedPartition } from './owned.ts'
 import type { Peers } from './peers.ts'
 
-/** Times that all partitions of a bucket are asked while the map changes meanwhile. */
-const ATTEMPTS = 20
+/** Between two attempts to ask all partitions of a bucket. */
 const PAUSE_MS = 50
 
 export interface ContentsOptions {
@@ -51,17 +50,23 @@ export class LocalContents {
     const found = served().filter(({ range }) => wanted.some(({ id }) => id === range.id))
     if (found.length !== wanted.length) throw notMine('not all partitions of the bucket are open here')
     const entered: OwnedPartition[] = []
-    const release = await copies.exclusively(request.name)
+    let release: (() => void) | undefined
     try {
+      // The gates first: what is being decided inside them goes by copies, and a change of a partition waits for it.
       for (const owned of found) {
         if (!(await owned.gate.enterWithin(clock, PARTITION_HOLD_MS_MAX))) {
           throw notMine('a partition of the bucket is being changed')
         }
         entered.push(owned)
       }
+      release = await copies.exclusively(request.name)
       // Inside the gates no range changes: by this very map all of the bucket that is here is asked.
       if (table().version !== request.mapVersion || found.some(({ dropped }) => dropped)) {
         throw notMine('the partition map is another here')
+      }
+      if (request.settle) {
+        await Promise.all(found.map(({ partition }) => partition.settled()))
+        return create(ProbeBucketReplySchema)
       }
       if (request.abortUploads) {
         for (const { partition } of found) {
@@ -73,7 +78,7 @@ export class LocalContents {
       const empty = await Promise.all(found.map(({ partition }) => isBucketEmpty(partition, request.name)))
       return create(ProbeBucketReplySchema, { empty: empty.every(Boolean) })
     } finally {
-      release()
+      release?.()
       for (const { gate } of entered) gate.leave()
     }
   }
@@ -96,20 +101,26 @@ export class RootContents implements BucketContents {
   }
 
   isEmpty(name: string): Promise<boolean> {
-    return this.#ask(name, false)
+    return this.#ask(name, {})
   }
 
   async abortUploads(name: string): Promise<void> {
-    await this.#ask(name, true)
+    await this.#ask(name, { abortUploads: true })
   }
 
-  async #ask(name: string, abortUploads: boolean): Promise<boolean> {
+  async settle(name: string): Promise<void> {
+    await this.#ask(name, { settle: true })
+  }
+
+  async #ask(name: string, what: { abortUploads?: boolean; settle?: boolean }): Promise<boolean> {
     const { maps, table, self, peers, clock } = this.#options
-    for (let attempt = 0; ; attempt++) {
+    const untilMs = clock.monotonicMs() + BUCKET_CONTENTS_MS_MAX
+    for (;;) {
       try {
         const mapVersion = table().version
         const owners = new Set(overlapping(table(), name).map(({ owner }) => owner))
-        const request = { name, abortUploads, mapVersion }
+        if (owners.has('')) throw notMine('a partition of the bucket has no owner yet')
+        const request = { name, abortUploads: false, settle: false, ...what, mapVersion }
         const replies = await Promise.all(
           [...owners].map((owner) =>
             owner === self
@@ -119,8 +130,11 @@ export class RootContents implements BucketContents {
         )
         return replies.every(({ empty }) => empty)
       } catch (error) {
-        const again = error instanceof MetadataError && error.code === FailureCode.NOT_MINE
-        if (!again || attempt >= ATTEMPTS) {
+        // Asked twice it answers the same; who does not answer may be dead, and its partitions be given to others.
+        const again =
+          error instanceof MetadataError &&
+          (error.code === FailureCode.NOT_MINE || error.code === FailureCode.UNAVAILABLE)
+        if (!again || clock.monotonicMs() >= untilMs) {
           const message = `the partitions of bucket ${name} cannot all be asked now`
           throw new MetadataError(FailureCode.UNAVAILABLE, message, {}, { cause: error })
         }

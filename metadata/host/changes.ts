@@ -1,15 +1,21 @@
 import { orderReserveKey } from '../../core/keyspace/keys.ts'
 import type { Position } from '../../core/keyspace/partitions.ts'
-import { PARTITION_DRAIN_MS_MAX } from '../../core/limits.ts'
+import { ENGINE_MOVE_HOLD_MS_MAX, ENGINE_MOVE_HOLDS_MAX, PARTITION_DRAIN_MS_MAX } from '../../core/limits.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { PartitionMap } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
+import { newIdentifier } from '../../runtime/random/identifier.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Random } from '../../runtime/ports/random.ts'
 import type { ProcessBuckets } from '../buckets/process-buckets.ts'
 import type { MapPlan, PartitionMaps } from '../coordination/partition-maps.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Room } from '../room.ts'
 import { isPurgingBuckets } from '../partition/purge.ts'
 import { reserveValue } from '../partition/sequence.ts'
 import { type Gate, GateBusyError } from './gate.ts'
+import { EngineMove } from './engine-move.ts'
+import { endMovePlan } from './leftover-plans.ts'
 import { mergePlan, movePlan, refused, reserveIdPlan, splitPlan } from './map-plans.ts'
 import type { OwnedPartition } from './owned.ts'
 import type { PartitionHost, Served } from './partition-host.ts'
@@ -20,7 +26,10 @@ export interface ChangesOptions {
   readonly maps: PartitionMaps
   readonly host: PartitionHost<OwnedPartition, Root>
   readonly buckets: ProcessBuckets
+  /** Those that this process reaches, by their ids. */
+  readonly engines: ReadonlyMap<string, { readonly engine: Engine; readonly room: Room | undefined }>
   readonly clock: Clock
+  readonly random: Random
 }
 
 /** A change that was made. */
@@ -36,6 +45,11 @@ interface Step {
   readonly apply?: () => void
 }
 
+/** What was left to copy while requests were held was too much. */
+class HeldTooLongError extends Error {
+  override readonly name = 'HeldTooLongError'
+}
+
 /**
  * Changes of partitions that this process owns. Requests are held meanwhile, none is refused: first those under way end, then the
  * map is changed, then the others find the partitions as they are. When it is not known whether the map was changed, nobody serves
@@ -45,6 +59,10 @@ interface Step {
  */
 export class PartitionChanges {
   readonly #options: ChangesOptions
+  /** Moves between engines that go on, by partition. */
+  readonly #engineMoves = new Map<number, { readonly to: string; readonly moved: Promise<Changed> }>()
+  /** Marks of those. */
+  readonly #moves = new Set<string>()
 
   constructor(options: ChangesOptions) {
     this.#options = options
@@ -82,6 +100,9 @@ export class PartitionChanges {
     mergePlan(left, right, self, 0)(maps.map)
     const one = host.byId(left)
     const other = host.byId(right)
+    if (!one.partition.outbox.counted || !other.partition.outbox.counted) {
+      throw refused('what waits in their outboxes is still being counted: try again')
+    }
     return this.#holding([one, other], [one.gate, other.gate], async () => {
       one.partition.orders.raise(other.partition.orders.end)
       // Puts nothing but what the orders reserve.
@@ -107,6 +128,99 @@ export class PartitionChanges {
     })
   }
 
+  /** Its records lie on another engine from now on. Who asks for the same while it goes on gets the same answer. */
+  moveEngine(id: number, to: string): Promise<Changed> {
+    const known = this.#engineMoves.get(id)
+    if (known?.to === to) return known.moved
+    if (known !== undefined) return Promise.reject(refused('it is being moved to another engine already'))
+    const moved = this.#moveEngine(id, to).finally(() => {
+      this.#engineMoves.delete(id)
+    })
+    this.#engineMoves.set(id, { to, moved })
+    return moved
+  }
+
+  /** Whether a move between engines is one of this process that goes on. */
+  isMoving(move: string): boolean {
+    return this.#moves.has(move)
+  }
+
+  /** Ends all copies that are being made on other engines. Resolves when nothing of them goes on. */
+  async giveUpCopies(): Promise<void> {
+    for (const { copying } of this.#options.host.served) {
+      copying?.abort(refused('this process is about to end'))
+    }
+    await Promise.allSettled([...this.#engineMoves.values()].map(({ moved }) => moved))
+  }
+
+  async #moveEngine(id: number, to: string): Promise<Changed> {
+    const { maps, host, self, clock, random, engines } = this.#options
+    const owned = host.byId(id)
+    const source = engines.get(owned.engine)
+    const target = engines.get(to)
+    if (target === undefined || source === undefined) {
+      throw refused(`the metadata process ${self}, which serves it, does not reach engine ${to}`)
+    }
+    if (owned.copying !== undefined || owned.changing) throw refused('it is being changed already')
+    const copying = new AbortController()
+    owned.copying = copying
+    const plan = { id, owner: self, from: owned.engine, to, move: newIdentifier(clock, random) }
+    const { room, engine } = target
+    const { signal } = copying
+    const move = new EngineMove({ owned, plan, from: source.engine, to: engine, room, maps, random, signal })
+    this.#moves.add(plan.move)
+    try {
+      await move.begin()
+      // Until then tasks are moved among its outboxes, though no request asks for it.
+      await owned.partition.counted
+      return await this.#holdForRest(owned, move, endMovePlan(plan))
+    } catch (error) {
+      if (error instanceof MetadataError) throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      throw refused(`it stays where it is, for it could not be copied: ${reason}`, error)
+    } finally {
+      move.close()
+      this.#moves.delete(plan.move)
+      owned.copying = undefined
+    }
+  }
+
+  async #holdForRest(owned: OwnedPartition, move: EngineMove, plan: MapPlan): Promise<Changed> {
+    for (let attempt = 1; ; attempt++) {
+      await move.catchUp()
+      let rest = Promise.resolve()
+      try {
+        const copyRest = async (): Promise<Step> => {
+          await owned.partition.settled()
+          rest = move.rest()
+          await this.#soon(rest)
+          return { plan }
+        }
+        return await this.#holding([owned], [owned.gate], copyRest, true)
+      } catch (error) {
+        const cause = error instanceof MetadataError ? error.cause : error
+        const again = cause instanceof GateBusyError || cause instanceof HeldTooLongError
+        if (!again || attempt === ENGINE_MOVE_HOLDS_MAX) throw error
+      } finally {
+        // Written later, what it read by now would replace what is newer.
+        await rest
+      }
+    }
+  }
+
+  /** @throws {HeldTooLongError} */
+  async #soon(done: Promise<void>): Promise<void> {
+    const late = Promise.withResolvers<undefined>()
+    const cancel = this.#options.clock.after(ENGINE_MOVE_HOLD_MS_MAX, () => {
+      late.reject(new HeldTooLongError('what was written last could not be copied in time'))
+    })
+    try {
+      await Promise.race([done, late.promise])
+    } finally {
+      cancel()
+    }
+  }
+
   /** Another process has the root from now on. */
   async moveRoot(to: string): Promise<Changed> {
     const { host, self, buckets } = this.#options
@@ -127,10 +241,14 @@ export class PartitionChanges {
     changed: readonly (OwnedPartition | Root)[],
     gates: readonly Gate[],
     prepare: () => Promise<Step>,
+    copied = false,
   ): Promise<Changed> {
     const { clock, host } = this.#options
     if (changed.some(({ changing, dropped }) => changing || dropped)) {
       throw refused('it is being changed already')
+    }
+    if (!copied && changed.some((one) => 'copying' in one && one.copying !== undefined)) {
+      throw refused('it is being moved to another engine')
     }
     for (const one of changed) one.changing = true
     const since = clock.monotonicMs()
@@ -144,7 +262,7 @@ export class PartitionChanges {
       if (!changed.some(({ dropped }) => dropped)) apply?.()
       return { map, heldMs: clock.monotonicMs() - since }
     } catch (error) {
-      if (error instanceof GateBusyError) throw refused(error.message)
+      if (error instanceof GateBusyError) throw refused(error.message, error)
       throw error
     } finally {
       for (const one of changed) one.changing = false

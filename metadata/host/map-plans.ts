@@ -3,6 +3,7 @@ import { comparePositions, holds, type Position } from '../../core/keyspace/part
 import { PARTITIONS_MAX } from '../../core/limits.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import {
+  EngineLeftoverSchema,
   type PartitionEntry,
   PartitionEntrySchema,
   type PartitionMap,
@@ -12,8 +13,8 @@ import type { MapPlan } from '../coordination/partition-maps.ts'
 
 /** Changes of the partition map, each by what the map is then. All throw PARTITION_REFUSED for what cannot be done. */
 
-export function refused(message: string): MetadataError {
-  return new MetadataError(FailureCode.PARTITION_REFUSED, message)
+export function refused(message: string, cause?: unknown): MetadataError {
+  return new MetadataError(FailureCode.PARTITION_REFUSED, message, {}, cause === undefined ? {} : { cause })
 }
 
 /** @throws {MetadataError} PARTITION_REFUSED */
@@ -73,11 +74,24 @@ export function mergePlan(left: number, right: number, owner: string, nowMs: num
     if (entry.engine !== other.engine) {
       throw refused('the two lie on different engines: move one of them first')
     }
+    if (map.leftovers.some(({ partition }) => partition === entry.id || partition === other.id)) {
+      throw refused('one of the two is being moved to another engine, or was to be: try again later')
+    }
     const merged = changed(entry, {
       outboxes: [...entry.outboxes, ...other.outboxes],
       sinceMs: BigInt(nowMs),
     })
     return { partitions: map.partitions.toSpliced(index, 2, merged) }
+  }
+}
+
+/** @param outboxes adopted ones, in which nothing waits any more */
+export function forgetOutboxesPlan(id: number, owner: string, outboxes: readonly number[]): MapPlan {
+  return (map) => {
+    const { entry, index } = entryOf(map, id)
+    assertOwner(entry, owner)
+    const left = entry.outboxes.filter((outbox) => outbox === entry.id || !outboxes.includes(Number(outbox)))
+    return { partitions: map.partitions.with(index, changed(entry, { outboxes: left })) }
   }
 }
 
@@ -94,8 +108,14 @@ export function movePlan(id: number, owner: string, to: string): MapPlan {
 export function withOwners(
   map: PartitionMap,
   owners: ReadonlyMap<number, string>,
-): Pick<PartitionMap, 'partitions'> {
+): Pick<PartitionMap, 'partitions' | 'leftovers'> {
   return {
+    // What the owner before was copying to another engine is not completed by anybody.
+    leftovers: map.leftovers.map((one) => {
+      if (one.move === '' || !owners.has(Number(one.partition))) return one
+      const { $typeName: _, ...before } = one
+      return create(EngineLeftoverSchema, { ...before, move: '' })
+    }),
     partitions: map.partitions.map((entry) => {
       const owner = owners.get(Number(entry.id))
       return owner === undefined ? entry : changed(entry, { owner })
@@ -103,7 +123,7 @@ export function withOwners(
   }
 }
 
-function changed(entry: PartitionEntry, fields: Partial<PartitionEntry>): PartitionEntry {
+export function changed(entry: PartitionEntry, fields: Partial<PartitionEntry>): PartitionEntry {
   const { $typeName: _, ...before } = { ...entry, ...fields }
   return create(PartitionEntrySchema, before)
 }

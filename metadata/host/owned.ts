@@ -25,6 +25,8 @@ export class OwnedPartition implements Served {
   readonly #meterOptions: MeterOptions
   /** Its range or owner is being changed by this process. */
   changing = false
+  /** Ends the copy that is made of it on another engine; undefined: there is none being made. */
+  copying: AbortController | undefined
   /** It is served no more: who waited for the gate looks again. */
   dropped = false
   #purged: Promise<void> | undefined

@@ -80,16 +80,19 @@ export class PartitionHost<P extends Served, R extends Served> {
     return this.#root?.served
   }
 
-  /** The partition at a position. Waits while it is being opened. @throws {MetadataError} NOT_MINE */
-  async at(position: Position): Promise<P> {
+  /**
+   * The partition at a position: at once where it is open, without a turn of the event loop, and else when it is.
+   * @throws {MetadataError} NOT_MINE, at once or later
+   */
+  at(position: Position): P | Promise<P> {
     return this.#await(() => {
       const mapped = this.#table.at(position)
       return this.#own(mapped.owner, this.#slots.get(mapped.id))
     })
   }
 
-  /** The partition that has an outbox. @throws {MetadataError} NOT_MINE */
-  async byOutbox(outbox: number): Promise<P> {
+  /** The same by one of its outboxes. @throws {MetadataError} NOT_MINE, at once or later */
+  byOutbox(outbox: number): P | Promise<P> {
     return this.#await(() => {
       const mapped = this.#table.byOutbox(outbox)
       if (mapped === undefined) throw this.#notMine(`the partition map lists no outbox ${outbox}`)
@@ -104,8 +107,8 @@ export class PartitionHost<P extends Served, R extends Served> {
     return served
   }
 
-  /** @throws {MetadataError} NOT_MINE */
-  async root(): Promise<R> {
+  /** @throws {MetadataError} NOT_MINE, at once or later */
+  root(): R | Promise<R> {
     return this.#await(() => this.#own(this.#table.rootOwner, this.#root))
   }
 
@@ -124,6 +127,16 @@ export class PartitionHost<P extends Served, R extends Served> {
     this.#slots.clear()
     if (this.#root !== undefined) giveUp(this.#root)
     this.#root = undefined
+  }
+
+  /**
+   * Others had taken this process for dead, and it is back. Whoever gives away what it owned makes sure after it has read the map that
+   * this process is gone, and changes the map as it was then: so by a map that this process itself has changed, now that it can be seen
+   * again, what is its own is its own.
+   */
+  returned(): void {
+    this.dropAll()
+    this.unsureOfMap()
   }
 
   /** Looks at the map in the engine, and goes by it. */
@@ -172,21 +185,12 @@ export class PartitionHost<P extends Served, R extends Served> {
 
   /** Opens and drops what the map asks for. */
   reconcile(): void {
-    if (this.#closed || this.#unsure !== undefined) return
+    if (this.#closed) return
+    this.#dropOthers()
+    // What is dropped at once is opened only by a map that counts.
+    if (this.#unsure !== undefined) return
     const { self } = this.#options
-    const own = new Map(
-      this.#table.partitions.filter(({ owner }) => owner === self).map((mapped) => [mapped.id, mapped]),
-    )
-    for (const [id, slot] of this.#slots) {
-      const { served } = slot
-      if (served?.changing === true && !served.dropped) continue
-      const mapped = own.get(id)
-      const fits = served === undefined || (mapped !== undefined && !served.dropped && isSame(served, mapped))
-      if (mapped !== undefined && fits) continue
-      giveUp(slot)
-      this.#slots.delete(id)
-    }
-    for (const [id, mapped] of own) {
+    for (const [id, mapped] of this.#ownMapped()) {
       if (this.#slots.has(id)) continue
       this.#slots.set(
         id,
@@ -199,13 +203,6 @@ export class PartitionHost<P extends Served, R extends Served> {
         ),
       )
     }
-    const root = this.#root
-    const keepsRoot = root?.served === undefined || !root.served.dropped
-    if (root !== undefined && (this.#table.rootOwner !== self || !keepsRoot)) {
-      if (root.served?.changing === true && keepsRoot) return
-      giveUp(root)
-      this.#root = undefined
-    }
     if (this.#table.rootOwner === self) {
       this.#root ??= this.#open(
         () => this.#options.openRoot(),
@@ -215,6 +212,33 @@ export class PartitionHost<P extends Served, R extends Served> {
         },
       )
     }
+  }
+
+  #ownMapped(): Map<number, MappedPartition> {
+    const { self } = this.#options
+    return new Map(
+      this.#table.partitions.filter(({ owner }) => owner === self).map((mapped) => [mapped.id, mapped]),
+    )
+  }
+
+  /** Drops what the map gives to others, or has changed. */
+  #dropOthers(): void {
+    const own = this.#ownMapped()
+    for (const [id, slot] of this.#slots) {
+      const { served } = slot
+      if (served?.changing === true && !served.dropped) continue
+      const mapped = own.get(id)
+      const fits = served === undefined || (mapped !== undefined && !served.dropped && isSame(served, mapped))
+      if (mapped !== undefined && fits) continue
+      giveUp(slot)
+      this.#slots.delete(id)
+    }
+    const root = this.#root
+    const keepsRoot = root?.served === undefined || !root.served.dropped
+    if (root === undefined || (this.#table.rootOwner === this.#options.self && keepsRoot)) return
+    if (root.served?.changing === true && keepsRoot) return
+    giveUp(root)
+    this.#root = undefined
   }
 
   /** As the map has it at this moment. */
@@ -302,10 +326,14 @@ export class PartitionHost<P extends Served, R extends Served> {
   }
 
   /** Asks again after each wait, for a bounded time. */
-  async #await<T extends Served>(find: () => T | Promise<void>): Promise<T> {
+  #await<T extends Served>(find: () => T | Promise<void>): T | Promise<T> {
+    const found = find()
+    return found instanceof Promise ? this.#awaited(found, find) : found
+  }
+
+  async #awaited<T extends Served>(opening: Promise<void>, find: () => T | Promise<void>): Promise<T> {
     const { clock } = this.#options.ports
-    let found = find()
-    if (!(found instanceof Promise)) return found
+    let found: T | Promise<void> = opening
     const late = Promise.withResolvers<'late'>()
     const cancel = clock.after(PARTITION_HOLD_MS_MAX, () => {
       late.resolve('late')

@@ -36,10 +36,11 @@ export class Peers {
     id: string,
     operation: K,
     request: MetadataRequestInit<K>,
+    timeoutMs = PEER_TIMEOUT_MS,
   ): Promise<MetadataReply<K>> {
     const api = this.#reach(id)
     const giveUp = new AbortController()
-    const cancel = this.#clock.after(PEER_TIMEOUT_MS, () => {
+    const cancel = this.#clock.after(timeoutMs, () => {
       giveUp.abort(unavailable(`metadata process ${id} does not answer`))
     })
     try {

@@ -35,6 +35,13 @@ export class PoolRules implements BlobRules {
     return this.#groups.has(group) && !this.#closed.includes(poolOfGroup(group))
   }
 
+  /** Told nothing, as at the start: the cluster map may have changed without this process. */
+  forget(): void {
+    this.#groups = undefined
+    this.#epoch = 0n
+    this.#closed = []
+  }
+
   told({ map, closedPools }: ReportLoadReply): void {
     if (map !== undefined) this.#take(map)
     this.#closed = closedPools

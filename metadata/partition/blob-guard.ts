@@ -36,6 +36,8 @@ export class BlobGuard {
   #orphansToMs = Number.NEGATIVE_INFINITY
   /** Monotonic time since which all that became garbage is known. */
   #knowsSinceMs = Number.NEGATIVE_INFINITY
+  /** What became garbage is still being read. */
+  #reading = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -49,6 +51,15 @@ export class BlobGuard {
    */
   begin(agoMs = 0): void {
     this.#knowsSinceMs = this.#clock.monotonicMs() - agoMs
+  }
+
+  /** Until {@link endReading}, it is still being read what became garbage before. */
+  beginReading(): void {
+    this.#reading = true
+  }
+
+  endReading(): void {
+    this.#reading = false
   }
 
   /** From now on; before, every group is taken for one that there is. */
@@ -77,7 +88,9 @@ export class BlobGuard {
    * called an orphan: reads of it may still be under way.
    */
   judge(id: string): BlobState {
-    if (this.#clock.monotonicMs() - this.#knowsSinceMs < GARBAGE_GRACE_MS) return BlobState.YOUNG
+    if (this.#reading || this.#clock.monotonicMs() - this.#knowsSinceMs < GARBAGE_GRACE_MS) {
+      return BlobState.YOUNG
+    }
     if (!isOrphan(id, this.#clock.nowMs()) || this.#recent.has(id) || this.#brake.keeps(id)) {
       return BlobState.YOUNG
     }

@@ -34,6 +34,7 @@ test('an annotation whose version is gone is nobody’s, though its record is th
     recall: async () => undefined,
     isEmpty: async () => true,
     abortUploads: async () => undefined,
+    settle: async () => undefined,
   }
   await createBucket(
     partition,

@@ -57,6 +57,7 @@ export class GroupCommit {
   #running = false
   /** Batches that take no more changes, since the start. */
   #sealed = 0
+  readonly #pauses: (() => Promise<void>)[] = []
   #failure: MetadataError | undefined
   #stopped: MetadataError | undefined
   readonly #ended = Promise.withResolvers<MetadataError>()
@@ -149,9 +150,20 @@ export class GroupCommit {
     throw this.#failureSince(since)
   }
 
+  /** Runs something between two batches: those before are durable, and whoever waits for them was told; none after has begun. */
+  between<T>(run: () => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#pauses.push(() => run().then(resolve, reject))
+    if (!this.#running) void this.#run()
+    return promise
+  }
+
   async #run(): Promise<void> {
     this.#running = true
-    for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
+    for (;;) {
+      for (let pause = this.#pauses.shift(); pause !== undefined; pause = this.#pauses.shift()) await pause()
+      const batch = this.#batches[0]
+      if (batch === undefined) break
       // The requests that the last batch's answers set off arrive in this turn: let them all in.
       await this.#nextTurn()
       batch.sealed = true
@@ -160,7 +172,7 @@ export class GroupCommit {
         await this.#engine.commit({ fence: this.#fence, ...split(batch) })
       } catch (error) {
         this.#fail(error)
-        break
+        continue
       }
       this.#batches.shift()
       this.#publish(batch.writes)

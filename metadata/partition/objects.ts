@@ -26,7 +26,7 @@ import { ObjectRecordSchema, type RepairTask } from '../../proto/gen/ashlar/v1/r
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { deletedKey, invalidRequest, noSuchKey, noSuchVersion, required } from '../failure.ts'
 import { encodeRecord, objectKind, readObjectLine } from '../records.ts'
-import { readBucket } from './bucket.ts'
+import { lookUpBucket, readBucket } from './bucket.ts'
 import { readAny } from './find-version.ts'
 import { readPages } from './garbage.ts'
 import { type Listed, listGrouped } from './grouped-listing.ts'
@@ -138,11 +138,12 @@ export async function commitObject(
 export async function getObject(partition: Partition, request: GetObjectRequest): Promise<GetObjectReply> {
   const { bucket, key, versionId } = request
   partition.assertMine(bucket, key)
-  // Nearly every read is of the current object.
-  const current = versionId === '' ? await partition.read(objectKind, objectKey(bucket, key)) : undefined
+  // Nearly every read is of the current object. It and its bucket are in memory as a rule: then nothing is waited for.
+  const read = versionId === '' ? partition.lookUp(objectKind, objectKey(bucket, key)) : undefined
+  const current = read instanceof Promise ? await read : read
   const object = current ?? (await readAny(partition, request))
-  // Its bucket is in memory as a rule, and is asked for without a detour.
-  const { versioning } = await readBucket(partition, bucket)
+  const found = lookUpBucket(partition, bucket)
+  const { versioning } = found instanceof Promise ? await found : found
   if (object === undefined) throw versionId === '' ? noSuchKey(key) : noSuchVersion(key, versionId)
   if (object.deleteMarker && versionId === '') throw deletedKey(key, versionIdOf(object))
   return create(GetObjectReplySchema, { object, versioning })

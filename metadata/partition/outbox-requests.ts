@@ -6,16 +6,19 @@ import {
   type OutboxTaskKind,
   readOutboxKey,
 } from '../../core/keyspace/keys.ts'
+import { WHOLE_RANGE } from '../../core/keyspace/partitions.ts'
 import { OUTBOX_PAGE_BYTES_MAX, OUTBOX_PAGE_MAX, OUTBOX_SCAN_RECORDS } from '../../core/limits.ts'
 import {
   type AcknowledgeOutboxReply,
   AcknowledgeOutboxReplySchema,
   type AcknowledgeOutboxRequest,
+  FailureCode,
   OutboxKind,
   type ReadOutboxReply,
   ReadOutboxReplySchema,
   type ReadOutboxRequest,
 } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
 import type { EngineEntry } from '../engine/engine.ts'
 import { invalidRequest } from '../failure.ts'
 import { decodeRecord, outboxKind } from '../records.ts'
@@ -32,6 +35,7 @@ const KINDS: Readonly<Record<OutboxKind, readonly OutboxTaskKind[]>> = {
 
 /** In order of sequence, which has gaps; as many as a reply has room for, and at least one if there is one. */
 export async function readOutbox(partition: Partition, request: ReadOutboxRequest): Promise<ReadOutboxReply> {
+  const outbox = outboxOf(partition, request)
   const kinds: readonly OutboxTaskKind[] | undefined = KINDS[request.kind]
   if (kinds === undefined) throw invalidRequest('there are no such tasks')
   const limit = Math.min(request.limit, OUTBOX_PAGE_MAX)
@@ -41,6 +45,7 @@ export async function readOutbox(partition: Partition, request: ReadOutboxReques
   for (let more = true; more && found.length < limit;) {
     const chunk = await readChunk(
       partition,
+      outbox,
       kinds,
       start,
       Math.min(OUTBOX_SCAN_RECORDS, limit - found.length),
@@ -68,14 +73,14 @@ export async function readOutbox(partition: Partition, request: ReadOutboxReques
  */
 async function readChunk(
   partition: Partition,
+  outbox: number,
   kinds: readonly OutboxTaskKind[],
   start: number,
   limit: number,
 ): Promise<{ entries: EngineEntry[]; more: boolean }> {
-  const { id } = partition.range
   const ranges = kinds.map((kind) => ({
-    gte: outboxKey(id, kind, start),
-    lt: outboxRange(id, kind).lt,
+    gte: outboxKey(outbox, kind, start),
+    lt: outboxRange(outbox, kind).lt,
     limit,
   }))
   const found = await partition.scanTogether(ranges)
@@ -99,20 +104,25 @@ export async function acknowledgeOutbox(
   partition: Partition,
   request: AcknowledgeOutboxRequest,
 ): Promise<AcknowledgeOutboxReply> {
+  const outbox = outboxOf(partition, request)
   const sequences = [...new Set(request.sequences)].map(sequenceOf)
   if (sequences.length > OUTBOX_PAGE_MAX) {
     throw invalidRequest(`at most ${OUTBOX_PAGE_MAX} records are acknowledged at once`)
   }
   await partition.onName('outbox', async () => {
     for (let start = 0; start < sequences.length; start += ACKNOWLEDGED_PER_BATCH) {
-      await acknowledgeSome(partition, sequences.slice(start, start + ACKNOWLEDGED_PER_BATCH))
+      await acknowledgeSome(partition, outbox, sequences.slice(start, start + ACKNOWLEDGED_PER_BATCH))
     }
   })
   return create(AcknowledgeOutboxReplySchema)
 }
 
-async function acknowledgeSome(partition: Partition, sequences: readonly number[]): Promise<void> {
-  const found = await Promise.all(sequences.map((sequence) => viewTask(partition, sequence)))
+async function acknowledgeSome(
+  partition: Partition,
+  outbox: number,
+  sequences: readonly number[],
+): Promise<void> {
+  const found = await Promise.all(sequences.map((sequence) => viewTask(partition, outbox, sequence)))
   const deletes: Uint8Array[] = []
   const acknowledged: (OutboxTaskKind | undefined)[] = []
   for (const entry of found) {
@@ -129,13 +139,24 @@ async function acknowledgeSome(partition: Partition, sequences: readonly number[
   if (deletes.length > 0) partition.enqueue({ deletes, acknowledged })
 }
 
-async function viewTask(partition: Partition, sequence: number): Promise<EngineEntry | undefined> {
+async function viewTask(
+  partition: Partition,
+  outbox: number,
+  sequence: number,
+): Promise<EngineEntry | undefined> {
   for (const kind of KINDS[OutboxKind.ANY]) {
-    const key = outboxKey(partition.range.id, kind, sequence)
+    const key = outboxKey(outbox, kind, sequence)
     const value = await partition.viewBytes(key)
     if (value !== undefined) return { key, value }
   }
   return undefined
+}
+
+/** Its own, or that of a partition that was merged into it. @throws {MetadataError} NOT_MINE */
+function outboxOf(partition: Partition, { outbox }: { readonly outbox: bigint }): number {
+  const id = outbox === 0n ? WHOLE_RANGE.id : Number(outbox)
+  if (partition.outboxes.includes(id)) return id
+  throw new MetadataError(FailureCode.NOT_MINE, `outbox ${id} belongs to another partition`)
 }
 
 function sequenceOf(sequence: bigint): number {

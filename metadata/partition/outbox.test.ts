@@ -88,6 +88,7 @@ test('repairs that earlier programs put among the garbage are read and counted a
   await engine.commit({ fence, puts, deletes: [] })
   for (let times = 0; times < 2; times++) {
     const partition = await open(engine)
+    await partition.counted
     assert.deepEqual(partition.outbox.backlog, { garbage: 100, repair: 200 })
     assert.ok(partition.outbox.repairs.has(idOf(1)))
     for (const [kind, wanted] of [

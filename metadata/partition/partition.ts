@@ -15,6 +15,7 @@ import { OwnBuckets } from '../buckets/own-buckets.ts'
 import type { Engine, EngineEntry, ScanRequest } from '../engine/engine.ts'
 import { decodeRecord, type RecordKind } from '../records.ts'
 import { BlobGuard } from './blob-guard.ts'
+import { countFew, countOutboxes, repairKeyOf } from './count-outboxes.ts'
 import { GroupCommit, type PendingWrite } from './group-commit.ts'
 import { keyName } from './key-name.ts'
 import { takeLease } from './lease.ts'
@@ -78,7 +79,8 @@ export class Partition {
   readonly #commits: GroupCommit
   readonly #cache: RecordCache
   readonly #locks: NamedLocks
-  readonly #markers: MarkerListener
+  readonly #listeners: Listeners
+  #counted: Promise<void> = Promise.resolve()
   readonly #serving: ServingLease | undefined
   #range: PartitionRange
   #clip: <T extends KeyRange>(range: T) => T
@@ -91,7 +93,7 @@ export class Partition {
     blobs: BlobGuard,
     commits: GroupCommit,
     cache: RecordCache,
-    markers: MarkerListener,
+    listeners: Listeners,
     { clock, log, buckets, serving, locks, adopted = [] }: PartitionPorts,
   ) {
     this.#engine = engine
@@ -105,7 +107,7 @@ export class Partition {
     this.orders = orders
     this.#commits = commits
     this.#cache = cache
-    this.#markers = markers
+    this.#listeners = listeners
     this.clock = clock
     this.log = log
     this.blobs = blobs
@@ -116,29 +118,58 @@ export class Partition {
     const fence = await takeLease(engine, range.id, ports.random)
     // What follows is read after the lease is taken: nobody else can change it now.
     const blobs = new BlobGuard(ports.clock)
-    const outbox = await Outbox.open({
-      engine,
-      fence,
-      partition: range.id,
-      adopted: ports.adopted ?? [],
-      clock: ports.clock,
-      recentGarbage(task) {
-        if (task.case === 'garbage') blobs.discarded(task.value.blobs)
-      },
-    })
+    const outbox = await Outbox.open({ engine, partition: range.id, clock: ports.clock })
     const orders = await Sequence.open(engine, orderReserveKey(range.id), VERSION_ORDERS_RESERVED)
     const cache = new RecordCache()
-    const markers: MarkerListener = { marked: () => undefined }
+    const listeners: Listeners = { marked: () => undefined, written: new Set() }
     function publish(writes: ReadonlyMap<string, PendingWrite>): void {
       let marked = false
       for (const [name, { key, value }] of writes) {
         if (isHotKey(key)) cache.publish(name, value)
         else if (value !== null && isPurgeKey(key)) marked = true
       }
-      if (marked) markers.marked()
+      for (const written of listeners.written) written(writes)
+      if (marked) listeners.marked()
     }
     const commits = new GroupCommit(engine, fence, ports.nextTurn, publish)
-    return new Partition(engine, range, outbox, orders, blobs, commits, cache, markers, ports)
+    const partition = new Partition(engine, range, outbox, orders, blobs, commits, cache, listeners, ports)
+    await partition.#count()
+    return partition
+  }
+
+  /** Counts what waits in its outboxes: at once if that is little, else while it is served. */
+  async #count(): Promise<void> {
+    let over = false
+    void this.#commits.ended.then(() => {
+      over = true
+    })
+    const parts = {
+      engine: this.#engine,
+      outbox: this.outbox,
+      blobs: this.blobs,
+      outboxes: [...this.outboxes],
+      clock: this.clock,
+      log: this.log,
+      between: <T>(run: () => Promise<T>) => this.#commits.between(run),
+      isOver: () => over,
+      moveRepairs: (keys: readonly Uint8Array[]) => this.#moveRepairs(keys),
+    }
+    if (!(await countFew(parts))) this.#counted = countOutboxes(parts)
+  }
+
+  /** Resolves when all that waits in its outboxes has been counted, or never will be. */
+  get counted(): Promise<void> {
+    return this.#counted
+  }
+
+  async #moveRepairs(keys: readonly Uint8Array[]): Promise<void> {
+    // As who acknowledges tasks does: what is done meanwhile is not put back.
+    await this.onName('outbox', async () => {
+      for (const key of keys) {
+        const value = await this.viewBytes(key)
+        if (value !== undefined) this.enqueue({ puts: [{ key: repairKeyOf(key), value }], deletes: [key] })
+      }
+    })
   }
 
   get range(): PartitionRange {
@@ -147,6 +178,8 @@ export class Partition {
 
   /** Another range from now on, while nothing of the partition is being read or decided. */
   resize(range: PartitionRange): void {
+    // What goes away may come back, and others write it meanwhile.
+    this.#cache.clear()
     this.#range = range
     this.#clip = createClip(range)
   }
@@ -157,6 +190,12 @@ export class Partition {
     this.outbox.adopt(right.outbox)
     this.blobs.begin()
     this.resize({ ...this.#range, end: right.range.end })
+  }
+
+  /** The outbox of a partition that was merged into this one is empty, and stays so. */
+  forgetOutbox(outbox: number): void {
+    const index = this.outboxes.indexOf(outbox, 1)
+    if (index !== -1) this.outboxes.splice(index, 1)
   }
 
   /** Where a listing of a bucket is to go on: the first key that may belong to it and to another partition; undefined: there is none. */
@@ -189,16 +228,24 @@ export class Partition {
     kind: RecordKind<T>,
     key: Uint8Array,
   ): Promise<T | undefined> {
+    return this.lookUp(kind, key)
+  }
+
+  /** The same, at once where it is in memory. @throws {NewerFormatError} at once or later */
+  lookUp<T extends Message & { format: number }>(
+    kind: RecordKind<T>,
+    key: Uint8Array,
+  ): T | undefined | Promise<T | undefined> {
     this.#commits.assertOwner()
     const value = this.#durable(key)
-    if (value instanceof CachedValue) {
-      this.#serving?.assertHeld()
-      return value.record(kind)
-    }
-    const read = await value
+    if (value instanceof CachedValue) return this.#recordOf(kind, value)
+    return value.then((read) => this.#recordOf(kind, read))
+  }
+
+  #recordOf<T extends Message & { format: number }>(kind: RecordKind<T>, value: CachedValue): T | undefined {
     // Held after the read, it was held at the moment of which the value is.
     this.#serving?.assertHeld()
-    return read.record(kind)
+    return value.record(kind)
   }
 
   /** The record as the next decision must see it, pending writes included. The caller holds the key's lock. Frozen. */
@@ -269,7 +316,13 @@ export class Partition {
 
   /** Calls `marked` whenever markers have become durable that a purge goes by. One listener. */
   onPurgeMarkers(marked: () => void): void {
-    this.#markers.marked = marked
+    this.#listeners.marked = marked
+  }
+
+  /** Calls `written` with all that becomes durable from now on, before anybody is answered. The function returned ends it. */
+  onWrites(written: (writes: ReadonlyMap<string, PendingWrite>) => void): () => void {
+    this.#listeners.written.add(written)
+    return () => this.#listeners.written.delete(written)
   }
 
   /** Decides about one key of a bucket, while the bucket stays as it is. Answers when the decision is durable. */
@@ -320,8 +373,9 @@ export class Partition {
   }
 }
 
-interface MarkerListener {
+interface Listeners {
   marked: () => void
+  readonly written: Set<(writes: ReadonlyMap<string, PendingWrite>) => void>
 }
 
 function bucketLock(bucket: string): string {

@@ -6,6 +6,8 @@ import { REPAIRS_PENDING_MAX } from '../../core/limits.ts'
  */
 export class PendingRepairs {
   readonly #blobs = new Set<string>()
+  /** Those that were done since the outbox began to be read; undefined: it is not being read. */
+  #done: Set<string> | undefined
 
   /** @param blob its id */
   has(blob: string): boolean {
@@ -22,5 +24,20 @@ export class PendingRepairs {
 
   delete(blob: string): void {
     this.#blobs.delete(blob)
+    this.#done?.add(blob)
+  }
+
+  /** From now until {@link endReading}, {@link found} tells of what was in the outbox at this moment. */
+  beginReading(): void {
+    this.#done = new Set()
+  }
+
+  /** One that was in the outbox, and may have been done since. */
+  found(blob: string): void {
+    if (this.#done?.has(blob) !== true) this.add(blob)
+  }
+
+  endReading(): void {
+    this.#done = undefined
   }
 }

@@ -16,7 +16,7 @@ import {
   uploadPurgeSpace,
   uploadRange,
 } from '../../core/keyspace/keys.ts'
-import { PURGE_RECORDS_PER_BATCH } from '../../core/limits.ts'
+import { PURGE_RECORDS_PER_BATCH, PURGE_RETRY_MS } from '../../core/limits.ts'
 import {
   type BlobRecord,
   GarbageTaskSchema,
@@ -80,13 +80,31 @@ export async function isPurgingBuckets(partition: Partition): Promise<boolean> {
   return (await ownMarkers(partition, bucketPurgeSpace())).length > 0
 }
 
-/** Markers of buckets that are the partition's own, or of one that was merged into it. All lie in one space. */
-async function ownMarkers(partition: Partition, range: KeyRange): Promise<EngineEntry[]> {
+/** Whether there are such markers of one of some outboxes. */
+export async function hasBucketMarkers(
+  partition: Partition,
+  range: KeyRange,
+  outboxes: readonly number[],
+): Promise<boolean> {
+  return (await markersOf(partition, range, outboxes)).length > 0
+}
+
+/** Markers of buckets that are the partition's own, or of one that was merged into it. */
+function ownMarkers(partition: Partition, range: KeyRange): Promise<EngineEntry[]> {
+  return markersOf(partition, range, partition.outboxes)
+}
+
+/** The first some of them. All lie in one space. */
+async function markersOf(
+  partition: Partition,
+  range: KeyRange,
+  outboxes: readonly number[],
+): Promise<EngineEntry[]> {
   const found: EngineEntry[] = []
   let cursor = range.gte
   for (;;) {
     const entries = await partition.scan({ gte: cursor, lt: range.lt, limit: PURGE_RECORDS_PER_BATCH })
-    found.push(...entries.filter(({ key }) => partition.outboxes.includes(readBucketPurgeKey(key).partition)))
+    found.push(...entries.filter(({ key }) => outboxes.includes(readBucketPurgeKey(key).partition)))
     const last = entries.at(-1)
     if (last === undefined || found.length > 0) return found
     cursor = next(last.key)
@@ -99,6 +117,7 @@ export class Purger {
   #work: Promise<void> | undefined
   #again = false
   #closed = false
+  #cancelRetry: (() => void) | undefined
 
   constructor(partition: Partition) {
     this.#partition = partition
@@ -121,6 +140,7 @@ export class Purger {
   /** Waits for the batch under way. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#cancelRetry?.()
     await this.#work
   }
 
@@ -138,9 +158,19 @@ export class Purger {
     } catch (error) {
       // The markers are still there: the next owner, or the next wake, goes on.
       this.#partition.log.error('removing what ended uploads and removed versions left failed', { error })
+      this.#retry()
     } finally {
       this.#work = undefined
     }
+  }
+
+  /** What is known of a bucket may not be had now: of its process, or of the one that has the root. */
+  #retry(): void {
+    this.#cancelRetry?.()
+    if (this.#closed) return
+    this.#cancelRetry = this.#partition.clock.after(PURGE_RETRY_MS, () => {
+      if (!this.#closed) this.wake()
+    })
   }
 
   async #purgeBuckets(): Promise<boolean> {

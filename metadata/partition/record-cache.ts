@@ -54,6 +54,12 @@ export class RecordCache {
     return this.#values.get(name) ?? this.#fills.get(name) ?? this.#fill(name, load)
   }
 
+  /** Forgets everything: somebody else may write what is here from now on, or has. */
+  clear(): void {
+    this.#fills.clear()
+    this.#values.clear()
+  }
+
   publish(name: string, bytes: Uint8Array | null): void {
     this.#fills.delete(name)
     this.#values.set(name, new CachedValue(bytes))

@@ -58,6 +58,11 @@ const benchmarks: readonly Benchmark[] = [
     load: () => import('./metadata.ts'),
   },
   {
+    name: 'partitions',
+    what: 'ranges that split by themselves: ops/s and partitions over time, and a hot prefix held to the figures of S3',
+    load: () => import('./partitions.ts'),
+  },
+  {
     name: 'listing',
     what: 'listings of a million keys over HTTP: entries/s, latency of a page and memory, beside metadata alone',
     load: () => import('./listing.ts'),

@@ -1,6 +1,6 @@
 import { failingDisk, fullDisk } from './cases/disks.ts'
 import { kill } from './cases/kill.ts'
-import { metadataProcess } from './cases/metadata-faults.ts'
+import { metadataOnEtcd, metadataOnPostgres, metadataProcess } from './cases/metadata-faults.ts'
 import { recode } from './cases/recode.ts'
 import { lostSegments, rot } from './cases/rot.ts'
 import { stopped } from './cases/stopped.ts'
@@ -19,4 +19,6 @@ export const cases: readonly ChaosCase[] = [
   topology,
   recode,
   metadataProcess,
+  metadataOnPostgres,
+  metadataOnEtcd,
 ]

@@ -310,7 +310,9 @@ describe('etcd, its space', { skip }, () => {
     assert.ok(count > 50, String(count))
     const space = await engine.space?.()
     assert.ok(space !== undefined && space.quotaBytes === 13 * MIB && space.usedBytes > 10 * MIB)
-    await assert.rejects(new Room(disk, clock).require('commitObject'), { code: FailureCode.READ_ONLY })
+    await assert.rejects(async () => new Room(disk, clock).require('commitObject'), {
+      code: FailureCode.READ_ONLY,
+    })
     await engine.commit({ fence, puts: [], deletes: [bytes('k0')] })
     assert.equal(await engine.get(bytes('k0')), undefined)
     assert.equal(await servers.ctl(['alarm', 'list']), '')

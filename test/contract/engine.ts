@@ -11,6 +11,7 @@ import {
   FencedError,
 } from '../../metadata/engine/engine.ts'
 import { fencingContract } from './engine-fencing.ts'
+import { groupContract } from './engine-groups.ts'
 
 /** Opens an empty engine, and closes and removes it. */
 export type EngineFactory = () => Promise<{ engine: Engine; dispose: () => Promise<void> }>
@@ -308,6 +309,7 @@ export function engineContract(
       }))
 
     fencingContract(withEngine, races)
+    groupContract(withEngine)
 
     it('refuses calls once it is closed, and finishes those before', async () => {
       const { engine, dispose } = await open()

@@ -94,9 +94,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 /**
  * Starts a copy of a running server that follows it, and makes the primary wait for it with every commit.
  * @param name by which the primary knows it
+ * @param port of a server that is gone, whose place in a URL it takes; by default any that is free
  */
-export async function startStandby(primary: PostgresServer, name = 'standby'): Promise<PostgresStandby> {
-  const server = await RealServer.prepare()
+export async function startStandby(
+  primary: PostgresServer,
+  { name = 'standby', port }: { name?: string; port?: number } = {},
+): Promise<PostgresStandby> {
+  const server = await RealServer.prepare(port)
   try {
     await server.copy(primary, name)
     await server.configure({})
@@ -133,14 +137,14 @@ class RealServer implements PostgresStandby {
     this.#data = join(folder, 'data')
   }
 
-  static async prepare(): Promise<RealServer> {
+  static async prepare(port?: number): Promise<RealServer> {
     const [bin, owner] = [await binaries(), await account()]
     if (bin === undefined || owner === undefined) throw new Error(String(await postgresMissing()))
     // Not the TMPDIR: a path of a Unix socket has at most 107 bytes.
     const folder = await mkdtemp('/tmp/ashlar-postgres-')
     await chmod(folder, 0o700)
     if (owner.uid !== undefined && owner.gid !== undefined) await chown(folder, owner.uid, owner.gid)
-    return new RealServer(folder, await freePort(), bin, owner)
+    return new RealServer(folder, port ?? (await freePort()), bin, owner)
   }
 
   get host(): string {

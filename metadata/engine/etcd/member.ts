@@ -87,12 +87,16 @@ export class Member {
   /** A request that is handed to a channel which is not connected could go out at any time, or never. */
   async #ready(): Promise<void> {
     const channel = this.#client.getChannel()
+    if (channel.getConnectivityState(true) === connectivityState.READY) return
+    const done = new AbortController()
     let late = false
-    const timeout = Promise.withResolvers<undefined>()
-    const stop = this.#clock.after(ETCD_CONNECT_MS, () => {
-      late = true
-      timeout.resolve(undefined)
-    })
+    // A sleep, since it keeps the process alive: a connection that is being made does not.
+    const timeout = this.#clock.sleep(ETCD_CONNECT_MS, done.signal).then(
+      () => {
+        late = true
+      },
+      () => undefined,
+    )
     try {
       for (;;) {
         const state = channel.getConnectivityState(true)
@@ -104,10 +108,10 @@ export class Member {
         channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
           changed.resolve(undefined)
         })
-        await Promise.race([changed.promise, timeout.promise])
+        await Promise.race([changed.promise, timeout])
       }
     } finally {
-      stop()
+      done.abort()
     }
   }
 

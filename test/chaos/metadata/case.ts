@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict'
 import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3'
-import type { Lifetime } from '../../cluster/lifetime.ts'
+import { connectMetadata } from '../../../cli/services/metadata-client.ts'
+import { systemClock } from '../../../runtime/clock/system-clock.ts'
+import { systemRandom } from '../../../runtime/random/system-random.ts'
+import { atEnd, type Lifetime } from '../../cluster/lifetime.ts'
 import { RecordedLoad } from '../../linearizability/load.ts'
 import type { ChaosCase } from '../chaos-case.ts'
-import { inAnyOrder, LONG, processFaults, SHORT, type Fault } from './faults.ts'
+import type { Chance } from '../seeded.ts'
+import { FailoverTimes } from './failover-times.ts'
+import {
+  inAnyOrder,
+  type Lengths,
+  LONG,
+  processFaults,
+  SHORT,
+  SHORT_OF_SEVERAL,
+  type Fault,
+} from './faults.ts'
+import { PartitionChanges } from './partition-changes.ts'
 import { startServices, type Services, type ServicesOptions } from './services.ts'
 
 const GATEWAYS = 2
@@ -16,8 +30,12 @@ const BUCKETS = [
 /** Requests that have ended before a fault, and after it. */
 const STEP = 150
 
+/** Partitions to begin with, where there are several processes. */
+const PARTITIONS = 5
+
 /** What metadata keeps its data in, and how that can be hurt. */
 export interface Ground {
+  /** Of several, the n-th has the id `m<n>`, from 1 on. */
   readonly metadata: ServicesOptions['metadata']
   readonly faults: readonly Fault[]
 }
@@ -27,13 +45,13 @@ export interface MetadataFaultsOptions {
   readonly what: string
   unable?(): Promise<string | undefined>
   /** Starts what metadata needs, which ends with `t`. */
-  ground(t: Lifetime): Promise<Ground>
+  ground(t: Lifetime, lengths: Lengths): Promise<Ground>
 }
 
 /**
- * A case: two gateways, clients that read and write the same keys in twenty prefixes, and a fault after the other. Whatever
- * happens, no request fails beyond the retries of the SDK, and what was seen of each object is what one copy of it, changed by
- * one client at a time, could have shown.
+ * A case: two gateways, clients that read and write the same keys in twenty prefixes, and a fault after the other. Where there are
+ * several metadata processes, partitions are split, merged and moved all the while. Whatever happens, no request fails beyond the
+ * retries of the SDK, and what was seen of each object is what one copy of it, changed by one client at a time, could have shown.
  */
 export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOptions): ChaosCase {
   return {
@@ -41,9 +59,11 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
     what,
     ...(unable !== undefined && { unable }),
     async run(t, { chance, rounds }) {
-      const { metadata, faults } = await ground(t)
+      const short = rounds === 1
+      const { metadata, faults } = await ground(t, short ? SHORT : LONG)
       const services = await startServices(t, { gateways: GATEWAYS, metadata })
       await makeBuckets(services)
+      const changes = metadata.length > 1 ? await changePartitions(t, services, chance) : undefined
       const load = new RecordedLoad({
         buckets: BUCKETS,
         gateways: services.clients,
@@ -52,23 +72,65 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
       })
       load.start()
       await load.progress(STEP)
-      const lengths = rounds === 1 ? SHORT : LONG
-      const all = [...services.metadata.flatMap((one) => processFaults(one, lengths)), ...faults]
+      changes?.start()
+      const lengths = short ? (changes === undefined ? SHORT : SHORT_OF_SEVERAL) : LONG
+      const times = new FailoverTimes()
+      const ofProcesses = services.metadata.map((service, index) =>
+        processFaults(service, lengths, async () => {
+          const { table } = (await changes?.view()) ?? { table: undefined }
+          times.died(table?.partitions.filter(({ owner }) => owner === `m${index + 1}`) ?? [])
+        }),
+      )
       const done: string[] = []
       for (let round = 0; round < rounds; round++) {
-        for (const fault of inAnyOrder(chance, all)) {
+        const all = short && changes !== undefined ? oneOfEach(chance, ofProcesses) : ofProcesses.flat()
+        for (const fault of inAnyOrder(chance, [...all, ...faults])) {
           await fault.run(chance)
           await load.progress(STEP)
           done.push(fault.name)
         }
       }
+      while ((changes?.missing().length ?? 0) > 0) await load.progress(STEP)
+      await changes?.stop()
       await load.stop()
       await load.readBack()
       const seen = await load.verify()
       assert.deepEqual(load.failures(), [], 'no request failed beyond the retries of the SDK')
-      return `${done.length} faults; ${seen}`
+      assert.deepEqual(changes?.faults ?? [], [], 'changes are made, or refused')
+      const moved = changes === undefined ? '' : `; ${changes.summary()}; ${times.summary(load.recorders)}`
+      return `${done.length} faults; ${seen}${moved}`
     },
   }
+}
+
+/** Cuts the buckets into partitions, at prefixes. */
+async function changePartitions(
+  t: Lifetime,
+  { metadataAddresses, secret }: Services,
+  chance: Chance,
+): Promise<PartitionChanges> {
+  const ports = { clock: systemClock, random: systemRandom }
+  const { api, close } = connectMetadata(metadataAddresses, secret, ports)
+  const positions = BUCKETS.flatMap(({ name: bucket, prefixes }) =>
+    Array.from({ length: prefixes }, (_prefix, n) => ({ bucket, key: `p${String(n).padStart(2, '0')}/` })),
+  )
+  const changes = new PartitionChanges(api, positions, chance)
+  atEnd(t, async () => {
+    const stopped = changes.stop()
+    await close()
+    await stopped
+  })
+  await changes.spread(PARTITIONS)
+  return changes
+}
+
+/** One fault of each kind, each of another process while there are some. */
+function oneOfEach(chance: Chance, ofProcesses: readonly (readonly Fault[])[]): Fault[] {
+  const processes = inAnyOrder(chance, ofProcesses)
+  const kinds = processes[0]?.length ?? 0
+  return Array.from({ length: kinds }, (_kind, kind) => processes[kind % processes.length]?.[kind]).filter(
+    (fault) => fault !== undefined,
+  )
 }
 
 async function makeBuckets({ clients }: Services): Promise<void> {

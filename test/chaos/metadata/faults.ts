@@ -19,12 +19,20 @@ export interface Lengths {
 export const LONG: Lengths = { away: 8000, stopped: 12_000 }
 /** For tests that others wait for. */
 export const SHORT: Lengths = { away: 1500, stopped: 3000 }
+/** The same where another process takes over: it does, while one is stopped. */
+export const SHORT_OF_SEVERAL: Lengths = { away: 500, stopped: 5500 }
 
-export function processFaults(service: Service, lengths: Lengths): Fault[] {
+/** @param killing called just before the process is killed */
+export function processFaults(
+  service: Service,
+  lengths: Lengths,
+  killing: () => Promise<void> = async () => undefined,
+): Fault[] {
   return [
     {
       name: `kill -9 of ${service.name}`,
       async run(chance) {
+        await killing()
         await service.kill()
         await delay(chance.between(0, lengths.away))
         await service.start()
@@ -42,7 +50,7 @@ export function processFaults(service: Service, lengths: Lengths): Fault[] {
 }
 
 /** Every fault once, in an order of chance. */
-export function inAnyOrder(chance: Chance, faults: readonly Fault[]): Fault[] {
+export function inAnyOrder<T>(chance: Chance, faults: readonly T[]): T[] {
   return faults
     .map((fault) => ({ fault, at: chance.next() }))
     .sort((a, b) => a.at - b.at)

@@ -6,7 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { findFreePorts } from '../../../cli/folder/ports.ts'
 import { systemRandom } from '../../../runtime/random/system-random.ts'
 import { temporaryFolder } from '../../cluster/harness.ts'
-import type { Lifetime } from '../../cluster/lifetime.ts'
+import { atEnd, type Lifetime } from '../../cluster/lifetime.ts'
 import { ashlar, isAlive, killNow, type Running } from '../../cluster/processes.ts'
 
 const LOG_LINES = 60
@@ -73,7 +73,7 @@ export interface Services {
   readonly clients: readonly (() => S3Client)[]
   /** What `--metadata` of the others is. */
   readonly metadataAddresses: string
-  readonly secretFile: string
+  readonly secret: string
 }
 
 export interface ServicesOptions {
@@ -88,7 +88,8 @@ const ZONES = ['here', 'there', 'yonder']
 export async function startServices(t: Lifetime, options: ServicesOptions): Promise<Services> {
   const folder = await temporaryFolder(t)
   const secretFile = join(folder, 'secret')
-  await writeFile(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
+  const secret = randomBytes(32).toString('hex')
+  await writeFile(secretFile, secret, { mode: 0o600 })
   const credentials = { accessKeyId: 'administrator', secretAccessKey: randomBytes(16).toString('hex') }
   const ports = await findFreePorts(options.metadata.length + options.gateways, '127.0.0.1', systemRandom)
   const portOf = (index: number): string => String(ports[index] ?? 0)
@@ -118,7 +119,7 @@ export async function startServices(t: Lifetime, options: ServicesOptions): Prom
 
   const all = [...metadata, ...storage, worker, ...gateways]
   const clients: S3Client[] = []
-  t.after(async () => {
+  atEnd(t, async () => {
     for (const client of clients) client.destroy()
     if (t.passed !== true) t.diagnostic(all.map((service) => service.log()).join('\n'))
     await Promise.all(all.map((service) => service.kill()))
@@ -130,7 +131,7 @@ export async function startServices(t: Lifetime, options: ServicesOptions): Prom
     metadata,
     gateways,
     metadataAddresses,
-    secretFile,
+    secret,
     clients: gateways.map((_gateway, index) => () => {
       const endpoint = `http://127.0.0.1:${portOf(options.metadata.length + index)}`
       const client = new S3Client({ endpoint, region: 'us-east-1', credentials, forcePathStyle: true })

@@ -154,7 +154,7 @@ export declare type PartitionEntry = Message<"ashlar.v1.PartitionEntry"> & {
 export declare const PartitionEntrySchema: GenMessage<PartitionEntry>;
 
 /**
- * Records that a move between engines has left behind, to be removed: they are nobody's.
+ * Records that a move between engines has left behind, to be removed: they are nobody's. Or those that one is about to copy there.
  *
  * @generated from message ashlar.v1.EngineLeftover
  */
@@ -170,7 +170,7 @@ export declare type EngineLeftover = Message<"ashlar.v1.EngineLeftover"> & {
   start?: Position | undefined;
 
   /**
-   * exclusive; absent: to the end of everything
+   * exclusive; absent: to the end of everything. Like start: nothing but the outboxes
    *
    * @generated from field: ashlar.v1.Position end = 3;
    */
@@ -180,6 +180,20 @@ export declare type EngineLeftover = Message<"ashlar.v1.EngineLeftover"> & {
    * @generated from field: repeated uint64 outboxes = 4;
    */
   outboxes: bigint[];
+
+  /**
+   * whose owner copied to there, and might still; 0: nobody does
+   *
+   * @generated from field: uint64 partition = 5;
+   */
+  partition: bigint;
+
+  /**
+   * the mark of that move while it goes on; empty: it can be completed no more
+   *
+   * @generated from field: string move = 6;
+   */
+  move: string;
 };
 
 /**
@@ -576,6 +590,13 @@ export declare type ProbeBucketRequest = Message<"ashlar.v1.ProbeBucketRequest">
    * @generated from field: uint64 map_version = 3;
    */
   mapVersion: bigint;
+
+  /**
+   * Only waits: when it is answered, all that was decided by the record as it was is durable.
+   *
+   * @generated from field: bool settle = 4;
+   */
+  settle: boolean;
 };
 
 /**

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { findFreePorts } from '../../../cli/folder/ports.ts'
+import { connectMetadata } from '../../../cli/services/metadata-client.ts'
+import { defaultPools, startMetadata } from '../../../metadata/main.ts'
+import type { MetadataApi } from '../../../proto/metadata-api.ts'
+import { systemClock } from '../../../runtime/clock/system-clock.ts'
+import { silentLog } from '../../../runtime/log/pino-log.ts'
+import { systemRandom } from '../../../runtime/random/system-random.ts'
+import { temporaryFolder } from '../../cluster/harness.ts'
+import { atEnd, type Lifetime } from '../../cluster/lifetime.ts'
+import { ashlar, killNow } from '../../cluster/processes.ts'
+import { EtcdServers } from '../../servers/etcd.ts'
+import { startPostgres } from '../../servers/postgres.ts'
+import { cpuSecondsOf } from '../proc.ts'
+
+export type EngineName = 'level' | 'postgres' | 'etcd'
+
+export interface MetadataProcesses {
+  /** All of them as one, over the network. */
+  readonly api: MetadataApi
+  /** CPU seconds of the metadata processes, without their engine. */
+  cpuSeconds(): Promise<number>
+}
+
+/** Starts `ashlar metadata` processes on an empty engine of their own. All of it ends with `run`. */
+export async function startProcesses(
+  run: Lifetime,
+  engine: EngineName,
+  count: number,
+  options: readonly string[],
+): Promise<MetadataProcesses> {
+  const folder = await temporaryFolder(run)
+  const secret = randomBytes(32).toString('hex')
+  const secretFile = join(folder, 'secret')
+  await writeFile(secretFile, secret, { mode: 0o600 })
+  const where = await engineArguments(run, engine, folder)
+  const ports = await findFreePorts(count, '127.0.0.1', systemRandom)
+  const clusterId = randomBytes(16).toString('hex')
+  const services = ports.map((port, index) => {
+    const own = ['--port', String(port), '--node-id', `m${index + 1}`]
+    const common = ['--secret-file', secretFile, '--cluster-id', clusterId, '--log-level', 'warn']
+    return ashlar(['metadata', ...where, ...own, ...common, '--nodes', '{"z":["n"]}', ...options])
+  })
+  atEnd(run, async () => {
+    for (const { pid } of services) killNow(pid)
+    await Promise.all(services.map(({ ended }) => ended))
+  })
+  await Promise.all(services.map((service) => service.said(/ ready on /)))
+  const addresses = ports.map((port) => `127.0.0.1:${port}`).join(',')
+  const connection = connectMetadata(addresses, secret, { clock: systemClock, random: systemRandom })
+  atEnd(run, () => connection.close())
+  return {
+    api: connection.api,
+    async cpuSeconds() {
+      const seconds = await Promise.all(services.map(({ pid }) => cpuSecondsOf(pid)))
+      return seconds.reduce((sum, one) => sum + one, 0)
+    },
+  }
+}
+
+/** Metadata on `level` in this process, held to S3's figures: asked without a network, which a small machine has no time for. */
+export async function startHeldToLimits(run: Lifetime): Promise<MetadataApi> {
+  const { api, close } = await startMetadata(
+    {
+      dataDirectory: join(await temporaryFolder(run), 'metadata'),
+      engine: 'level',
+      emulateS3Limits: true,
+      listen: false,
+      host: '',
+      port: 0,
+      secret: '',
+      clusterId: 'bench',
+      bootstrap: { nodes: [{ id: 'n', zone: 'z', weight: 1 }], pools: defaultPools() },
+    },
+    { clock: systemClock, random: systemRandom, log: silentLog },
+  )
+  atEnd(run, close)
+  return api
+}
+
+async function engineArguments(run: Lifetime, engine: EngineName, folder: string): Promise<string[]> {
+  switch (engine) {
+    case 'level':
+      return ['--data', join(folder, 'metadata')]
+    case 'postgres': {
+      const server = await startPostgres()
+      atEnd(run, () => server.dispose())
+      return ['--engine', server.url]
+    }
+    case 'etcd': {
+      const servers = await EtcdServers.start()
+      atEnd(run, () => servers.stop())
+      return ['--engine', servers.url()]
+    }
+  }
+}
