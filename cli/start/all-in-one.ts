@@ -39,9 +39,9 @@ export async function startAllInOne(
   // Metadata keeps a copy of itself on the nodes, which are started after it.
   let services: LocalNodes['services'] = new Map()
   const shards = createInProcessShardTransport((node) => services.get(node))
-  const [config] = plan.metadata
-  if (config === undefined) throw new Error('a cluster has metadata')
-  const opened = await openMetadata(config, world, shards)
+  const [ofMetadata] = plan.metadata
+  if (ofMetadata === undefined) throw new Error('a cluster has metadata')
+  const opened = await openMetadata(ofMetadata, world, shards)
   const connection = routeMetadata(opened.api, folder.secret, world)
   world.shutdown.add('metadata client', () => connection.close())
   const metadata = connection.api

@@ -60,7 +60,7 @@ export const startConfig = z
       .min(1, 'expected 1 or more')
       .optional()
       .describe('Port of metrics and the admin interface (chosen at the first start)'),
-    engine: engine.optional(),
+    engine,
     metadataProcesses: count(LOCAL_METADATA_MAX)
       .default(1)
       .describe('Metadata processes that share the engine, with --separate and --engine'),

@@ -54,7 +54,7 @@ test('every fault is named at once, with its field and where it came from', () =
     resolveConfig(gatewayConfig, { ...nothing, file, environment: { ASHLAR_PORT: 'http' } }),
   )
   assert.deepEqual([...faults].sort(), [
-    'metadata: expected host:port, such as 10.0.0.7:9101 or [::1]:9101 (from /etc/g.json)',
+    'metadata: expected host:port, or several of them with commas between, such as 10.0.0.7:9101,10.0.0.8:9101 (from /etc/g.json)',
     'port: expected number (from ASHLAR_PORT)',
     'prot: no such field (from /etc/g.json); there are host, port, domain, region, metadata, secretFile, credentialsFile, accounts, defaultObjectOwnership, bucketsPerAccount, adminHost, adminPort, pidFile, logLevel',
     'region: expected string (from /etc/g.json)',

@@ -83,6 +83,7 @@ export const repairBytesPerSecond = bytes
 export const engine = z
   .string()
   .regex(/\S/, 'expected an address')
+  .optional()
   .describe(
     'Address of the engine that keeps the metadata: postgres://user:password@host/database or etcd://h1:2379,h2:2379,h3:2379; several with spaces between',
   )
@@ -128,7 +129,7 @@ export const partitioning = {
 
 export const metadataConfig = z.strictObject({
   data: path.optional().describe('Folder of the metadata; not with --engine'),
-  engine: engine.optional(),
+  engine,
   nodeId: name
     .default('metadata')
     .describe('Name of this process among those that share an engine; each has its own'),

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { inspect } from 'node:util'
 import { ETCD_SPACE_LOOK_MS } from '../../core/limits.ts'
 import { startMetadata } from '../../metadata/main.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
@@ -45,7 +46,7 @@ test(
       assert.ok(round < ROUNDS_MAX, 'it is never full')
       refusal = await fill(round)
     }
-    assert.ok(refusal instanceof MetadataError && refusal.code === FailureCode.READ_ONLY, String(refusal))
+    assert.ok(refusal instanceof MetadataError && refusal.code === FailureCode.READ_ONLY, inspect(refusal))
     await failsWith(put(api, 'more'), FailureCode.READ_ONLY)
     assert.equal((await get(api, 'first'))?.key, 'first')
     assert.equal((await remove(api, 'first')).existed, true)
