@@ -61,8 +61,9 @@ test('help has every option of every service with its description, and examples'
   for (const [kind, schema] of Object.entries(serviceConfigs)) {
     const { code, output, called } = await run(kind, '--help')
     assert.deepEqual([code, called], [0, []])
-    for (const { flag } of fieldsOf(schema))
+    for (const { flag } of fieldsOf(schema)) {
       assert.match(output, new RegExp(`${flag}( <| {2})`), `${kind} ${flag}`)
+    }
     assert.match(output, /Examples:/)
   }
   assert.match((await run('start', '--help')).output, /--separate {2,}Every service a process/)

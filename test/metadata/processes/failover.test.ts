@@ -7,6 +7,7 @@ import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import { createBucket, failsWith } from '../../contract/metadata-requests.ts'
 import { Requests } from './requests.ts'
 import { World } from './world.ts'
+import { MetadataError } from '../../../proto/metadata-api.ts'
 
 /** From the death of a process until all that it owned is served again: its time, the margin, two looks and an opening. */
 const FAILOVER_MS = 5000
@@ -99,7 +100,9 @@ test('a paused owner that goes on answers nothing that others have changed, nor 
   const [[late], [written], [stale, refused]] = await drive(Promise.all([read, write, again]))
   for (const outcome of [late, stale, refused]) {
     assert.ok(
-      outcome?.status === 'rejected' && outcome.reason.code === FailureCode.NOT_MINE,
+      outcome?.status === 'rejected' &&
+        outcome.reason instanceof MetadataError &&
+        outcome.reason.code === FailureCode.NOT_MINE,
       JSON.stringify(outcome),
     )
   }

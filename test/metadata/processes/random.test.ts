@@ -28,12 +28,12 @@ async function scene(seed: number) {
 
 /** Runs the clock until the work is done, and looks at every process now and then. */
 async function watched(world: World, work: Promise<unknown>): Promise<void> {
-  let done = false
+  const state = { done: false }
   const ended = work.finally(() => {
-    done = true
+    state.done = true
   })
   ended.catch(() => undefined)
-  while (!done) {
+  while (!state.done) {
     await world.clock.pass(7)
     world.assertOneOwner()
   }

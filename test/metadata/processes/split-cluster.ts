@@ -114,10 +114,12 @@ function oneOutbox(api: MetadataApi): MetadataApi {
   }
   return {
     async call(operation, request, signal) {
-      if (operation === 'readOutbox')
+      if (operation === 'readOutbox') {
         return (await read(request as MetadataRequestInit<'readOutbox'>)) as never
-      if (operation === 'acknowledgeOutbox')
+      }
+      if (operation === 'acknowledgeOutbox') {
         return (await acknowledge(request as MetadataRequestInit<'acknowledgeOutbox'>)) as never
+      }
       return await api.call(operation, request, signal)
     },
   }

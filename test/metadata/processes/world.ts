@@ -81,7 +81,10 @@ export class World {
   /** @param process to be prepared before it starts */
   async start(
     id: string,
-    { process = new SimulatedProcess(this.clock), config = {} as Partial<MetadataConfig> } = {},
+    {
+      process = new SimulatedProcess(this.clock),
+      config = {},
+    }: { process?: SimulatedProcess; config?: Partial<MetadataConfig> } = {},
   ): Promise<RunningMetadata> {
     const running: Running = { process, metadata: undefined }
     this.#running.set(id, running)
@@ -214,7 +217,7 @@ export class World {
   }
 
   #changed(): void {
-    for (const look of [...this.#waiting]) look()
+    for (const look of this.#waiting) look()
   }
 
   #connectPeer(id: string): PeerConnection {
