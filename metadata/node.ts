@@ -1,14 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { ROOT_RANGE } from '../core/keyspace/partitions.ts'
-import { LEFTOVERS_LOOK_MS, NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
-import type { PartitionSettings } from '../core/partitioning/view.ts'
+import { NODE_GRACE_SECONDS_DEFAULT } from '../core/limits.ts'
 import { ChangePartitionsRequestSchema } from '../proto/gen/ashlar/v1/metadata_pb.js'
-import type { ShardTransport } from '../proto/shard-transport.ts'
 import type { MappedPartition } from '../runtime/metadata-client/partition-table.ts'
-import type { Clock } from '../runtime/ports/clock.ts'
-import type { Log } from '../runtime/ports/log.ts'
-import type { NextTurn } from '../runtime/ports/next-turn.ts'
-import type { Random } from '../runtime/ports/random.ts'
 import { changePartitions } from './answer/change-partitions.ts'
 import { Failover } from './balance/failover.ts'
 import { Loads } from './balance/loads.ts'
@@ -21,7 +15,6 @@ import { BucketCopies } from './buckets/copies.ts'
 import { BucketGrants } from './buckets/grants.ts'
 import { OwnBuckets } from './buckets/own-buckets.ts'
 import { ProcessBuckets } from './buckets/process-buckets.ts'
-import type { ClusterPlan } from './cluster/bootstrap.ts'
 import { assertBegun, assertCluster } from './cluster/assert-cluster.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { Controller } from './cluster/controller.ts'
@@ -35,61 +28,19 @@ import type { Engine } from './engine/engine.ts'
 import { LocalContents, RootContents } from './host/bucket-contents.ts'
 import { PartitionChanges } from './host/changes.ts'
 import { loadOf } from './host/load-of.ts'
-import { forgetEmptyOutboxes } from './host/empty-outboxes.ts'
 import { giveAway } from './host/leave.ts'
 import { Leftovers } from './host/leftovers.ts'
 import { OwnedPartition } from './host/owned.ts'
 import { PartitionHost } from './host/partition-host.ts'
-import { type ConnectPeer, Peers } from './host/peers.ts'
+import { Peers } from './host/peers.ts'
 import { PoolRules } from './host/pool-rules.ts'
 import { Root } from './host/root.ts'
+import { Tidier } from './host/tidier.ts'
 import { journalCluster } from './journal/cluster.ts'
-import type { Journal } from './journal/journal.ts'
+import type { NodeEngine, NodeOptions } from './node-options.ts'
 import { WorkLeases } from './leases/leases.ts'
 import { NamedLocks } from './partition/locks.ts'
 import { Partition } from './partition/partition.ts'
-import type { Room } from './room.ts'
-
-/** An engine, and what it has room for. */
-export interface NodeEngine {
-  /** For people: `level`, `postgres`; empty: not known. */
-  readonly kind: string
-  readonly engine: Engine
-  /** Undefined where there is no disk to fill. */
-  readonly room: Room | undefined
-}
-
-export interface NodeOptions {
-  /** The coordination engine first. */
-  readonly engines: readonly NodeEngine[]
-  /** The name of this process among the metadata processes. */
-  readonly id: string
-  /** `host:port` of its gRPC; empty: only within its process. */
-  readonly address: string
-  /** No other process can have the engines. */
-  readonly exclusive: boolean
-  readonly clusterId: string
-  readonly bootstrap: ClusterPlan
-  /** There is such a cluster already: one that has to be begun is not it. */
-  readonly existing: boolean
-  readonly nodeGraceMs: number | undefined
-  /** When partitions are split, merged and moved. */
-  readonly settings: PartitionSettings
-  /** Each partition is held to the rates that S3 documents for a prefix. */
-  readonly emulateS3Limits: boolean
-  readonly connectPeer: ConnectPeer
-  /** Where the engine's batches are copied to, if they are: storage nodes, at the addresses that the root knows them by. */
-  readonly journal:
-    | {
-        readonly journal: Journal
-        readonly shards: (addressOf: (node: string) => string | undefined) => ShardTransport
-      }
-    | undefined
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly nextTurn: NextTurn
-}
 
 type Host = PartitionHost<OwnedPartition, Root>
 
@@ -120,11 +71,8 @@ export class MetadataNode {
   /** Of the root that was opened last. */
   #cluster: Cluster | undefined
   readonly #reporter: Reporter
-  readonly #leftovers: Leftovers
-  #cancelTidy: (() => void) | undefined
-  #tidying: Promise<void> = Promise.resolve()
+  readonly #tidier: Tidier
   #leaving: Promise<void> | undefined
-  #closed = false
 
   private constructor(
     options: NodeOptions,
@@ -194,7 +142,7 @@ export class MetadataNode {
       clock,
       random: options.random,
     })
-    this.#leftovers = new Leftovers({
+    const leftovers = new Leftovers({
       self,
       maps,
       members,
@@ -202,6 +150,7 @@ export class MetadataNode {
       isMoving: (move) => this.changes.isMoving(move),
       random: options.random,
     })
+    this.#tidier = new Tidier({ self, leftovers, maps, served: () => this.host.served, clock, log })
   }
 
   readonly #contentsOptions: ConstructorParameters<typeof LocalContents>[0]
@@ -264,7 +213,7 @@ export class MetadataNode {
     hooks.failover = failover
     await failover.look()
     node.#reporter.start()
-    node.#scheduleTidy()
+    node.#tidier.start()
     if (exclusive) {
       // Nobody else can serve: whoever starts the service finds all of it open.
       await node.host.idle()
@@ -299,11 +248,8 @@ export class MetadataNode {
   /** Gives everything away and ends. */
   async close(): Promise<void> {
     await this.leave()
-    this.#closed = true
-    this.#cancelTidy?.()
-    this.#leftovers.close()
     this.#reporter.close()
-    await this.#tidying
+    await this.#tidier.close()
     await this.members.close()
     const root = this.host.servedRoot
     const served = [...this.host.served]
@@ -441,21 +387,8 @@ export class MetadataNode {
     return this.host.servedRoot?.buckets
   }
 
-  #scheduleTidy(): void {
-    if (this.#closed) return
-    this.#cancelTidy = this.options.clock.after(LEFTOVERS_LOOK_MS, () => {
-      this.#tidying = this.tidy().finally(() => {
-        this.#scheduleTidy()
-      })
-    })
-  }
-
   /** Removes what moves and merges have left behind, as far as that can be done now. Never rejects. */
-  async tidy(): Promise<void> {
-    const { log, id } = this.options
-    const outboxes = this.host.served.map((owned) => forgetEmptyOutboxes(owned, this.maps, id))
-    for (const one of await Promise.allSettled([this.#leftovers.remove(), ...outboxes])) {
-      if (one.status === 'rejected') log.debug('something left over stays for now', { error: one.reason })
-    }
+  tidy(): Promise<void> {
+    return this.#tidier.tidy()
   }
 }

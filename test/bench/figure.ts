@@ -10,7 +10,7 @@ export interface Series {
   readonly step?: boolean
 }
 
-export type Tone = 'writes' | 'reads' | 'refused' | 'partitions'
+export type Tone = 'writes' | 'reads' | 'refused' | 'overload' | 'partitions'
 
 export interface Panel {
   readonly title: string
@@ -33,10 +33,10 @@ text{font:12px system-ui,sans-serif;fill:#334155}
 .title{font-size:15px;font-weight:600}.panel{font-weight:600}
 .grid{stroke:#cbd5e1;stroke-width:1}.mark{stroke:#64748b;stroke-width:1;stroke-dasharray:2 3}
 path{fill:none;stroke-width:1.8;stroke-linejoin:round}
-.writes{stroke:#2563eb}.reads{stroke:#059669}.refused{stroke:#dc2626}.partitions{stroke:#9333ea;stroke-dasharray:5 3}
+.writes{stroke:#2563eb}.reads{stroke:#059669}.refused{stroke:#dc2626}.overload{stroke:#d97706}.partitions{stroke:#9333ea;stroke-dasharray:5 3}
 .ground{fill:#ffffff}
 @media (prefers-color-scheme:dark){text{fill:#cbd5e1}.grid{stroke:#334155}.mark{stroke:#94a3b8}.ground{fill:#0f172a}
-.writes{stroke:#60a5fa}.reads{stroke:#34d399}.refused{stroke:#f87171}.partitions{stroke:#c084fc}}
+.writes{stroke:#60a5fa}.reads{stroke:#34d399}.refused{stroke:#f87171}.overload{stroke:#fbbf24}.partitions{stroke:#c084fc}}
 `
 
 /** The panels two side by side, with one legend for all of them. */

@@ -4,36 +4,62 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { defaultPools, startMetadata } from '../../metadata/main.ts'
-import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { nextTurn } from '../../runtime/clock/next-turn.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { GrpcMetadata } from '../../runtime/metadata-client/grpc.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
-import { newIdentifier } from '../../runtime/random/identifier.ts'
-import { positiveInteger } from './options.ts'
+import { compareEngines } from './metadata/engines.ts'
+import { measureSize } from './metadata/size.ts'
+import { BUCKET, type Workload, Workloads } from './metadata/workload.ts'
+import { positiveInteger, UsageError } from './options.ts'
 import { markdownTable } from './table.ts'
 
 /**
- * The metadata service on the `level` engine, in this process: called directly, and over its gRPC stream on loopback
- * (client and service then share the event loop, so that column is a lower bound). Beside the commits stands what the
- * disk does alone: an append of the same size and an fdatasync, one after the other.
+ * Three parts, of which `--only` takes some:
  *
- * Options: `--seconds` of each measurement (1), `--rounds` of which the best counts (3), the contestants in turn,
- * `--directory` to measure another disk than that of the temporary files.
+ * **wire**: the service on the `level` engine, in this process: called directly, and over its gRPC stream on loopback (client and
+ * service then share the event loop, so that column is a lower bound). Beside the commits stands what the disk does alone: an
+ * append of the same size and an fdatasync, one after the other. Best of `--rounds`.
+ *
+ * **engines**: the service in this process on `level`, etcd (three members) and PostgreSQL, as far as they are installed, by 1, 8
+ * and 64 clients (`--clients`). Medians of `--rounds`.
+ *
+ * **size**: memory, start and rates of a metadata process with `--objects` objects. Linux only (/proc).
+ *
+ * `--seconds` is of each measurement; `--directory` measures another disk than that of the temporary files (**wire**).
  */
 export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      only: { type: 'string', default: 'wire,engines,size' },
       seconds: { type: 'string', default: '1' },
       rounds: { type: 'string', default: '3' },
+      clients: { type: 'string', default: '1,8,64' },
+      objects: { type: 'string', default: '200000' },
       directory: { type: 'string', default: tmpdir() },
     },
   })
   const milliseconds = positiveInteger('--seconds', values.seconds) * 1000
   const rounds = positiveInteger('--rounds', values.rounds)
-  const directory = await mkdtemp(join(values.directory, 'ashlar-bench-metadata-'))
+  const clients = values.clients.split(',').map((one) => positiveInteger('--clients', one))
+  const objects = positiveInteger('--objects', values.objects)
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    wire: () => overWire(values.directory, milliseconds, rounds),
+    engines: () => compareEngines({ milliseconds, rounds, clients }),
+    size: () => measureSize(objects),
+  }
+  for (const name of values.only.split(',')) {
+    const part = parts[name]
+    if (part === undefined) throw new UsageError(`--only takes wire, engines and size, not ${name}`)
+    console.log(`## ${name}\n`)
+    await part()
+  }
+}
+
+async function overWire(parent: string, milliseconds: number, rounds: number): Promise<void> {
+  const directory = await mkdtemp(join(parent, 'ashlar-bench-metadata-'))
   const world = { clock: systemClock, random: systemRandom, log: silentLog, nextTurn }
   const secret = 'bench'
   const service = await startMetadata(
@@ -52,21 +78,25 @@ export async function run(args: readonly string[]): Promise<void> {
   const client = new GrpcMetadata({ address: service.address ?? '', secret, ...world })
   try {
     await service.api.call('createBucket', { bucket: { name: BUCKET, owner: 'o' } })
+    const direct = new Workloads(service.api)
+    await direct.prepare()
     const disk = async () => diskSyncs(join(directory, 'disk'), milliseconds)
-    const faces = [service.api, client]
+    const faces = [direct, direct.by(client)]
+    const measure = (of: (workloads: Workloads) => Workload, lanes: number) =>
+      faces.map((face) => async () => (await of(face)(lanes, milliseconds)).perSecond)
     const rows: string[][] = []
-    for (const inFlight of [1, 32, 128]) {
-      const measures = faces.map((api) => () => commits(api, inFlight, milliseconds))
-      const [direct = 0, overGrpc = 0, alone = 0] = await bestOf(rounds, [...measures, disk])
-      const ratio = (direct / alone).toFixed(1)
-      rows.push([`commits/s, ${inFlight} in flight`, whole(direct), whole(overGrpc), whole(alone), ratio])
+    for (const lanes of [1, 32, 128]) {
+      const measures = measure((face) => face.commits, lanes)
+      const [inProcess = 0, overGrpc = 0, alone = 0] = await bestOf(rounds, [...measures, disk])
+      const ratio = (inProcess / alone).toFixed(1)
+      rows.push([`commits/s, ${lanes} in flight`, ...[inProcess, overGrpc, alone].map(whole), ratio])
     }
-    for (const inFlight of [1, 32, 128]) {
+    for (const lanes of [1, 32, 128]) {
       const rates = await bestOf(
         rounds,
-        faces.map((api) => () => gets(api, inFlight, milliseconds)),
+        measure((face) => face.gets, lanes),
       )
-      rows.push([`gets/s, ${inFlight} in flight`, ...rates.map(whole), '', ''])
+      rows.push([`gets/s, ${lanes} in flight`, ...rates.map(whole), '', ''])
     }
     for (const [name, delimiter] of [
       ['list entries/s, pages of 1,000', ''],
@@ -74,13 +104,14 @@ export async function run(args: readonly string[]): Promise<void> {
     ] as const) {
       const rates = await bestOf(
         rounds,
-        faces.map((api) => () => listed(api, delimiter, milliseconds)),
+        measure((face) => face.lists(delimiter), 1),
       )
       rows.push([name, ...rates.map(whole), '', ''])
     }
     console.log(
       markdownTable(['operation', 'in process', 'gRPC stream', 'disk alone', 'in process / disk'], rows),
     )
+    console.log()
   } finally {
     await client.close()
     await service.close()
@@ -88,15 +119,8 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-const BUCKET = 'bench'
 /** About what a commit writes to the log of the engine. */
 const RECORD_BYTES = 350
-/** Objects that are read again, and that are in the cache of records. */
-const HOT_OBJECTS = 1000
-/** Folders that the commits spread their keys over. */
-const FOLDERS = 997
-
-let written = 0
 
 /** The best of each, in turn, so that a busy machine meets all alike. */
 async function bestOf(rounds: number, measures: readonly (() => Promise<number>)[]): Promise<number[]> {
@@ -107,61 +131,6 @@ async function bestOf(rounds: number, measures: readonly (() => Promise<number>)
     }
   }
   return best
-}
-
-/** Runs `once` over and over in `lanes`, and tells how much of what it returns came together in a second. */
-async function rate(lanes: number, milliseconds: number, once: () => Promise<number>): Promise<number> {
-  const start = performance.now()
-  let total = 0
-  async function lane(): Promise<void> {
-    while (performance.now() - start < milliseconds) {
-      const done = await once()
-      total += done
-      // An answer out of the cache comes within the turn; a service has others, too.
-      if (total % 64 === 0) await nextTurn()
-    }
-  }
-  await Promise.all(Array.from({ length: lanes }, lane))
-  return (total * 1000) / (performance.now() - start)
-}
-
-function commits(api: MetadataApi, inFlight: number, milliseconds: number): Promise<number> {
-  return rate(inFlight, milliseconds, async () => {
-    const index = written++
-    const id = newIdentifier(systemClock, systemRandom)
-    const object = {
-      bucket: BUCKET,
-      key: `${index % FOLDERS}/file-${index}.jpg`,
-      version: id,
-      size: 4096n,
-      etag: 'd41d8cd98f00b204e9800998ecf8427e',
-      headers: { contentType: 'image/jpeg' },
-      checksums: [{ algorithm: 'CRC64NVME', value: 'AAAAAAAAAAA=', type: 'FULL_OBJECT' }],
-      storageClass: 'STANDARD',
-      owner: '123456789012',
-      blob: { id, size: 4096n, code: 'replica-3', group: 131_072 },
-    }
-    await api.call('commitObject', { object })
-    return 1
-  })
-}
-
-function gets(api: MetadataApi, inFlight: number, milliseconds: number): Promise<number> {
-  let next = 0
-  return rate(inFlight, milliseconds, async () => {
-    const index = next++ % HOT_OBJECTS
-    await api.call('getObject', { bucket: BUCKET, key: `${index % FOLDERS}/file-${index}.jpg` })
-    return 1
-  })
-}
-
-function listed(api: MetadataApi, delimiter: string, milliseconds: number): Promise<number> {
-  let after = ''
-  return rate(1, milliseconds, async () => {
-    const page = await api.call('listObjects', { bucket: BUCKET, delimiter, after, limit: 1000 })
-    after = page.nextAfter
-    return page.objects.length + page.commonPrefixes.length
-  })
 }
 
 function diskSyncs(path: string, milliseconds: number): number {

@@ -126,12 +126,12 @@ async function split(file: string, settings: SplitSettings): Promise<void> {
         `${ratio(kind)}×`,
       ]),
       String(all.at(-1)?.partitions ?? 1),
-      String(sumOf(all, 'refused')),
+      String(sumOf(all, 'overload')),
       String(sumOf(all, 'failed')),
       ((cpu / done) * 1e6).toFixed(0),
     ])
     const one = `${prefixes} ${prefixes === 1 ? 'prefix' : 'prefixes'}`
-    panels.push(panelOf(one, all, ['writes', 'reads', 'refused']))
+    panels.push(panelOf(one, all, ['writes', 'reads', 'overload']))
   }
   console.log(
     markdownTable(
@@ -144,7 +144,7 @@ async function split(file: string, settings: SplitSettings): Promise<void> {
         'last',
         'of it',
         'partitions',
-        'refused',
+        'for overload',
         'failed',
         'CPU µs/op',
       ],
@@ -191,6 +191,7 @@ async function limits(file: string, { kind, network, limit, offer, seconds }: Li
       whole(meanOf(settled, kind)),
       `${(meanOf(settled, kind) / limit).toFixed(2)}×`,
       whole(meanOf(settled, 'refused')),
+      whole(meanOf(settled, 'overload')),
       String(sumOf(during, 'failed')),
     ]
   })
@@ -198,7 +199,10 @@ async function limits(file: string, { kind, network, limit, offer, seconds }: Li
     `limits: ${offer} ${kind}/s offered to one prefix, one metadata process on level${network ? ' over gRPC' : ''}, --emulate-s3-limits`,
   )
   console.log(
-    markdownTable(['partitions', 'seconds', `${kind}/s`, `of ${limit}`, 'refused/s', 'failed'], rows),
+    markdownTable(
+      ['partitions', 'seconds', `${kind}/s`, `of ${limit}`, 'refused/s', 'for overload', 'failed'],
+      rows,
+    ),
   )
   console.log(`${skipped} could not be offered; load average at the end ${loadavg()[0]?.toFixed(1)}\n`)
   const marks = [
@@ -206,7 +210,7 @@ async function limits(file: string, { kind, network, limit, offer, seconds }: Li
     { y: 2 * limit, name: 'twice that' },
   ]
   const title = `A hot prefix under --emulate-s3-limits: ${offer.toLocaleString('en')} ${kind}/s offered`
-  await writeFile(file, figure(title, [panelOf('one prefix', all, [kind, 'refused'], marks)]))
+  await writeFile(file, figure(title, [panelOf('one prefix', all, [kind, 'refused', 'overload'], marks)]))
 }
 
 /** Runs a measurement on processes of its own. */

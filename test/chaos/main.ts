@@ -15,7 +15,7 @@ const help = `Usage: npm run chaos -- [--minutes N] [--seed S] [--rounds R] [--c
   --seed S      what is broken, where and when (the time)
   --rounds R    how often each case hurts its cluster (3)
   --case NAME   only these:
-${cases.map(({ name, what }) => `                  ${name.padEnd(14)} ${what}`).join('\n')}
+${cases.map(({ name, what }) => `                  ${name.padEnd(18)} ${what}`).join('\n')}
 `
 
 /** Seeds are told, and typed in again: of these many. */

@@ -6,7 +6,10 @@ export type Kind = 'writes' | 'reads'
 export interface Second {
   writes: number
   reads: number
+  /** For the figures of S3. */
   refused: number
+  /** For an overload of the process. */
+  overload: number
   failed: number
   partitions: number
 }
@@ -50,7 +53,7 @@ export class Counter {
   #now(): Second {
     const index = Math.floor(this.elapsedMs / 1000)
     for (let next = this.#seconds.length; next <= index; next++) {
-      this.#seconds.push({ writes: 0, reads: 0, refused: 0, failed: 0, partitions: 0 })
+      this.#seconds.push({ writes: 0, reads: 0, refused: 0, overload: 0, failed: 0, partitions: 0 })
     }
     const second = this.#seconds[index]
     if (second === undefined) throw new Error('time went back')
@@ -63,10 +66,17 @@ export function meanOf(seconds: readonly Second[], what: keyof Second): number {
   return seconds.reduce((sum, second) => sum + second[what], 0) / Math.max(1, seconds.length)
 }
 
+const NAMES = {
+  writes: 'writes',
+  reads: 'reads',
+  refused: 'refused at the figure',
+  overload: 'refused for overload',
+} as const
+
 export function panelOf(
   title: string,
   seconds: readonly Second[],
-  kinds: readonly (Kind | 'refused')[],
+  kinds: readonly (keyof typeof NAMES)[],
   marks: Panel['marks'] = [],
 ): Panel {
   const lines = kinds.map((kind): Series => ({

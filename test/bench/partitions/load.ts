@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import { type MetadataApi, MetadataError } from '../../../proto/metadata-api.ts'
-import { newIdentifier } from '../../../runtime/random/identifier.ts'
-import { systemClock } from '../../../runtime/clock/system-clock.ts'
-import { systemRandom } from '../../../runtime/random/system-random.ts'
+import { sampleObject } from '../metadata/object.ts'
 import type { Counter, Kind } from './counter.ts'
 
 export const BUCKET = 'bench'
@@ -17,6 +15,8 @@ const TICK_MS = 5
 /** A client that was refused rests for so long. */
 const REST_MS = 50
 const LOOK_MS = 500
+/** How a process refuses that has too much to do, and not a partition that is held to the figures of S3. */
+const OVERLOAD = /more to do than it can/
 
 /** Spread evenly over a prefix, so that each range of it can be cut. */
 export function keyOf(prefix: number, name: string): string {
@@ -28,41 +28,34 @@ function nameOf(index: number): string {
 }
 
 export async function write(api: MetadataApi, key: string): Promise<void> {
-  const id = newIdentifier(systemClock, systemRandom)
-  const object = {
-    bucket: BUCKET,
-    key,
-    version: id,
-    size: 4096n,
-    etag: 'd41d8cd98f00b204e9800998ecf8427e',
-    headers: { contentType: 'image/jpeg' },
-    checksums: [{ algorithm: 'CRC64NVME', value: 'AAAAAAAAAAA=', type: 'FULL_OBJECT' }],
-    storageClass: 'STANDARD',
-    owner: '123456789012',
-    blob: { id, size: 4096n, code: 'replica-3', group: 131_072 },
-  }
-  await api.call('commitObject', { object })
+  await api.call('commitObject', { object: sampleObject(BUCKET, key) })
 }
 
 /** The bucket, and the keys of each prefix that are read. */
 export async function fill(api: MetadataApi, prefixes: number): Promise<void> {
-  await api.call('createBucket', { bucket: { name: BUCKET, owner: '123456789012' } })
+  const bucket = { name: BUCKET, owner: '123456789012' }
+  // Processes that have just started still share out what there is, and a bucket is made only where all can be asked.
+  await patiently(() => api.call('createBucket', { bucket }))
   let next = 0
   const lane = async (): Promise<void> => {
     for (let at = next++; at < prefixes * READ_KEYS; at = next++) {
       const key = keyOf(at % prefixes, nameOf(Math.floor(at / prefixes)))
-      for (;;) {
-        try {
-          await write(api, key)
-          break
-        } catch (error) {
-          if (!isRefusal(error)) throw error
-          await delay(REST_MS)
-        }
-      }
+      await patiently(() => write(api, key))
     }
   }
   await Promise.all(Array.from({ length: FILL_AT_ONCE }, lane))
+}
+
+async function patiently(ask: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await ask()
+      return
+    } catch (error) {
+      if (!isRefusal(error) && !isUnavailable(error)) throw error
+      await delay(REST_MS)
+    }
+  }
 }
 
 /** Makes one request of a kind, on a random key of the prefixes. */
@@ -80,7 +73,7 @@ async function counted(request: Promise<unknown>, kind: Kind, counter: Counter):
     counter.count(kind)
     return true
   } catch (error) {
-    counter.count(isRefusal(error) ? 'refused' : 'failed')
+    counter.count(isRefusal(error) ? (OVERLOAD.test(error.message) ? 'overload' : 'refused') : 'failed')
     return false
   }
 }
@@ -141,6 +134,10 @@ async function look(api: MetadataApi, seconds: number, counter: Counter): Promis
   }
 }
 
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): error is MetadataError {
   return error instanceof MetadataError && error.code === FailureCode.SLOW_DOWN
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof MetadataError && error.code === FailureCode.UNAVAILABLE
 }

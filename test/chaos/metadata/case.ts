@@ -9,6 +9,7 @@ import type { ChaosCase } from '../chaos-case.ts'
 import type { Chance } from '../seeded.ts'
 import { FailoverTimes } from './failover-times.ts'
 import {
+  allKilled,
   inAnyOrder,
   type Lengths,
   LONG,
@@ -81,10 +82,11 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
           times.died(table?.partitions.filter(({ owner }) => owner === `m${index + 1}`) ?? [])
         }),
       )
+      const several = short || changes === undefined ? [] : [allKilled(services.metadata, LONG)]
       const done: string[] = []
       for (let round = 0; round < rounds; round++) {
         const all = short && changes !== undefined ? oneOfEach(chance, ofProcesses) : ofProcesses.flat()
-        for (const fault of inAnyOrder(chance, [...all, ...faults])) {
+        for (const fault of inAnyOrder(chance, [...all, ...several, ...faults])) {
           await fault.run(chance)
           await load.progress(STEP)
           done.push(fault.name)

@@ -49,6 +49,18 @@ export function processFaults(
   ]
 }
 
+/** Nobody is left who could take over: what they owned is theirs again, once it is sure that those before them are gone. */
+export function allKilled(services: readonly Service[], lengths: Lengths): Fault {
+  return {
+    name: `kill -9 of all ${services.length} metadata processes at once`,
+    async run(chance) {
+      await Promise.all(services.map((service) => service.kill()))
+      await delay(chance.between(0, lengths.away / 2))
+      await Promise.all(services.map((service) => service.start()))
+    },
+  }
+}
+
 /** Every fault once, in an order of chance. */
 export function inAnyOrder<T>(chance: Chance, faults: readonly T[]): T[] {
   return faults

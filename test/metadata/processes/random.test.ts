@@ -8,7 +8,7 @@ import { Trouble } from './trouble.ts'
 import { World } from './world.ts'
 
 /** Seeds from 1 on; more of them by ASHLAR_PROCESS_SEEDS, as a count or as `from-to`. */
-const [FROM, TO] = seeds(process.env['ASHLAR_PROCESS_SEEDS'] ?? '3')
+const [FROM, TO] = seeds(process.env['ASHLAR_PROCESS_SEEDS'] ?? '2')
 
 function seeds(asked: string): [number, number] {
   const [first = '', last] = asked.split('-')
