@@ -2,7 +2,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { seeded, type Chance } from '../chaos/seeded.ts'
 import { checkKey } from './check.ts'
 import { byKey } from './history.ts'
-import { Recorder, type Sender } from './recorder.ts'
+import { type Failure, Recorder, type Sender } from './recorder.ts'
 import { watchTries } from './tries.ts'
 import { explain } from './window.ts'
 
@@ -118,9 +118,9 @@ export class RecordedLoad {
     return `${operations.length} operations on ${keys} keys are linearizable, ${unknown} of unknown outcome; ${tries} tries, the slowest request took ${Math.round(slowest)} ms`
   }
 
-  /** What failed beyond the retries of the SDK, for people. */
-  failures(): string[] {
-    const failures = this.recorders.flatMap((recorder) => recorder.failures)
+  /** What failed beyond the retries of the SDK, for people. @param excused for what was asked while nobody could have answered */
+  failures(excused: (failure: Failure) => boolean = () => false): string[] {
+    const failures = this.recorders.flatMap((recorder) => recorder.failures).filter((one) => !excused(one))
     return failures.map(({ what, invoked, responded, tries, error }) => {
       const took = Math.round(responded - invoked)
       return `${what}: ${String(error)} after ${tries} tries in ${took} ms`

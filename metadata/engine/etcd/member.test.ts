@@ -19,7 +19,7 @@ test('a process that does nothing but connect to a member that hangs lives until
   })
   await once(server, 'listening')
   const address = server.address()
-  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+  const port = String(typeof address === 'object' ? address?.port : address)
   const here = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
   const program = `
     import { credentials } from '@grpc/grpc-js'

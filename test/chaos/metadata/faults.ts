@@ -5,6 +5,8 @@ import type { Service } from './services.ts'
 /** One way to hurt what metadata runs on. When it has ended, all is whole again. */
 export interface Fault {
   readonly name: string
+  /** Nobody is left to answer until programs have been started, which takes as long as the machine does: requests may fail. */
+  readonly outage?: boolean
   run(chance: Chance): Promise<void>
 }
 
@@ -53,6 +55,7 @@ export function processFaults(
 export function allKilled(services: readonly Service[], lengths: Lengths): Fault {
   return {
     name: `kill -9 of all ${services.length} metadata processes at once`,
+    outage: true,
     async run(chance) {
       await Promise.all(services.map((service) => service.kill()))
       await delay(chance.between(0, lengths.away / 2))
