@@ -48,6 +48,8 @@ const SESSION_BYTES = 16
 export class OwnMember implements ServingLease {
   readonly session: Uint8Array
   readonly #options: OwnMemberOptions
+  /** Unix time. */
+  readonly #startedMs: bigint
   #bytes: Uint8Array | undefined
   #renewal = 0n
   #leaving = false
@@ -60,6 +62,7 @@ export class OwnMember implements ServingLease {
   private constructor(options: OwnMemberOptions) {
     this.#options = options
     this.session = options.random.bytes(SESSION_BYTES)
+    this.#startedMs = BigInt(options.clock.nowMs())
   }
 
   /**
@@ -150,7 +153,7 @@ export class OwnMember implements ServingLease {
   }
 
   #record(): Uint8Array {
-    const { id, address, engines, clock } = this.#options
+    const { id, address, engines } = this.#options
     this.#renewal++
     return encodeRecord(
       memberKind,
@@ -162,7 +165,7 @@ export class OwnMember implements ServingLease {
         ttlMs: MEMBER_TTL_MS,
         engines: [...engines],
         leaving: this.#leaving,
-        startedMs: BigInt(clock.nowMs()),
+        startedMs: this.#startedMs,
       }),
     )
   }
