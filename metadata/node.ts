@@ -72,6 +72,7 @@ export class MetadataNode {
   #cluster: Cluster | undefined
   readonly #reporter: Reporter
   readonly #tidier: Tidier
+  readonly #contentsOptions: ConstructorParameters<typeof LocalContents>[0]
   #leaving: Promise<void> | undefined
 
   private constructor(
@@ -153,8 +154,6 @@ export class MetadataNode {
     this.#tidier = new Tidier({ self, leftovers, maps, served: () => this.host.served, clock, log })
   }
 
-  readonly #contentsOptions: ConstructorParameters<typeof LocalContents>[0]
-
   /**
    * @throws {MemberTakenError} another process has this one's name
    * @throws {NewerFormatError} a newer program has written there
@@ -163,11 +162,9 @@ export class MetadataNode {
    * @throws {ClusterPlanError} the bootstrap of a new cluster breaks a rule
    */
   static async open(options: NodeOptions): Promise<MetadataNode> {
-    const { clock, random, log, id, address, exclusive } = options
+    const { clock, random, log, id, address, exclusive, clusterId, existing } = options
     const [coordination] = options.engines
-    if (options.existing && coordination !== undefined) {
-      await assertBegun(coordination.engine, options.clusterId)
-    }
+    if (existing && coordination !== undefined) await assertBegun(coordination.engine, clusterId)
     const engines = new Map<string, NodeEngine>()
     for (const each of options.engines) {
       await openFormat(each.engine)
@@ -176,7 +173,7 @@ export class MetadataNode {
     const [first] = engines
     if (first === undefined) throw new Error('a metadata process needs an engine')
     const [coordinationId, { engine }] = first
-    await assertCluster(engine, options.clusterId, options.bootstrap)
+    await assertCluster(engine, clusterId, options.bootstrap)
     const ports = { engine, clock, random, log }
     const maps = await PartitionMaps.open(ports, coordinationId)
     const hooks: Hooks = {}
@@ -202,10 +199,18 @@ export class MetadataNode {
       self: id,
       onLook: () => void hooks.failover?.look(),
     })
-    await members.start()
-    // Changed after this process can be seen, nobody gives away what it says is this one's: see PartitionHost.returned.
-    await (exclusive ? maps.refresh() : maps.change(() => ({})))
-    const brake = await RestoreBrake.open(engine, log)
+    let brake: RestoreBrake
+    try {
+      await members.start()
+      // Changed after this process can be seen, nobody gives away what it says is this one's: see PartitionHost.returned.
+      await (exclusive ? maps.refresh() : maps.change(() => ({})))
+      brake = await RestoreBrake.open(engine, log)
+    } catch (error) {
+      await members.close()
+      await member.close()
+      maps.close()
+      throw error
+    }
     const node = new MetadataNode(options, engines, maps, member, members, brake)
     hooks.node = node
     const hasRoot = () => node.host.servedRoot !== undefined

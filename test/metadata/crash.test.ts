@@ -32,7 +32,7 @@ test('kill -9 during commits: every acknowledged commit is there, and the backlo
   const { path, remove } = await temporaryDirectory()
   for (let run = 0; run < 4; run++) {
     const acknowledged = await writeAndKill(path, run, 100 + run * 173)
-    const { api, close } = await startMetadata(
+    const { api, node, close } = await startMetadata(
       metadataConfig({ engine: 'level', dataDirectory: path }),
       world,
     )
@@ -56,6 +56,7 @@ test('kill -9 during commits: every acknowledged commit is there, and the backlo
       count += BigInt(records.length)
       after = last.sequence
     }
+    await Promise.all(node.host.served.map(({ partition }) => partition.counted))
     assert.equal((await api.call('getCluster', {})).outboxBacklog, count)
     const { objects } = await api.call('listObjects', { bucket: BUCKET, limit: 1000 })
     assert.ok(objects.length >= acknowledged.size)
