@@ -98,10 +98,17 @@ export class RoutedMetadata implements MetadataApi {
   ): Promise<MetadataReply<K>> {
     const only = this.#only
     if (only === undefined) return this.#route(operation, request, signal)
-    return only.call(operation, request, signal).catch((error: unknown) => {
-      if (!isNotMine(error)) throw error
-      return this.#route(operation, request, signal)
-    })
+    return only.call(operation, request, signal).then(
+      // It has been split since: what was listed is the first partition's.
+      (reply) =>
+        'coveredTo' in reply && reply.coveredTo !== undefined
+          ? this.#routeAnew(operation, request, signal)
+          : reply,
+      (error: unknown) => {
+        if (!isNotMine(error)) throw error
+        return this.#route(operation, request, signal)
+      },
+    )
   }
 
   /** Fails what is in flight and closes the connections. */
@@ -110,6 +117,15 @@ export class RoutedMetadata implements MetadataApi {
     this.#only = undefined
     this.#flights.close()
     await this.#follower.close()
+  }
+
+  #routeAnew<K extends MetadataOperation>(
+    operation: K,
+    request: MetadataRequestInit<K>,
+    signal: AbortSignal | undefined,
+  ): Promise<MetadataReply<K>> {
+    void this.#follower.refresh(true)
+    return this.#route(operation, request, signal)
   }
 
   async #route<K extends MetadataOperation>(

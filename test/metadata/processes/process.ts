@@ -21,6 +21,8 @@ export class SimulatedProcess {
   lateMs = 700
   /** Time on the way to the engine, and back, on top. */
   engineDelay: () => number = () => 0
+  /** The same of a commit, on the way there. */
+  commitDelayMs = 0
   /** Until it hears that a key it watches was written. */
   watchDelayMs = 1
   readonly clock: Clock
@@ -84,6 +86,7 @@ export class SimulatedProcess {
 
   async #commit(engine: Engine, batch: EngineBatch): Promise<void> {
     const fault = this.fault(batch)
+    if (this.commitDelayMs > 0) await this.#world.sleep(this.commitDelayMs)
     if (fault === 'before') throw new Error('the engine failed before the commit')
     if (fault === 'late') {
       this.#world.after(this.lateMs, () => {

@@ -62,6 +62,12 @@ export class World {
     return node
   }
 
+  /** It has started, and runs. */
+  isUp(id: string): boolean {
+    const running = this.#running.get(id)
+    return running?.process.state === 'up' && running.metadata !== undefined
+  }
+
   /** Asks that very process. */
   api(id: string): MetadataApi {
     const { call } = this.#connect(id)
