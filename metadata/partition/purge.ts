@@ -22,6 +22,8 @@ import {
   GarbageTaskSchema,
   type ObjectRecord,
 } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { MetadataError } from '../../proto/metadata-api.ts'
 import type { EngineEntry } from '../engine/engine.ts'
 import { annotationKind, decodeRecord, partKind } from '../records.ts'
 import type { OutboxTask } from './outbox.ts'
@@ -157,7 +159,10 @@ export class Purger {
       }
     } catch (error) {
       // The markers are still there: the next owner, or the next wake, goes on.
-      this.#partition.log.error('removing what ended uploads and removed versions left failed', { error })
+      const { log } = this.#partition
+      const message = 'removing what ended uploads and removed versions left failed'
+      if (error instanceof MetadataError && error.code === FailureCode.NOT_MINE) log.debug(message, { error })
+      else log.error(message, { error })
       this.#retry()
     } finally {
       this.#work = undefined

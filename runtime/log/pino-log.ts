@@ -3,7 +3,10 @@ import type { Log, LogFields } from '../ports/log.ts'
 
 /** @param level pino's level names: `debug`, `info`, `warn`, `error`, `silent` */
 export function createLog(level: string, destination: NodeJS.WritableStream = process.stderr): Log {
-  const root = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+  const timestamp = pino.stdTimeFunctions.isoTime
+  // An error's message and stack are no fields of its own: without a serialiser they would not be told.
+  const serializers = { error: pino.stdSerializers.err, reason: pino.stdSerializers.err }
+  const root = pino({ level, base: null, timestamp, serializers }, destination)
   return wrap(() => root)
 }
 
