@@ -71,6 +71,8 @@ export class PartitionTable {
 
   /** The partition that holds a position. */
   at(position: Position): MappedPartition {
+    const [only] = this.partitions
+    if (only !== undefined && this.partitions.length === 1) return only
     return partitionOf(this.partitions, position)
   }
 

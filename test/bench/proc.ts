@@ -19,7 +19,12 @@ export async function residentBytesOf(pid: number): Promise<number> {
   return await statusBytes(pid, 'VmRSS')
 }
 
-async function statusBytes(pid: number, field: 'VmHWM' | 'VmRSS'): Promise<number> {
+/** The part of it that is the process's own, without the files that it maps, which the system takes back when memory is short. */
+export async function anonymousBytesOf(pid: number): Promise<number> {
+  return await statusBytes(pid, 'RssAnon')
+}
+
+async function statusBytes(pid: number, field: 'VmHWM' | 'VmRSS' | 'RssAnon'): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8')
   const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]
   if (kib === undefined) throw new Error(`process ${pid} has no ${field}`)

@@ -10,6 +10,7 @@ import { temporaryFolder } from '../../cluster/harness.ts'
 import { EtcdServers, etcdMissing } from '../../servers/etcd.ts'
 import { postgresMissing, startPostgres } from '../../servers/postgres.ts'
 import { markdownTable } from '../table.ts'
+import { patiently } from './patiently.ts'
 import { BUCKET, type Rate, Workloads } from './workload.ts'
 
 export interface EnginesSettings {
@@ -64,7 +65,8 @@ export async function compareEngines({ milliseconds, rounds, clients }: EnginesS
         continue
       }
       const api = await serviceOn(run, await start(run))
-      await api.call('createBucket', { bucket: { name: BUCKET, owner: '123456789012' } })
+      const bucket = { name: BUCKET, owner: '123456789012' }
+      await patiently(() => api.call('createBucket', { bucket }))
       const workloads = new Workloads(api)
       await workloads.prepare()
       contestants.push({ name, workloads })

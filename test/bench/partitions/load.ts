@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
-import { type MetadataApi, MetadataError } from '../../../proto/metadata-api.ts'
+import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { sampleObject } from '../metadata/object.ts'
+import { isRefusal, patiently, REST_MS } from '../metadata/patiently.ts'
 import type { Counter, Kind } from './counter.ts'
 
 export const BUCKET = 'bench'
@@ -12,8 +12,6 @@ const FILL_AT_ONCE = 64
 /** Of requests that are offered at a rate, so many may be unanswered; beyond it the machine cannot do what is offered. */
 const OPEN_MAX = 4000
 const TICK_MS = 5
-/** A client that was refused rests for so long. */
-const REST_MS = 50
 const LOOK_MS = 500
 /** How a process refuses that has too much to do, and not a partition that is held to the figures of S3. */
 const OVERLOAD = /more to do than it can/
@@ -44,18 +42,6 @@ export async function fill(api: MetadataApi, prefixes: number): Promise<void> {
     }
   }
   await Promise.all(Array.from({ length: FILL_AT_ONCE }, lane))
-}
-
-async function patiently(ask: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      await ask()
-      return
-    } catch (error) {
-      if (!isRefusal(error) && !isUnavailable(error)) throw error
-      await delay(REST_MS)
-    }
-  }
 }
 
 /** Makes one request of a kind, on a random key of the prefixes. */
@@ -132,12 +118,4 @@ async function look(api: MetadataApi, seconds: number, counter: Counter): Promis
     counter.partitions(map?.partitions.length ?? 1)
     await delay(LOOK_MS)
   }
-}
-
-function isRefusal(error: unknown): error is MetadataError {
-  return error instanceof MetadataError && error.code === FailureCode.SLOW_DOWN
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof MetadataError && error.code === FailureCode.UNAVAILABLE
 }
