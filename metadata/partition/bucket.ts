@@ -10,9 +10,7 @@ export async function readBucket(partition: Partition, name: string): Promise<Bu
 /** The same, at once where it is in memory. @throws {MetadataError} NO_SUCH_BUCKET, at once or later */
 export function lookUpBucket(partition: Partition, name: string): BucketRecord | Promise<BucketRecord> {
   const found = partition.buckets.read(name)
-  return found instanceof Promise
-    ? found.then((bucket) => bucketOf(name, bucket))
-    : bucketOf(name, found)
+  return found instanceof Promise ? found.then((bucket) => bucketOf(name, bucket)) : bucketOf(name, found)
 }
 
 function bucketOf(name: string, bucket: BucketRecord | undefined): BucketRecord {
