@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
+import { routeMetadata } from '../../../cli/services/metadata-client.ts'
 import { defaultPools, startMetadata } from '../../../metadata/main.ts'
 import { nextTurn } from '../../../runtime/clock/next-turn.ts'
 import { systemClock } from '../../../runtime/clock/system-clock.ts'
@@ -115,7 +116,10 @@ async function serviceOn(run: Lifetime, engine: string) {
     { clock: systemClock, random: systemRandom, log: silentLog, nextTurn },
   )
   atEnd(run, () => service.close())
-  return service.api
+  // As in a gateway of the same process: what was not done, since the process had to make sure that it may, is asked again.
+  const routed = routeMetadata(service.api, '', { clock: systemClock, random: systemRandom })
+  atEnd(run, routed.close)
+  return routed.api
 }
 
 export function median(values: readonly number[]): number {
