@@ -1,5 +1,4 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { S3_READS_PER_SECOND, S3_WRITES_PER_SECOND } from '../../core/limits.ts'
@@ -11,6 +10,7 @@ import { positiveInteger, UsageError } from './options.ts'
 import { Counter, type Kind, meanOf, panelOf, type Second } from './partitions/counter.ts'
 import { closedLoop, fill, openLoop } from './partitions/load.ts'
 import { type EngineName, startHeldToLimits, startProcesses } from './partitions/processes.ts'
+import { loadAverage } from './proc.ts'
 import { markdownTable } from './table.ts'
 
 /**
@@ -49,10 +49,8 @@ export async function run(args: readonly string[]): Promise<void> {
   })
   await mkdir(values.figures, { recursive: true })
   const parts = values.only.split(',')
-  for (const part of parts) {
-    if (part !== 'split' && part !== 'limits')
-      throw new UsageError(`--only takes split and limits, not ${part}`)
-  }
+  const unknown = parts.find((part) => part !== 'split' && part !== 'limits')
+  if (unknown !== undefined) throw new UsageError(`--only takes split and limits, not ${unknown}`)
   if (parts.includes('split')) {
     const engine = engineNamed(
       '--engine',
@@ -151,7 +149,7 @@ async function split(file: string, settings: SplitSettings): Promise<void> {
       rows,
     ),
   )
-  console.log(`first and last: means of ${COMPARED} s; load average at the end ${loadavg()[0]?.toFixed(1)}\n`)
+  console.log(`first and last: means of ${COMPARED} s; load average at the end ${loadAverage()}\n`)
   const title = `Ranges split by themselves: ${processes} metadata on ${engine}`
   await writeFile(file, figure(title, panels))
 }
@@ -204,7 +202,7 @@ async function limits(file: string, { kind, network, limit, offer, seconds }: Li
       rows,
     ),
   )
-  console.log(`${skipped} could not be offered; load average at the end ${loadavg()[0]?.toFixed(1)}\n`)
+  console.log(`${skipped} could not be offered; load average at the end ${loadAverage()}\n`)
   const marks = [
     { y: limit, name: `${limit.toLocaleString('en')}: S3's figure for a prefix` },
     { y: 2 * limit, name: 'twice that' },

@@ -1,5 +1,12 @@
 /** What Linux knows of other processes. */
 import { readFile } from 'node:fs/promises'
+import { loadavg } from 'node:os'
+
+/** Of the last minute: how much else the machine had to do. */
+export function loadAverage(): string {
+  const [minute = 0] = loadavg()
+  return minute.toFixed(1)
+}
 
 /** CPU seconds of a process, all its threads, user and system, those that ended included; ticks of 10 ms. */
 export async function cpuSecondsOf(pid: number): Promise<number> {

@@ -1,4 +1,3 @@
-import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { routeMetadata } from '../../../cli/services/metadata-client.ts'
 import { defaultPools, startMetadata } from '../../../metadata/main.ts'
@@ -10,6 +9,7 @@ import { atEnd, Run, type Lifetime } from '../../cluster/lifetime.ts'
 import { temporaryFolder } from '../../cluster/harness.ts'
 import { EtcdServers, etcdMissing } from '../../servers/etcd.ts'
 import { postgresMissing, startPostgres } from '../../servers/postgres.ts'
+import { loadAverage } from '../proc.ts'
 import { markdownTable } from '../table.ts'
 import { patiently } from './patiently.ts'
 import { BUCKET, type Rate, Workloads } from './workload.ts'
@@ -94,7 +94,7 @@ export async function compareEngines({ milliseconds, rounds, clients }: EnginesS
     }
     const head = contestants.flatMap(({ name }) => [name, 'CPU µs'])
     console.log(markdownTable(['operation', ...head], rows))
-    console.log(`load average at the end ${loadavg()[0]?.toFixed(1)}\n`)
+    console.log(`load average at the end ${loadAverage()}\n`)
   } finally {
     await run.end()
   }
@@ -122,6 +122,6 @@ async function serviceOn(run: Lifetime, engine: string) {
   return routed.api
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

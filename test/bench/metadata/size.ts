@@ -1,6 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { create } from '@bufbuild/protobuf'
@@ -15,7 +14,7 @@ import { folderBytes } from './folder-bytes.ts'
 import { temporaryFolder } from '../../cluster/harness.ts'
 import { Run, type Lifetime } from '../../cluster/lifetime.ts'
 import { ashlar, killNow, type Running } from '../../cluster/processes.ts'
-import { anonymousBytesOf, residentBytesOf } from '../proc.ts'
+import { anonymousBytesOf, loadAverage, residentBytesOf } from '../proc.ts'
 import { markdownTable } from '../table.ts'
 import { sampleObject } from './object.ts'
 
@@ -49,7 +48,7 @@ export async function measureSize(objects: number): Promise<void> {
       markdownTable(['one metadata process', '1 object', `${objects.toLocaleString('en')} objects`], rows),
     )
     console.log(
-      `${(bytes / 2 ** 30).toFixed(2)} GiB on disk, ${(bytes / objects).toFixed(0)} bytes an object; loaded in ${loadSeconds.toFixed(0)} s; load average at the end ${loadavg()[0]?.toFixed(1)}\n`,
+      `${(bytes / 2 ** 30).toFixed(2)} GiB on disk, ${(bytes / objects).toFixed(0)} bytes an object; loaded in ${loadSeconds.toFixed(0)} s; load average at the end ${loadAverage()}\n`,
     )
   } finally {
     await run.end()

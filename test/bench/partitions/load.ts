@@ -5,7 +5,7 @@ import { sampleObject } from '../metadata/object.ts'
 import { isRefusal, patiently, REST_MS } from '../metadata/patiently.ts'
 import type { Counter, Kind } from './counter.ts'
 
-export const BUCKET = 'bench'
+const BUCKET = 'bench'
 /** Keys that are read of each prefix; they are written first. */
 const READ_KEYS = 500
 const FILL_AT_ONCE = 64
@@ -14,10 +14,10 @@ const OPEN_MAX = 4000
 const TICK_MS = 5
 const LOOK_MS = 500
 /** How a process refuses that has too much to do, and not a partition that is held to the figures of S3. */
-const OVERLOAD = /more to do than it can/
+const OVERLOAD = 'more to do than it can'
 
 /** Spread evenly over a prefix, so that each range of it can be cut. */
-export function keyOf(prefix: number, name: string): string {
+function keyOf(prefix: number, name: string): string {
   return `prefix-${prefix}/${name}`
 }
 
@@ -25,7 +25,7 @@ function nameOf(index: number): string {
   return `${((index * 2_654_435_761) % 2 ** 32).toString(16).padStart(8, '0')}.jpg`
 }
 
-export async function write(api: MetadataApi, key: string): Promise<void> {
+async function write(api: MetadataApi, key: string): Promise<void> {
   await api.call('commitObject', { object: sampleObject(BUCKET, key) })
 }
 
@@ -59,7 +59,8 @@ async function counted(request: Promise<unknown>, kind: Kind, counter: Counter):
     counter.count(kind)
     return true
   } catch (error) {
-    counter.count(isRefusal(error) ? (OVERLOAD.test(error.message) ? 'overload' : 'refused') : 'failed')
+    if (!isRefusal(error)) counter.count('failed')
+    else counter.count(error.message.includes(OVERLOAD) ? 'overload' : 'refused')
     return false
   }
 }
