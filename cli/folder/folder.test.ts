@@ -209,6 +209,12 @@ test('each metadata process has a port of its own, and keeps it', async (t) => {
   const two = await ports(2, three)
   assert.deepEqual(metadataPorts(two), metadataPorts(three).slice(0, 2))
   assert.deepEqual(await ports(1, two), data.cluster)
+  const [first = 0] = metadataPorts(data.cluster)
+  const beside = await keepFreePorts(data, '127.0.0.1', systemRandom, 1, [first, first + 1])
+  assert.ok(
+    metadataPorts(beside).every((port) => port !== first),
+    'a port that a gateway is to have is not taken',
+  )
 })
 
 test('a cluster that grew is started by the flags that made it, and by none', async (t) => {

@@ -34,23 +34,26 @@ export async function findFreePorts(count: number, host: string, random: Random)
  * The cluster with ports that are free now: those it has, or others in the place of those that something else took
  * meanwhile. Every service learns the addresses of the others at its start, so that they may change between starts.
  * @param metadataProcesses how many there are to be
+ * @param gateways ports that the gateways are to have, which nothing listens on yet
  */
 export async function keepFreePorts(
   { cluster, paths }: Pick<DataFolder, 'cluster' | 'paths'>,
   host: string,
   random: Random,
   metadataProcesses: number,
+  gateways: readonly number[] = [],
 ): Promise<ClusterFile> {
   const { metadata, moreMetadata = [], admin, nodes } = cluster.ports
   const more = moreMetadata.slice(0, metadataProcesses - 1)
   const wanted = Array.from({ length: metadataProcesses - 1 - more.length }, () => undefined)
   const kept = [metadata, ...more, ...(admin === undefined ? [] : [admin]), ...Object.values(nodes)]
   const free = new Set<number>()
-  for (const port of kept) if (await isFree(port, host)) free.add(port)
+  for (const port of kept) if (!gateways.includes(port) && (await isFree(port, host))) free.add(port)
   const complete = admin !== undefined && wanted.length === 0 && more.length === moreMetadata.length
   if (complete && free.size === kept.length) return cluster
-  const others = (await findFreePorts(2 * kept.length + wanted.length + 1, host, random)).filter(
-    (port) => !free.has(port),
+  const count = 2 * kept.length + wanted.length + gateways.length + 1
+  const others = (await findFreePorts(count, host, random)).filter(
+    (port) => !free.has(port) && !gateways.includes(port),
   )
   const choose = (port: number | undefined): number => {
     if (port !== undefined && free.delete(port)) return port

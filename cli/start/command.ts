@@ -68,7 +68,14 @@ async function bringUp(config: StartConfig, starting: Starting): Promise<string>
   const folder = await openFolder(config, starting)
   shutdown.add('data folder', () => folder.close())
   const place = await placeMetadata(folder, config)
-  const cluster = await keepFreePorts(folder, LOOPBACK, starting.random, config.metadataProcesses)
+  const gateways = Array.from({ length: config.gateways }, (_gateway, index) => config.port + index)
+  const cluster = await keepFreePorts(
+    folder,
+    LOOPBACK,
+    starting.random,
+    config.metadataProcesses,
+    config.port === 0 ? [] : gateways,
+  )
   if (!place.existing) await place.remember()
   const plan = planCluster(cluster, folder.paths, config, place.existing)
   const { addresses, admin, metadata } = config.separate
