@@ -9,7 +9,7 @@ import {
 } from '../../runtime/config/services.ts'
 import { createLog } from '../../runtime/log/pino-log.ts'
 import { createShutdown } from '../../runtime/shutdown/shutdown.ts'
-import { EXIT_FAILURE } from '../failure.ts'
+import { CommandError, EXIT_FAILURE } from '../failure.ts'
 import type { Flags } from '../program.ts'
 import { writePidFile } from '../processes/pid-file.ts'
 import { listenForStop } from '../processes/stop.ts'
@@ -60,21 +60,30 @@ export async function runService(
   }
 }
 
+interface Opened {
+  readonly address: string
+  /** Resolves to what happened when the service cannot go on. */
+  readonly failed?: Promise<string>
+}
+
 async function serve(
   name: string,
   { logLevel, pidFile }: CommonConfig,
   world: World,
-  open: (service: ServiceWorld) => Promise<{ readonly address: string }>,
+  open: (service: ServiceWorld) => Promise<Opened>,
 ): Promise<number> {
   const { clock } = world
   const log = createLog(logLevel)
   const stop = listenForStop(clock)
   const shutdown = createShutdown({ clock, log, graceMs: SHUTDOWN_GRACE_MS })
   let removePidFile: (() => Promise<void>) | undefined
+  let failed: Promise<string> | undefined
   // Added first, so removed last: while the process is there, so is its file.
   shutdown.add('pid file', () => removePidFile?.())
   try {
-    const { address } = await open({ ...world, log, shutdown, signal: stop.signal })
+    const opened = await open({ ...world, log, shutdown, signal: stop.signal })
+    const { address } = opened
+    failed = opened.failed
     // Only now is it this process that the file should name: a second one of the same service has failed above.
     if (pidFile !== undefined) removePidFile = await writePidFile(pidFile)
     world.out(`${name} ready${address === '' ? '' : ` on ${address}`}\n`)
@@ -85,6 +94,8 @@ async function serve(
     if (stop.signal.aborted) return 0
     throw error
   }
-  await stop.requested
-  return (await shutdown.close()) ? 0 : EXIT_FAILURE
+  const failure = await Promise.race([stop.requested, ...(failed === undefined ? [] : [failed])])
+  const closed = await shutdown.close()
+  if (typeof failure === 'string') throw new CommandError(failure)
+  return closed ? 0 : EXIT_FAILURE
 }

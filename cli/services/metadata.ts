@@ -28,6 +28,8 @@ export interface OpenedMetadata {
   readonly address: string
   /** The service in this process, without a wire between. */
   readonly api: MetadataApi
+  /** Resolves to why, when this process serves no more. */
+  readonly failed: Promise<string>
 }
 
 /**
@@ -84,7 +86,10 @@ export async function openMetadata(
     )
     shutdown.add('metadata', () => running.close())
     await openAdmin('metadata', config, secret, running.api, world)
-    return { address: running.address ?? formatAddress({ host, port }), api: running.api }
+    const failed = running.node.member.lost.then(
+      () => `another process runs as metadata node ${config.nodeId}: give each its own --node-id`,
+    )
+    return { address: running.address ?? formatAddress({ host, port }), api: running.api, failed }
   } catch (error) {
     throw listenFailure(engineFailure(error), 'metadata', formatAddress({ host, port }))
   }
