@@ -316,6 +316,7 @@ export class MetadataNode {
       self: id,
       alive: () => this.members.alive.map((member) => member.id),
       own: () => this.host.served.map((owned) => loadOf(owned)),
+      ownBacklog: () => this.host.served.map((owned) => owned.partition.outbox.backlog),
       ownState: () => this.state.message,
     })
     const cluster = await Cluster.open(partition, clusterId, bootstrap, clock, () => loads.backlog)

@@ -192,7 +192,8 @@ export class MetadataService {
   async #getPartitions({ knownVersion, fresh }: GetPartitionsRequest): Promise<GetPartitionsReply> {
     const { host, maps, members, options } = this.#node
     if (fresh) await host.refresh()
-    const root = host.servedRoot?.parts
+    // Who follows the map asks every few seconds, and has no use for the rest.
+    const root = knownVersion === 0n ? host.servedRoot?.parts : undefined
     return create(GetPartitionsReplySchema, {
       ...(maps.map.version === knownVersion ? {} : { map: maps.map }),
       members: [...members.alive],

@@ -37,7 +37,7 @@ import { decodeUtf8 } from './utf8.ts'
  * the other starts an outbox of its own. That is sound since a task names its bucket and key, and its worker asks
  * whoever owns them by then.
  */
-const SPACE = {
+export const SPACE = {
   format: 0x01,
   lease: 0x02,
   clusterMap: 0x03,

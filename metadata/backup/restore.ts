@@ -1,13 +1,12 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next } from '../../core/keyspace/bytes.ts'
-import { restoringKey } from '../../core/keyspace/keys.ts'
+import { restoringKey, SPACE } from '../../core/keyspace/keys.ts'
 import { ENGINE_SCAN_ENTRIES_MAX } from '../../core/limits.ts'
 import { RestoreSpanSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Random } from '../../runtime/ports/random.ts'
 import { type Engine, type EngineEntry, type Fence, FencedError } from '../engine/engine.ts'
 import { Rewriter } from './rewrite.ts'
 import { EVERYTHING } from './snapshot-pages.ts'
-import { SPACES } from './spaces.ts'
 
 /** The engine holds something, or somebody else restores into it at the same moment. Nothing of what it holds was changed. */
 export class EngineNotEmptyError extends Error {
@@ -105,7 +104,7 @@ async function someEntries(engine: Engine): Promise<EngineEntry[]> {
   for (;;) {
     const entries = await engine.scan({ gte, lt: EVERYTHING.lt, limit: ENGINE_SCAN_ENTRIES_MAX })
     const others = entries.filter(
-      ({ key }) => key[0] !== SPACES.engineId && compareBytes(key, restoringKey) !== 0,
+      ({ key }) => key[0] !== SPACE.engineId && compareBytes(key, restoringKey) !== 0,
     )
     const last = entries.at(-1)
     if (others.length > 0 || last === undefined) return others

@@ -10,6 +10,7 @@ import {
   readBucketPurgeKey,
   readOutboxKey,
   restoredKey,
+  SPACE,
 } from '../../core/keyspace/keys.ts'
 import { WHOLE_RANGE } from '../../core/keyspace/partitions.ts'
 import { RECORD_FORMAT, RESTORE_EPOCH_STEP, RESTORE_SEQUENCE_STEP } from '../../core/limits.ts'
@@ -22,7 +23,7 @@ import type { EngineEntry } from '../engine/engine.ts'
 import { clusterMapKind, decodeRecord, encodeRecord, outboxKind, restoreKind } from '../records.ts'
 import { formatStamp } from '../cluster/format.ts'
 import { BackupDamagedError } from './format/frame.ts'
-import { SPACES, spaceTable } from './spaces.ts'
+import { spaceTable } from './spaces.ts'
 
 /** The one partition of what was restored. */
 const PARTITION = WHOLE_RANGE.id
@@ -48,18 +49,18 @@ export class Rewriter {
     if (row.treatment === 'restored') return given
     if (row.treatment === 'left out') return undefined
     switch (space) {
-      case SPACES.clusterMap:
+      case SPACE.clusterMap:
         return mapAhead(given)
-      case SPACES.garbage:
+      case SPACE.outbox:
         return this.#task('garbage', given)
-      case SPACES.repair:
+      case SPACE.repairOutbox:
         return this.#task('repair', given)
-      case SPACES.bucketPurge:
+      case SPACE.bucketPurge:
         return { key: bucketPurgeKey(readBucketPurgeKey(given.key).bucket, PARTITION), value: given.value }
-      case SPACES.orderReserve:
+      case SPACE.orderReserve:
         this.#orderMax = Math.max(this.#orderMax, new KeyReader(given.value).number(8))
         return undefined
-      case SPACES.outboxReserve:
+      case SPACE.outboxReserve:
         this.#outboxMax = Math.max(this.#outboxMax, new KeyReader(given.value).number(8))
         return undefined
       default:

@@ -1,4 +1,5 @@
 import type { Message } from '@bufbuild/protobuf'
+import { SPACE } from '../../core/keyspace/keys.ts'
 import {
   annotationKind,
   bucketKind,
@@ -31,62 +32,35 @@ export interface SpaceRow {
   readonly decode?: (value: Uint8Array) => unknown
 }
 
-/** What is numbered in the rows below. */
-export const SPACES = {
-  format: 0x01,
-  lease: 0x02,
-  clusterMap: 0x03,
-  outboxReserve: 0x04,
-  orderReserve: 0x05,
-  partitionMap: 0x06,
-  membership: 0x07,
-  engineId: 0x08,
-  bucket: 0x10,
-  ownedBucket: 0x11,
-  setting: 0x12,
-  object: 0x20,
-  manifest: 0x21,
-  upload: 0x22,
-  part: 0x23,
-  bucketPurge: 0x24,
-  uploadPurge: 0x25,
-  version: 0x26,
-  nullVersion: 0x27,
-  annotation: 0x28,
-  annotationPurge: 0x29,
-  garbage: 0x30,
-  repair: 0x31,
-} as const
-
 const rows: readonly (readonly [number, SpaceRow])[] = [
   // Written at the end of a restore; the record of restores goes on from the one in the backup.
-  [SPACES.format, { name: 'format', treatment: 'rewritten' }],
-  [SPACES.lease, { name: 'leases of partitions', treatment: 'left out' }],
+  [SPACE.format, { name: 'format', treatment: 'rewritten' }],
+  [SPACE.lease, { name: 'leases of partitions', treatment: 'left out' }],
   // Its epoch goes ahead of any that nodes may have seen.
-  [SPACES.clusterMap, row('cluster maps', 'rewritten', clusterMapKind)],
+  [SPACE.clusterMap, row('cluster maps', 'rewritten', clusterMapKind)],
   // Numbers go ahead of any that may have been given.
-  [SPACES.outboxReserve, { name: 'outbox reserves', treatment: 'rewritten' }],
-  [SPACES.orderReserve, { name: 'order reserves', treatment: 'rewritten' }],
-  [SPACES.partitionMap, { name: 'partition maps', treatment: 'left out' }],
-  [SPACES.membership, { name: 'metadata nodes', treatment: 'left out' }],
+  [SPACE.outboxReserve, { name: 'outbox reserves', treatment: 'rewritten' }],
+  [SPACE.orderReserve, { name: 'order reserves', treatment: 'rewritten' }],
+  [SPACE.partitionMap, { name: 'partition maps', treatment: 'left out' }],
+  [SPACE.member, { name: 'metadata nodes', treatment: 'left out' }],
   // An engine keeps its own.
-  [SPACES.engineId, { name: 'engine ids', treatment: 'left out' }],
-  [SPACES.bucket, row('buckets', 'restored', bucketKind)],
-  [SPACES.ownedBucket, { name: 'buckets by owner', treatment: 'restored' }],
-  [SPACES.setting, row('bucket settings', 'restored', settingKind)],
-  [SPACES.object, row('objects', 'restored', objectKind)],
-  [SPACES.manifest, row('manifest pages', 'restored', manifestKind)],
-  [SPACES.upload, row('uploads', 'restored', uploadKind)],
-  [SPACES.part, row('parts of uploads', 'restored', partKind)],
+  [SPACE.engineId, { name: 'engine ids', treatment: 'left out' }],
+  [SPACE.bucket, row('buckets', 'restored', bucketKind)],
+  [SPACE.ownedBucket, { name: 'buckets by owner', treatment: 'restored' }],
+  [SPACE.bucketSetting, row('bucket settings', 'restored', settingKind)],
+  [SPACE.object, row('objects', 'restored', objectKind)],
+  [SPACE.manifest, row('manifest pages', 'restored', manifestKind)],
+  [SPACE.upload, row('uploads', 'restored', uploadKind)],
+  [SPACE.part, row('parts of uploads', 'restored', partKind)],
   // By partition, too.
-  [SPACES.bucketPurge, { name: 'bucket purges', treatment: 'rewritten' }],
-  [SPACES.uploadPurge, { name: 'upload purges', treatment: 'restored' }],
-  [SPACES.version, row('older versions and delete markers', 'restored', objectKind)],
-  [SPACES.nullVersion, { name: 'pointers to null versions', treatment: 'restored' }],
-  [SPACES.annotation, row('annotations', 'restored', annotationKind)],
-  [SPACES.annotationPurge, { name: 'annotation purges', treatment: 'restored' }],
-  [SPACES.garbage, row('garbage tasks', 'rewritten', outboxKind)],
-  [SPACES.repair, row('repair tasks', 'rewritten', outboxKind)],
+  [SPACE.bucketPurge, { name: 'bucket purges', treatment: 'rewritten' }],
+  [SPACE.uploadPurge, { name: 'upload purges', treatment: 'restored' }],
+  [SPACE.version, row('older versions and delete markers', 'restored', objectKind)],
+  [SPACE.nullVersion, { name: 'pointers to null versions', treatment: 'restored' }],
+  [SPACE.annotation, row('annotations', 'restored', annotationKind)],
+  [SPACE.annotationPurge, { name: 'annotation purges', treatment: 'restored' }],
+  [SPACE.outbox, row('garbage tasks', 'rewritten', outboxKind)],
+  [SPACE.repairOutbox, row('repair tasks', 'rewritten', outboxKind)],
 ]
 
 export const spaceTable: ReadonlyMap<number, SpaceRow> = new Map(rows)

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
-import { readOwnedBucketKey } from '../../core/keyspace/keys.ts'
+import { readOwnedBucketKey, SPACE } from '../../core/keyspace/keys.ts'
 import { bucketKind, decodeRecord, outboxKind } from '../records.ts'
 import type { BackupHeader, BackupTrailer } from './format/documents.ts'
 import { type BackupChunk, type BackupSource, checkBackup, readChunks } from './format/reader.ts'
 import { unknownSpace } from './rewrite.ts'
-import { SPACES, spaceTable } from './spaces.ts'
+import { spaceTable } from './spaces.ts'
 import { Faults } from './structure/faults.ts'
 import { GarbageIndex } from './structure/garbage-index.ts'
 import { checkKeys, keySpaces } from './structure/keys.ts'
@@ -98,13 +98,13 @@ class Records {
   }
 
   #record(space: number, key: Uint8Array, value: Uint8Array, decode?: (value: Uint8Array) => unknown): void {
-    if (space === SPACES.bucket) {
+    if (space === SPACE.bucket) {
       const { name, owner } = decodeRecord(bucketKind, value)
       this.buckets.set(name, owner)
-    } else if (space === SPACES.ownedBucket) {
+    } else if (space === SPACE.ownedBucket) {
       const { name, owner } = readOwnedBucketKey(key)
       this.#owned.set(name, owner)
-    } else if (space === SPACES.garbage) this.garbage.add(decodeRecord(outboxKind, value))
+    } else if (space === SPACE.outbox) this.garbage.add(decodeRecord(outboxKind, value))
     else decode?.(value)
   }
 }

@@ -25,6 +25,8 @@ export interface LoadsOptions {
   readonly alive: () => readonly string[]
   /** What the partitions of this process do. */
   readonly own: () => PartitionLoad[]
+  /** What waits in their outboxes: asked far more often than their loads. */
+  readonly ownBacklog: () => readonly Readonly<Backlog>[]
   readonly ownState: () => ProcessState
 }
 
@@ -65,7 +67,11 @@ export class Loads implements CommittingOthers {
   /** Tasks in all outboxes. */
   get backlog(): Readonly<Backlog> {
     const sum = { garbage: 0, repair: 0 }
-    for (const { garbageWaiting, repairsWaiting } of this.all) {
+    for (const { garbage, repair } of this.#options.ownBacklog()) {
+      sum.garbage += garbage
+      sum.repair += repair
+    }
+    for (const { garbageWaiting, repairsWaiting } of this.#fresh().flatMap(({ request }) => request.loads)) {
       sum.garbage += Number(garbageWaiting)
       sum.repair += Number(repairsWaiting)
     }

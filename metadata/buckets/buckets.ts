@@ -148,53 +148,28 @@ export async function deleteBucket(
   })
 }
 
-/** In order of name. */
+/** In order of name: of one owner by the index of owners, of all by the buckets' own records. */
 export async function listBuckets(
   partition: Partition,
-  request: ListBucketsRequest,
+  { owner, prefix, after, region, everyOwner, limit: wanted }: ListBucketsRequest,
 ): Promise<ListBucketsReply> {
-  const { owner, prefix, after, region, everyOwner } = request
-  const limit = Math.min(request.limit, LIST_ENTRIES_MAX)
-  if (everyOwner) return listEveryBucket(partition, request, limit)
-  const { gte, lt } = ownedBucketRange(owner, prefix)
-  const buckets: BucketRecord[] = []
-  let cursor = after === '' ? gte : next(ownedBucketKey(owner, after))
-  if (compareBytes(cursor, gte) < 0) cursor = gte
+  const limit = Math.min(wanted, LIST_ENTRIES_MAX)
   if (limit === 0) return create(ListBucketsReplySchema)
-  for (;;) {
+  const keyOf = (name: string) => (everyOwner ? bucketKey(name) : ownedBucketKey(owner, name))
+  const { gte, lt } = everyOwner ? bucketRange(prefix) : ownedBucketRange(owner, prefix)
+  const start = after === '' ? gte : next(keyOf(after))
+  let cursor = compareBytes(start, gte) < 0 ? gte : start
+  const buckets: BucketRecord[] = []
+  while (compareBytes(cursor, lt) < 0) {
     const entries = await partition.scan({ gte: cursor, lt, limit: LIST_ENTRIES_MAX })
-    const found = await Promise.all(
-      entries.map(({ key }) => partition.read(bucketKind, bucketKey(readOwnedBucketKey(key).name))),
-    )
+    const found = everyOwner
+      ? entries.map(({ value }) => decodeRecord(bucketKind, value))
+      : await Promise.all(
+          entries.map(({ key }) => partition.read(bucketKind, bucketKey(readOwnedBucketKey(key).name))),
+        )
     for (const bucket of found) {
       // Deleted since the scan, or of another region.
       if (bucket === undefined || (region !== '' && bucket.region !== region)) continue
-      if (buckets.length === limit) return create(ListBucketsReplySchema, { buckets, truncated: true })
-      buckets.push(bucket)
-    }
-    const last = entries.at(-1)
-    if (last === undefined || entries.length < LIST_ENTRIES_MAX) break
-    cursor = next(last.key)
-  }
-  return create(ListBucketsReplySchema, { buckets })
-}
-
-/** By the buckets' own records, not by the index of their owners. */
-async function listEveryBucket(
-  partition: Partition,
-  { prefix, after, region }: ListBucketsRequest,
-  limit: number,
-): Promise<ListBucketsReply> {
-  const { gte, lt } = bucketRange(prefix)
-  const start = after === '' ? gte : next(bucketKey(after))
-  let cursor = compareBytes(start, gte) < 0 ? gte : start
-  const buckets: BucketRecord[] = []
-  if (limit === 0) return create(ListBucketsReplySchema)
-  while (compareBytes(cursor, lt) < 0) {
-    const entries = await partition.scan({ gte: cursor, lt, limit: LIST_ENTRIES_MAX })
-    for (const { value } of entries) {
-      const bucket = decodeRecord(bucketKind, value)
-      if (region !== '' && bucket.region !== region) continue
       if (buckets.length === limit) return create(ListBucketsReplySchema, { buckets, truncated: true })
       buckets.push(bucket)
     }

@@ -1,4 +1,4 @@
-import { keyName } from '../partition/key-name.ts'
+import { keyName } from './key-name.ts'
 import type { EngineBatch } from './engine.ts'
 
 /** Those who watch keys of an engine, told of the batches that this process commits. */

@@ -1,8 +1,7 @@
 import type { Engine } from './engine.ts'
-import { openEtcdEngine, type EtcdPorts } from './etcd/open.ts'
+import type { EtcdPorts } from './etcd/open.ts'
 import { LevelEngine } from './level.ts'
 import { MemoryEngine } from './memory.ts'
-import { openPostgresEngine } from './postgres/open.ts'
 import type { PostgresPorts } from './postgres/ports.ts'
 
 /** The text names no engine that this program has. */
@@ -21,7 +20,7 @@ interface EngineScheme {
   readonly open: (rest: string, spec: string, ports: EnginePorts) => Promise<Engine>
 }
 
-/** The engines there are. A driver of another store adds a row. */
+/** The engines there are. A driver of another store adds a row. Drivers are loaded when they are needed: most clusters need none. */
 const schemes: readonly EngineScheme[] = [
   {
     scheme: 'level',
@@ -36,12 +35,18 @@ const schemes: readonly EngineScheme[] = [
   {
     scheme: 'postgres',
     example: 'postgres://user:password@host:5432/database',
-    open: (_rest, spec, ports) => openPostgresEngine(spec, ports),
+    async open(_rest, spec, ports) {
+      const { openPostgresEngine } = await import('./postgres/open.ts')
+      return openPostgresEngine(spec, ports)
+    },
   },
   {
     scheme: 'etcd',
     example: 'etcd://h1:2379,h2:2379,h3:2379',
-    open: (_rest, spec, ports) => openEtcdEngine(spec, ports),
+    async open(_rest, spec, ports) {
+      const { openEtcdEngine } = await import('./etcd/open.ts')
+      return openEtcdEngine(spec, ports)
+    },
   },
 ]
 

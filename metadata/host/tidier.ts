@@ -40,7 +40,8 @@ export class Tidier {
     const { self, leftovers, maps, served, log } = this.#options
     const outboxes = served().map((owned) => forgetEmptyOutboxes(owned, maps, self))
     for (const one of await Promise.allSettled([leftovers.remove(), ...outboxes])) {
-      if (one.status === 'rejected') log.debug('something left over stays for now', { error: one.reason })
+      if (one.status === 'fulfilled') continue
+      log.debug('something left over stays until the next look', { error: one.reason })
     }
   }
 

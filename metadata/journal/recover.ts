@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { compareBytes, next } from '../../core/keyspace/bytes.ts'
-import { restoringKey } from '../../core/keyspace/keys.ts'
+import { restoringKey, SPACE } from '../../core/keyspace/keys.ts'
 import { ENGINE_SCAN_ENTRIES_MAX } from '../../core/limits.ts'
 import { RestoreSpanSchema } from '../../proto/gen/ashlar/v1/records_pb.js'
 import type { Random } from '../../runtime/ports/random.ts'
@@ -9,7 +9,7 @@ import { BackupDamagedError } from '../backup/format/frame.ts'
 import { type BackupSource, checkBackup, readChunks } from '../backup/format/reader.ts'
 import { EngineFiller, takeEngine } from '../backup/restore.ts'
 import { Rewriter } from '../backup/rewrite.ts'
-import { SPACES, spaceTable } from '../backup/spaces.ts'
+import { spaceTable } from '../backup/spaces.ts'
 import type { Engine, Fence } from '../engine/engine.ts'
 import { type Generation, sameGeneration } from './blob-id.ts'
 import type { Holdings } from './holdings.ts'
@@ -150,7 +150,7 @@ async function rewriteInPlace(engine: Engine, fence: Fence): Promise<Rewriter> {
   const rewriter = new Rewriter()
   for (const [space, { treatment }] of spaceTable) {
     // What makes the engine this one and no other stays, or was never there.
-    if (treatment === 'restored' || space === SPACES.engineId) continue
+    if (treatment === 'restored' || space === SPACE.engineId) continue
     let gte: Uint8Array = Uint8Array.of(space)
     for (;;) {
       const page = await engine.scan({ gte, lt: Uint8Array.of(space + 1), limit: PAGE_ENTRIES })
@@ -161,7 +161,8 @@ async function rewriteInPlace(engine: Engine, fence: Fence): Promise<Rewriter> {
       const deletes = []
       for (const entry of page) {
         if (compareBytes(entry.key, restoringKey) === 0) continue
-        if ((space === SPACES.garbage || space === SPACES.repair) && rewriter.isOwnTask(entry.key)) continue
+        const isTask = space === SPACE.outbox || space === SPACE.repairOutbox
+        if (isTask && rewriter.isOwnTask(entry.key)) continue
         const written = rewriter.entry(entry)
         if (written === undefined || compareBytes(written.key, entry.key) !== 0) deletes.push(entry.key)
         if (written !== undefined) puts.push(written)

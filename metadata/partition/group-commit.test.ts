@@ -6,7 +6,7 @@ import { nextTurn } from '../../runtime/clock/next-turn.ts'
 import { BatchTooLargeError, type EngineBatch, EngineFullError, FencedError } from '../engine/engine.ts'
 import { MemoryEngine } from '../engine/memory.ts'
 import { GroupCommit } from './group-commit.ts'
-import { keyName } from './key-name.ts'
+import { keyName } from '../engine/key-name.ts'
 
 const FENCE = { key: Uint8Array.of(0), token: undefined }
 

@@ -9,7 +9,7 @@ import {
   type Fence,
   FencedError,
 } from '../engine/engine.ts'
-import { keyName } from './key-name.ts'
+import { keyName } from '../engine/key-name.ts'
 
 /** What one request changes: all of it in one batch. */
 export interface Change {

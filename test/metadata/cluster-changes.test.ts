@@ -56,7 +56,7 @@ test('two processes on one engine: one has the map, the other answers NOT_MINE u
   await second.close()
 })
 
-/** Repeats what is NOT_MINE for now. */
+/** Asks again while the answer is NOT_MINE. */
 async function eventually<T>(run: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

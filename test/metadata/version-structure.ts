@@ -7,7 +7,7 @@ import {
   readNullVersionValue,
   versionKey,
 } from '../../core/keyspace/keys.ts'
-import { keyName } from '../../metadata/partition/key-name.ts'
+import { keyName } from '../../metadata/engine/key-name.ts'
 import type { Engine, EngineBatch, EngineEntry } from '../../metadata/engine/engine.ts'
 import { annotationKind, decodeRecord, manifestKind, objectKind, outboxKind } from '../../metadata/records.ts'
 import type { ObjectRecord } from '../../proto/gen/ashlar/v1/records_pb.js'

@@ -94,7 +94,7 @@ class GarbageRounds implements Rounds {
         read++
       } catch (error) {
         signal.throwIfAborted()
-        log.warn('the garbage of an outbox cannot be collected for now', { outbox: id, error })
+        log.warn('the garbage of an outbox cannot be collected; it is tried again', { outbox: id, error })
         failure = error instanceof Error ? error : new Error(String(error))
         turn.dueMs = clock.monotonicMs() + OUTBOX_RETRY_MS
       }

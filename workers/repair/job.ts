@@ -100,7 +100,7 @@ class RepairRounds implements Rounds {
         read++
       } catch (error) {
         signal.throwIfAborted()
-        log.warn('an outbox cannot be read for now', { outbox, error })
+        log.warn('an outbox cannot be read; it is asked again', { outbox, error })
         failure = error instanceof Error ? error : new Error(String(error))
         this.#restsUntil.set(outbox, clock.monotonicMs() + OUTBOX_RETRY_MS)
       }

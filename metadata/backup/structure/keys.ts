@@ -1,7 +1,7 @@
+import { SPACE } from '../../../core/keyspace/keys.ts'
 import { decodeUtf8 } from '../../../core/keyspace/utf8.ts'
 import type { EngineEntry } from '../../engine/engine.ts'
 import type { BackupSource, CheckedBackup } from '../format/reader.ts'
-import { SPACES } from '../spaces.ts'
 import { comparePosition, type EntryPosition, SpaceCursor } from './cursor.ts'
 import type { Faults } from './faults.ts'
 import type { GarbageIndex } from './garbage-index.ts'
@@ -9,12 +9,12 @@ import { KeyCheck } from './key-check.ts'
 
 /** In the order in which {@link KeyCheck} takes them. */
 const checks: readonly (readonly [number, (check: KeyCheck, entry: EngineEntry) => void])[] = [
-  [SPACES.object, (check, entry) => check.object(entry)],
-  [SPACES.version, (check, entry) => check.version(entry)],
-  [SPACES.nullVersion, (check, entry) => check.nullPointer(entry)],
-  [SPACES.manifest, (check, entry) => check.page(entry)],
-  [SPACES.annotation, (check, entry) => check.annotation(entry)],
-  [SPACES.annotationPurge, (check, entry) => check.annotationPurge(entry)],
+  [SPACE.object, (check, entry) => check.object(entry)],
+  [SPACE.version, (check, entry) => check.version(entry)],
+  [SPACE.nullVersion, (check, entry) => check.nullPointer(entry)],
+  [SPACE.manifest, (check, entry) => check.page(entry)],
+  [SPACE.annotation, (check, entry) => check.annotation(entry)],
+  [SPACE.annotationPurge, (check, entry) => check.annotationPurge(entry)],
 ]
 
 /** The spaces that {@link checkKeys} reads. */
@@ -34,7 +34,7 @@ export async function checkKeys(
   const cursors = await Promise.all(
     checks.map(async ([space, give]) => ({
       give,
-      inBucket: space === SPACES.object || space === SPACES.version,
+      inBucket: space === SPACE.object || space === SPACE.version,
       cursor: await SpaceCursor.open(source, checked, engine, space),
     })),
   )

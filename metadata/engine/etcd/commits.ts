@@ -10,7 +10,7 @@ import {
   type TxnResponse,
 } from '../../../proto/gen/etcdserverpb/rpc_pb.js'
 import type { Random } from '../../../runtime/ports/random.ts'
-import { keyName } from '../../partition/key-name.ts'
+import { keyName } from '../key-name.ts'
 import {
   BatchTooLargeError,
   type EngineBatch,

@@ -1,3 +1,4 @@
+import { RunningCalls } from '../running-calls.ts'
 import type { KeyRange } from '../../../core/keyspace/bytes.ts'
 import {
   ENGINE_BATCH_BYTES_MAX,
@@ -51,8 +52,7 @@ export class EtcdEngine implements Engine {
   readonly #upkeep: Upkeep
   readonly #watchers = new KeyWatchers()
   /** Calls that have not settled. */
-  readonly #running = new Set<Promise<unknown>>()
-  #closed = false
+  readonly #calls = new RunningCalls()
 
   constructor(members: Members, config: EtcdConfig, { clock, random, log }: EtcdWorld) {
     const keys = new EtcdKeys(config.prefix)
@@ -73,7 +73,7 @@ export class EtcdEngine implements Engine {
   }
 
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#call(() => this.#reads.get(key))
+    return this.#calls.run(() => this.#reads.get(key))
   }
 
   async scan(request: ScanRequest): Promise<EngineEntry[]> {
@@ -82,11 +82,11 @@ export class EtcdEngine implements Engine {
   }
 
   scanTogether(requests: readonly ScanRequest[]): Promise<EngineEntry[][]> {
-    return this.#call(() => this.#reads.scan(requests))
+    return this.#calls.run(() => this.#reads.scan(requests))
   }
 
   watch(key: Uint8Array, changed: () => void): () => void {
-    this.#assertOpen()
+    this.#calls.assertOpen()
     const stopNear = this.#watchers.add(key, changed)
     const stopFar = this.#watches.add(key, changed)
     return () => {
@@ -97,7 +97,7 @@ export class EtcdEngine implements Engine {
 
   /** Exact where there are few; bytes are not told, for etcd knows them of the whole ensemble only. */
   estimate(range: KeyRange): Promise<EngineEstimate> {
-    return this.#call(async () => {
+    return this.#calls.run(async () => {
       const entries = this.#signposts.countOf(range) ?? (await this.#reads.count(range))
       return { entries, bytes: undefined }
     })
@@ -105,11 +105,11 @@ export class EtcdEngine implements Engine {
 
   /** Lasts for ETCD_RETAIN_MS at least, and until somebody compacts. */
   openSnapshot(): Promise<EngineSnapshot> {
-    return this.#call(async () => {
+    return this.#calls.run(async () => {
       const revision = await this.#reads.revision()
       return {
         scan: (request) =>
-          this.#call(async () => {
+          this.#calls.run(async () => {
             const [entries = []] = await this.#reads.scan([request], revision)
             return entries
           }),
@@ -119,7 +119,7 @@ export class EtcdEngine implements Engine {
   }
 
   commit(batch: EngineBatch): Promise<void> {
-    return this.#call(async () => {
+    return this.#calls.run(async () => {
       assertWithinLimits(batch, this.limits)
       if (batch.puts.length > 0) {
         this.#space.requireMore(
@@ -133,16 +133,15 @@ export class EtcdEngine implements Engine {
   }
 
   space(): Promise<EngineSpace> {
-    return this.#call(() => this.#space.look())
+    return this.#calls.run(() => this.#space.look())
   }
 
   holdKey(key: Uint8Array, value: Uint8Array, ttlMs: number): Promise<HeldKey> {
-    return this.#call(() => this.#holds.hold(key, value, ttlMs))
+    return this.#calls.run(() => this.#holds.hold(key, value, ttlMs))
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    await Promise.allSettled(this.#running)
+    await this.#calls.close()
     await Promise.all([
       this.#holds.close(),
       this.#upkeep.close(),
@@ -151,21 +150,6 @@ export class EtcdEngine implements Engine {
       this.#space.close(),
     ])
     this.#members.close()
-  }
-
-  async #call<T>(run: () => Promise<T>): Promise<T> {
-    this.#assertOpen()
-    const running = run()
-    this.#running.add(running)
-    try {
-      return await running
-    } finally {
-      this.#running.delete(running)
-    }
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new Error('the engine is closed')
   }
 }
 

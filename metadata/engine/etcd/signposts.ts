@@ -11,7 +11,7 @@ import {
 import { RangeRequestSchema, TxnRequestSchema } from '../../../proto/gen/etcdserverpb/rpc_pb.js'
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { Log } from '../../../runtime/ports/log.ts'
-import { keyName } from '../../partition/key-name.ts'
+import { keyName } from '../key-name.ts'
 import type { EngineBatch } from '../engine.ts'
 import type { EtcdKeys } from './keys.ts'
 import type { Members } from './members.ts'

@@ -13,7 +13,7 @@ import {
 } from '../../../proto/gen/etcdserverpb/rpc_pb.js'
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { Log } from '../../../runtime/ports/log.ts'
-import { keyName } from '../../partition/key-name.ts'
+import { keyName } from '../key-name.ts'
 import type { EtcdKeys } from './keys.ts'
 import type { Members } from './members.ts'
 import { rangeMethod } from './requests.ts'

@@ -6,7 +6,8 @@ import {
   POSTGRES_ATTEMPTS,
   POSTGRES_SNAPSHOTS_MAX,
 } from '../../../core/limits.ts'
-import { keyName } from '../../partition/key-name.ts'
+import { RunningCalls } from '../running-calls.ts'
+import { keyName } from '../key-name.ts'
 import {
   assertScan,
   assertWithinLimits,
@@ -41,7 +42,7 @@ export class PostgresEngine implements Engine {
   readonly #commits: SessionPool
   readonly #reads: SessionPool
   readonly #poller: WatchPoller
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #calls = new RunningCalls()
   #snapshots = 0
   #closed: Promise<void> | undefined
 
@@ -106,7 +107,7 @@ export class PostgresEngine implements Engine {
       this.#snapshots--
     }
     try {
-      return await this.#run(async () => {
+      return await this.#calls.run(async () => {
         const { connection } = await this.#primary.connect(true)
         return await PostgresSnapshot.begin(connection, this.#statements, released)
       })
@@ -117,7 +118,7 @@ export class PostgresEngine implements Engine {
   }
 
   async commit(batch: EngineBatch): Promise<void> {
-    await this.#run(async () => {
+    await this.#calls.run(async () => {
       assertWithinLimits(batch, this.limits)
       await commitBatch(batch, this.#commits, this.#primary, this.#statements)
       this.#poller.committed(batch)
@@ -132,7 +133,7 @@ export class PostgresEngine implements Engine {
   async #close(): Promise<void> {
     this.#poller.close()
     this.#primary.close()
-    await Promise.allSettled(this.#running)
+    await this.#calls.close()
     await Promise.all([this.#commits.close(), this.#reads.close()])
   }
 
@@ -143,7 +144,7 @@ export class PostgresEngine implements Engine {
 
   /** A read changes nothing: where its connection is lost, or the server wants it, it is made again. */
   #read<T>(ask: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-    return this.#run(async () => {
+    return this.#calls.run(async () => {
       for (let attempt = 1; ; attempt++) {
         try {
           return await this.#reads.with(({ connection }) => ask(connection))
@@ -152,16 +153,5 @@ export class PostgresEngine implements Engine {
         }
       }
     })
-  }
-
-  async #run<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new Error('the engine is closed')
-    const running = run()
-    this.#running.add(running)
-    try {
-      return await running
-    } finally {
-      this.#running.delete(running)
-    }
   }
 }

@@ -1,6 +1,6 @@
 import { ENGINE_WATCH_MS } from '../../../core/limits.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
-import { keyName } from '../../partition/key-name.ts'
+import { keyName } from '../key-name.ts'
 import type { EngineBatch } from '../engine.ts'
 import { KeyWatchers } from '../key-watchers.ts'
 

@@ -1,9 +1,6 @@
 import { join } from 'node:path'
 import { routeMetadata } from '../../../cli/services/metadata-client.ts'
-import { defaultPools, startMetadata } from '../../../metadata/main.ts'
-import { nextTurn } from '../../../runtime/clock/next-turn.ts'
 import { systemClock } from '../../../runtime/clock/system-clock.ts'
-import { silentLog } from '../../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../../runtime/random/system-random.ts'
 import { atEnd, Run, type Lifetime } from '../../cluster/lifetime.ts'
 import { temporaryFolder } from '../../cluster/harness.ts'
@@ -12,6 +9,7 @@ import { postgresMissing, startPostgres } from '../../servers/postgres.ts'
 import { loadAverage } from '../proc.ts'
 import { markdownTable } from '../table.ts'
 import { patiently } from './patiently.ts'
+import { startBenchMetadata } from './service.ts'
 import { BUCKET, type Rate, Workloads } from './workload.ts'
 
 export interface EnginesSettings {
@@ -101,23 +99,9 @@ export async function compareEngines({ milliseconds, rounds, clients }: EnginesS
 }
 
 async function serviceOn(run: Lifetime, engine: string) {
-  const service = await startMetadata(
-    {
-      dataDirectory: '',
-      engine: 'level',
-      engines: [engine],
-      listen: false,
-      host: '',
-      port: 0,
-      secret: '',
-      clusterId: 'bench',
-      bootstrap: { nodes: [{ id: 'n', zone: 'z', weight: 1 }], pools: defaultPools() },
-    },
-    { clock: systemClock, random: systemRandom, log: silentLog, nextTurn },
-  )
-  atEnd(run, () => service.close())
+  const api = await startBenchMetadata(run, { engines: [engine] })
   // As in a gateway of the same process: what was not done, since the process had to make sure that it may, is asked again.
-  const routed = routeMetadata(service.api, '', { clock: systemClock, random: systemRandom })
+  const routed = routeMetadata(api, '', { clock: systemClock, random: systemRandom })
   atEnd(run, routed.close)
   return routed.api
 }

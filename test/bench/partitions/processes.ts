@@ -3,11 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findFreePorts } from '../../../cli/folder/ports.ts'
 import { connectMetadata } from '../../../cli/services/metadata-client.ts'
-import { defaultPools, startMetadata } from '../../../metadata/main.ts'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { systemClock } from '../../../runtime/clock/system-clock.ts'
-import { silentLog } from '../../../runtime/log/pino-log.ts'
 import { systemRandom } from '../../../runtime/random/system-random.ts'
+import { startBenchMetadata } from '../metadata/service.ts'
 import { temporaryFolder } from '../../cluster/harness.ts'
 import { atEnd, type Lifetime } from '../../cluster/lifetime.ts'
 import { ashlar, killNow } from '../../cluster/processes.ts'
@@ -62,22 +61,8 @@ export async function startProcesses(
 
 /** Metadata on `level` in this process, held to S3's figures: asked without a network, which a small machine has no time for. */
 export async function startHeldToLimits(run: Lifetime): Promise<MetadataApi> {
-  const { api, close } = await startMetadata(
-    {
-      dataDirectory: join(await temporaryFolder(run), 'metadata'),
-      engine: 'level',
-      emulateS3Limits: true,
-      listen: false,
-      host: '',
-      port: 0,
-      secret: '',
-      clusterId: 'bench',
-      bootstrap: { nodes: [{ id: 'n', zone: 'z', weight: 1 }], pools: defaultPools() },
-    },
-    { clock: systemClock, random: systemRandom, log: silentLog },
-  )
-  atEnd(run, close)
-  return api
+  const dataDirectory = join(await temporaryFolder(run), 'metadata')
+  return await startBenchMetadata(run, { dataDirectory, emulateS3Limits: true })
 }
 
 async function engineArguments(run: Lifetime, engine: EngineName, folder: string): Promise<string[]> {

@@ -13,24 +13,14 @@ import {
   setVersioning,
   startUpload,
 } from '../../contract/metadata-requests.ts'
-import { Requests } from './requests.ts'
-import { World } from './world.ts'
+import { threeProcesses } from './three-processes.ts'
 
-/** A bucket cut at `m`, the first half on `b`, the second on `c`, and the root on `a`. */
 async function scene() {
-  const world = await World.of(['a', 'b', 'c'])
-  const requests = new Requests(world.clock)
-  const routed = world.routed()
-  const drive = <T>(work: Promise<T>) => world.clock.drive(work)
-  await drive(createBucket(routed))
-  await drive(requests.split(routed, 1, 'm'))
-  await drive(requests.move(routed, 1, 'b'))
-  await drive(requests.move(routed, 2, 'c'))
-  if (world.map().rootOwner !== 'a') await drive(requests.move(routed, 0, 'a'))
+  const three = await threeProcesses()
   // What the owner of the root before may have given out is over.
-  await world.clock.pass(BUCKET_COPY_LEASE_MS + 100)
-  await world.settle()
-  return { world, requests, routed, drive }
+  await three.world.clock.pass(BUCKET_COPY_LEASE_MS + 100)
+  await three.world.settle()
+  return three
 }
 
 test('whoever has seen that a bucket has versions sees no write undone that was acknowledged', async () => {

@@ -5,27 +5,12 @@ import { MEMBER_TTL_MS } from '../../../core/limits.ts'
 import { MemberTakenError } from '../../../metadata/coordination/own-member.ts'
 import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import { createBucket, failsWith } from '../../contract/metadata-requests.ts'
-import { Requests } from './requests.ts'
-import { World } from './world.ts'
+import { threeProcesses } from './three-processes.ts'
+import type { World } from './world.ts'
 import { MetadataError } from '../../../proto/metadata-api.ts'
 
 /** From the death of a process until all that it owned is served again: its time, the margin, two looks and an opening. */
 const FAILOVER_MS = 5000
-
-/** A bucket cut at `m`, the first half on `b`, the second on `c`, and the root on `a`. */
-async function scene() {
-  const world = await World.of(['a', 'b', 'c'])
-  const requests = new Requests(world.clock)
-  const routed = world.routed()
-  const drive = <T>(work: Promise<T>) => world.clock.drive(work)
-  await drive(createBucket(routed))
-  await drive(requests.split(routed, 1, 'm'))
-  await drive(requests.move(routed, 1, 'b'))
-  await drive(requests.move(routed, 2, 'c'))
-  if (world.map().rootOwner !== 'a') await drive(requests.move(routed, 0, 'a'))
-  await world.settle()
-  return { world, requests, routed, drive }
-}
 
 function owners(world: World, id: string): string[] {
   const { rootOwner, partitions } = world.map(id)
@@ -33,7 +18,7 @@ function owners(world: World, id: string): string[] {
 }
 
 test('a process dies: others have what it owned within seconds, with all that was acknowledged', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   assert.deepEqual(owners(world, 'a'), ['a', 'b', 'c'])
   await drive(requests.put(routed, 'k', 'kept'))
   await drive(requests.put(routed, 'z', 'kept'))
@@ -53,7 +38,7 @@ test('a process dies: others have what it owned within seconds, with all that wa
 })
 
 test('all die, and come back', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   await drive(requests.put(routed, 'k', 'kept'))
   await drive(requests.put(routed, 'z', 'kept'))
   for (const id of ['a', 'b', 'c']) world.kill(id)
@@ -66,7 +51,7 @@ test('all die, and come back', async () => {
 })
 
 test('a process that ends gives away at once what it had, and nobody notices', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   await drive(requests.put(routed, 'z', 'kept'))
   await drive(Promise.all([world.close('c'), world.clock.pass(1)]))
   const began = world.clock.monotonicMs()
@@ -77,7 +62,7 @@ test('a process that ends gives away at once what it had, and nobody notices', a
 })
 
 test('a paused owner that goes on answers nothing that others have changed, nor writes', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   await drive(requests.put(routed, 'z', 'old'))
   assert.equal(await drive(requests.get(world.api('c'), 'z')), 'old')
   // Its commit is on the way for as long.
@@ -118,7 +103,7 @@ test('a paused owner that goes on answers nothing that others have changed, nor 
 })
 
 test('a paused coordinator that goes on answers nothing out of memory', async () => {
-  const { world, drive } = await scene()
+  const { world, drive } = await threeProcesses()
   await drive(world.api('a').call('getCluster', {}))
   world.pause('a')
   await world.clock.pass(FAILOVER_MS)
@@ -135,7 +120,7 @@ test('a paused coordinator that goes on answers nothing out of memory', async ()
 })
 
 test('a process that comes back while others give away what it owned serves nothing that is theirs', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   await drive(requests.put(routed, 'z', 'old'))
   // So that b, which has less, is given what c has.
   for (const key of ['f', 'd']) {
@@ -159,7 +144,7 @@ test('a process that comes back while others give away what it owned serves noth
 })
 
 test('a name that lives is refused', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   await drive(requests.put(routed, 'z', 'kept'))
   await assert.rejects(drive(world.start('twin', { config: { nodeId: 'c' } })), MemberTakenError)
   assert.equal(await drive(requests.get(world.api('c'), 'z')), 'kept')
@@ -168,7 +153,7 @@ test('a name that lives is refused', async () => {
 })
 
 test('a name whose process is about to end is taken over when it has ended', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   await drive(requests.put(routed, 'z', 'kept'))
   await drive(world.node('c').leave())
   const twin = world.start('twin', { config: { nodeId: 'c' } })
@@ -187,7 +172,7 @@ test('a name whose process is about to end is taken over when it has ended', asy
 })
 
 test('a name whose process is paused is taken over, and that one serves no more', async () => {
-  const { world, requests, routed, drive } = await scene()
+  const { world, requests, routed, drive } = await threeProcesses()
   await drive(requests.put(routed, 'z', 'old'))
   world.pause('c')
   await drive(world.start('twin', { config: { nodeId: 'c' } }))

@@ -3388,7 +3388,7 @@ export declare const ZoneRiskSchema: GenMessage<ZoneRisk>;
  */
 export declare type GetPartitionsRequest = Message<"ashlar.v1.GetPartitionsRequest"> & {
   /**
-   * the map is left out of the reply if it has not changed since
+   * the map is left out of the reply if it has not changed since, and so is what follows the members
    *
    * @generated from field: uint64 known_version = 1;
    */
