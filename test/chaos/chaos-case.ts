@@ -7,6 +7,12 @@ import { Ledger, startLoad, verifyEverything, type Load } from '../cluster/load.
 import { inspect, type Inspector } from './inspector.ts'
 import type { Chance } from './seeded.ts'
 
+export interface RunOptions {
+  readonly chance: Chance
+  readonly rounds: number
+  tell(progress: string): void
+}
+
 /** One way to hurt a cluster. Ends with every acknowledged object read back byte for byte, or fails. */
 export interface ChaosCase {
   /** One word or two with a dash: names the case on the command line. */
@@ -18,9 +24,10 @@ export interface ChaosCase {
   unable?(): Promise<string | undefined>
   /**
    * @param rounds how often to hurt it; 1 is the short form that `npm test` runs
+   * @param tell takes how far it is, after each round
    * @returns what was done, in one line
    */
-  run(t: Lifetime, options: { readonly chance: Chance; readonly rounds: number }): Promise<string>
+  run(t: Lifetime, options: RunOptions): Promise<string>
 }
 
 /** A cluster under attack, and what its only client knows of it. */

@@ -17,6 +17,6 @@ for (const { name, what, shortForm, unable, run } of cases) {
       t.skip(reason)
       return
     }
-    t.diagnostic(await run(t, { chance: seeded(seed), rounds: 1 }))
+    t.diagnostic(await run(t, { chance: seeded(seed), rounds: 1, tell: (progress) => t.diagnostic(progress) }))
   })
 }

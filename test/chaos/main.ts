@@ -70,7 +70,11 @@ async function runCase(one: ChaosCase, seed: number, rounds: number): Promise<bo
   const whole = new Run()
   const began = performance.now()
   try {
-    const done = await one.run(whole, { chance: seeded(seed), rounds })
+    const done = await one.run(whole, {
+      chance: seeded(seed),
+      rounds,
+      tell: (progress) => say(`${one.name}: ${progress}`),
+    })
     whole.passed = true
     say(`${one.name}: ok in ${Math.round((performance.now() - began) / 1000)} s: ${done}`)
   } catch (error) {

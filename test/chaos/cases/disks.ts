@@ -16,7 +16,7 @@ export const fullDisk: ChaosCase = {
   name: 'full-disk',
   what: 'the disk of a node full, then room again by deletes',
   unable: noLoopDisks,
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, {})
     const { cluster, client } = victim
     const node = chance.pick(victim.nodes)
@@ -48,6 +48,7 @@ export const fullDisk: ChaosCase = {
       while (!(await takesWrites(victim, node))) await delay(500)
       await victim.inspector.whole(120)
       await victim.verify()
+      tell(`round ${round + 1} of ${rounds}`)
     }
     return `${node} full ${rounds} times by ${written} objects; ${victim.ledger.acknowledgements} acknowledged writes are there`
   },
@@ -58,7 +59,7 @@ export const failingDisk: ChaosCase = {
   name: 'failing-disk',
   what: 'the disk of a node fails (EIO, EROFS) under load, and is repaired',
   unable: noLoopDisks,
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, {})
     const { cluster } = victim
     const node = chance.pick(victim.nodes)
@@ -82,6 +83,7 @@ export const failingDisk: ChaosCase = {
       await cluster.restart(serviceOf(node))
       await victim.inspector.whole(120, true)
       await victim.verify()
+      tell(`round ${round + 1} of ${rounds}`)
     }
     return `${node} said "${reason}"; ${victim.ledger.acknowledgements} acknowledged writes are there`
   },

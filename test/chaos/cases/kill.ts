@@ -8,7 +8,7 @@ const KILLS_A_ROUND = 6
 export const kill: ChaosCase = {
   name: 'kill',
   what: `kill -9 at random points of load, ${KILLS_A_ROUND} times a round`,
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, { gateways: 2 })
     const kills = rounds * KILLS_A_ROUND
     let all = 0
@@ -19,7 +19,9 @@ export const kill: ChaosCase = {
         await killEverything(victim, chance)
         all++
       } else await killSome(victim, chance, targets)
-      if (n % KILLS_A_ROUND === KILLS_A_ROUND - 1) await victim.verify()
+      if (n % KILLS_A_ROUND < KILLS_A_ROUND - 1) continue
+      await victim.verify()
+      tell(`${n + 1} of ${kills} kills, ${victim.ledger.acknowledgements} acknowledged writes are there`)
     }
     await victim.inspector.whole(90, true)
     await victim.verify()

@@ -7,7 +7,7 @@ import { serviceOf, startVictim, type ChaosCase } from '../chaos-case.ts'
 export const recode: ChaosCase = {
   name: 'recode',
   what: 'another code for a pool, interrupted by kill -9 of the worker, of metadata and of nodes',
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, {})
     const { cluster, inspector } = victim
     await victim.fill(50)
@@ -27,6 +27,7 @@ export const recode: ChaosCase = {
       await oldPoolGone(inspector, code)
       await inspector.whole(120, true)
       await victim.verify()
+      tell(`round ${round + 1} of ${rounds}`)
     }
     return `${rounds} changes of code, ${kills} kills; ${victim.ledger.acknowledgements} acknowledged writes are there`
   },

@@ -7,7 +7,7 @@ import type { Chance } from '../seeded.ts'
 export const rot: ChaosCase = {
   name: 'rot',
   what: 'random bytes flipped in segments and in the index of a node',
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, {})
     let flips = 0
     for (let round = 0; round < rounds; round++) {
@@ -27,6 +27,7 @@ export const rot: ChaosCase = {
       await victim.verify()
       await victim.inspector.whole(120, true)
       await victim.verify()
+      tell(`round ${round + 1} of ${rounds}`)
     }
     return `${flips} bytes flipped; ${victim.ledger.acknowledgements} acknowledged writes are there`
   },
@@ -36,7 +37,7 @@ export const rot: ChaosCase = {
 export const lostSegments: ChaosCase = {
   name: 'lost-segments',
   what: 'segments of a node truncated or removed',
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, {})
     const done: string[] = []
     for (let round = 0; round < rounds; round++) {
@@ -53,6 +54,7 @@ export const lostSegments: ChaosCase = {
         await victim.inspector.whole(120, true)
       }
       await victim.verify()
+      tell(`round ${round + 1} of ${rounds}`)
     }
     return `${done.join(', ')}; ${victim.ledger.acknowledgements} acknowledged writes are there`
   },

@@ -9,7 +9,7 @@ const STOPPED_MS = 14_000
 export const stopped: ChaosCase = {
   name: 'stopped',
   what: 'SIGSTOP of a node for longer than the grace, then SIGCONT, under load',
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, { nodesPerZone: 3 })
     const { cluster, inspector } = victim
     await victim.fill(30)
@@ -33,6 +33,7 @@ export const stopped: ChaosCase = {
       const epochs = Number((await inspector.look()).cluster.map?.epoch ?? 0n) - before
       assert.ok(epochs < 40, `${epochs} changes of the map for one node`)
       await victim.verify()
+      tell(`round ${round + 1} of ${rounds}`)
     }
     return `${rounds} times, ${moved} slots seen moving; ${victim.ledger.acknowledgements} acknowledged writes are there`
   },

@@ -8,7 +8,7 @@ export const topology: ChaosCase = {
   name: 'topology',
   what: 'a node added, one drained and removed, under load',
   shortForm: 'test/cluster/topology.test.ts',
-  async run(t, { chance, rounds }) {
+  async run(t, { chance, rounds, tell }) {
     const victim = await startVictim(t, {})
     const nodes = [...victim.nodes]
     await victim.fill(30)
@@ -32,6 +32,7 @@ export const topology: ChaosCase = {
       nodes.splice(nodes.indexOf(leaving), 1, added)
       await victim.inspector.whole(120)
       await victim.verify()
+      tell(`round ${round + 1} of ${rounds}`)
     }
     return `${rounds} nodes exchanged; ${victim.ledger.acknowledgements} acknowledged writes are there`
   },
