@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { join } from 'node:path'
+import { compileCache } from './lib/compile-cache.ts'
 import { root } from './lib/root.ts'
 import { sourceFiles } from './lib/source-files.ts'
 
@@ -51,8 +51,7 @@ function runTests(files: readonly string[], options: readonly string[]): Promise
     ...options,
     ...files,
   ]
-  // Every test file and every service that a test starts loads the same sources: they are stripped and compiled once.
-  const env = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'), ...process.env }
+  const env = { NODE_COMPILE_CACHE: compileCache, ...process.env }
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' })
   // The runner ends its test processes when it is told to end, so it must be told.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))

@@ -4,6 +4,7 @@
  * that fails can be run again alone. Ends with 0 when all acknowledged data was read back each time.
  */
 import { parseArgs } from 'node:util'
+import { compileCache } from '../../scripts/lib/compile-cache.ts'
 import { Run } from '../cluster/lifetime.ts'
 import { cases } from './cases.ts'
 import type { ChaosCase } from './chaos-case.ts'
@@ -122,6 +123,7 @@ async function main(args: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
+process.env['NODE_COMPILE_CACHE'] ??= compileCache
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {

@@ -69,10 +69,10 @@ async function endOf(child: ChildProcess, outputs: readonly Readable[]): Promise
 
 /** Starts `ashlar` with these arguments. `environment` is added to what it needs of this process's own. */
 export function ashlar(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
-  const { PATH = '', HOME = '' } = process.env
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, HOME, ...environment },
+    env: { PATH, HOME, ...(NODE_COMPILE_CACHE !== '' && { NODE_COMPILE_CACHE }), ...environment },
   })
   const { pid } = child
   if (pid === undefined) throw new Error('ashlar could not be spawned')
