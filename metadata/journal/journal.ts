@@ -193,6 +193,8 @@ export class Journal {
         at: new Date(atMs).toISOString(),
         recordFormat: RECORD_FORMAT,
         engines: ['level'],
+        oneMoment: true,
+        heldMs: 0,
       }
       const blob = journalBlob({ ...generation, kind: 'base', sequence: 0 })
       const { fileBytes, trailer } = await writeBase(copies, blob, header, pages, this.#stopping.signal)
