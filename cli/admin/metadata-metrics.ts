@@ -1,6 +1,10 @@
 import type {
   CommitHoldsStatus,
-  GateStatus, MemberStatus, PartitionsStatus, PartitionStatus } from '../partition/assess.ts'
+  GateStatus,
+  MemberStatus,
+  PartitionsStatus,
+  PartitionStatus,
+} from '../partition/assess.ts'
 import type { Metric, Sample } from './exposition.ts'
 
 /** Metadata's processes, partitions and engines as metrics. */

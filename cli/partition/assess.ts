@@ -153,9 +153,7 @@ function engineStatuses({ map, members, processes }: GetPartitionsReply): Engine
   })
 }
 
-function stateOf(
-  process: ProcessState | undefined,
-): Pick<MemberStatus, 'writes' | 'reads' | 'commitHolds'> {
+function stateOf(process: ProcessState | undefined): Pick<MemberStatus, 'writes' | 'reads' | 'commitHolds'> {
   const commitHolds = process && {
     holds: Number(process.commitHolds),
     seconds: Number(process.commitHoldMs) / 1000,

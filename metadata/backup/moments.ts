@@ -69,7 +69,7 @@ export class Moments {
     this.#options = options
   }
 
-  /** @throws {MetadataError} UNAVAILABLE when there is no such moment to be had now; what the look throws */
+  /** @throws {MetadataError} BACKUP_REFUSED when there is no such moment to be had now; what the look throws */
   async look<T>(look: Look<T>): Promise<Looked<T>> {
     const { engines, maps, clock } = this.#options
     const [only] = engines
@@ -85,7 +85,7 @@ export class Moments {
         if (!(error instanceof MomentMissedError)) throw error
         if (clock.monotonicMs() >= untilMs) {
           const message = `no one moment of all metadata engines could be had, for ${error.message}`
-          throw new MetadataError(FailureCode.UNAVAILABLE, message, {}, { cause: error })
+          throw new MetadataError(FailureCode.BACKUP_REFUSED, message, {}, { cause: error })
         }
       } finally {
         end()
@@ -104,7 +104,8 @@ export class Moments {
     if (outcome.status === 'rejected') throw outcome.reason
     const opened = outcome.value
     try {
-      if (heldMs === undefined) throw new MomentMissedError('not every metadata process held its commits for long enough')
+      if (heldMs === undefined)
+        throw new MomentMissedError('not every metadata process held its commits for long enough')
       // It only ever goes forward: it was this one all the time.
       if ((await maps.refresh()).version === table.version) return { opened, heldMs }
       throw new MomentMissedError('the partition map was being changed')
@@ -114,7 +115,7 @@ export class Moments {
     }
   }
 
-  /** Those that the map names, the coordination engine first. @throws {MetadataError} UNAVAILABLE */
+  /** Those that the map names, the coordination engine first. @throws {MetadataError} BACKUP_REFUSED */
   #enginesOf(table: PartitionTable): BackedUpEngine[] {
     const { engines, self } = this.#options
     const ids = enginesOf(table.map)
@@ -122,7 +123,7 @@ export class Moments {
       const found = engines.get(id)
       if (found === undefined) {
         const message = `the metadata process ${self}, which takes the backup, does not reach engine ${id}`
-        throw new MetadataError(FailureCode.UNAVAILABLE, message)
+        throw new MetadataError(FailureCode.BACKUP_REFUSED, message)
       }
       return { id, engine: found.engine, isForeign: foreignRecords(table, id) }
     })

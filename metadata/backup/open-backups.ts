@@ -53,7 +53,7 @@ export class OpenBackups {
     this.#parts = parts
   }
 
-  /** @throws {MetadataError} INVALID_REQUEST when too many are open; UNAVAILABLE when the engines show no one moment now */
+  /** @throws {MetadataError} INVALID_REQUEST when too many are open; BACKUP_REFUSED when the engines show no one moment now */
   async open(): Promise<OpenedBackup> {
     if (this.#open.size + this.#opening >= BACKUPS_OPEN_MAX) {
       throw invalidRequest(`${BACKUPS_OPEN_MAX} backups are being taken already`)

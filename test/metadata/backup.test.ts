@@ -46,7 +46,16 @@ import {
   startUpload,
 } from '../contract/metadata-requests.ts'
 import { metadataConfig, temporaryDirectory, world } from '../contract/metadata-service.ts'
-import { allEntries, assertVerified, backUp, fill, fileOf, KeptEngine, momentsOf, restoreFile } from './backups.ts'
+import {
+  allEntries,
+  assertVerified,
+  backUp,
+  fill,
+  fileOf,
+  KeptEngine,
+  momentsOf,
+  restoreFile,
+} from './backups.ts'
 import { engineWith } from './engine-with.ts'
 import { assertStructure } from './version-structure.ts'
 import { versionIdOf } from '../../core/records/version-id.ts'

@@ -6,13 +6,13 @@ import type { EngineEntry } from '../../../metadata/engine/engine.ts'
 import { FailureCode, type OpenBackupReply } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import { type MetadataApi, MetadataError } from '../../../proto/metadata-api.ts'
 import { seeded } from '../../chaos/seeded.ts'
-import { createBucket } from '../../contract/metadata-requests.ts'
+import { createBucket, OWNER } from '../../contract/metadata-requests.ts'
 import { assertVerified, emptyFile, HEADER } from '../backups.ts'
 import { idOf } from '../engine-move.ts'
 import { Requests } from './requests.ts'
 import { World } from './world.ts'
 
-/** Where partitions begin: the odd ones lie on the second engine. */
+/** Where partitions begin; every other one lies on the second engine. */
 const CUTS = ['d', 'm', 's'] as const
 /** One key in each partition. */
 const PLACES = ['a', 'e', 'n', 't'] as const
@@ -53,17 +53,24 @@ export class MomentScene {
     const drive = <T>(work: Promise<T>): Promise<T> => world.clock.drive(work)
     await drive(createBucket(api))
     const second = await drive(scene.engineId(1))
-    let last = 1
-    for (const [index, cut] of CUTS.entries()) {
-      last = await drive(requests.split(api, last, cut))
-      if (index % 2 === 0) await drive(requests.moveEngine(api, last, second))
-      await drive(requests.move(api, last, ['b', 'c', 'a'][index] ?? 'a'))
+    const ids = [1]
+    for (const cut of CUTS) ids.push(await drive(requests.split(api, ids.at(-1) ?? 1, cut)))
+    for (const [index, id] of ids.entries()) {
+      if (index % 2 === 1) await drive(requests.moveEngine(api, id, second))
+      await drive(requests.move(api, id, ['a', 'b', 'c', 'a'][index] ?? 'a'))
     }
     if (world.map().rootOwner !== 'a') await drive(requests.move(api, 0, 'a'))
     await world.settle()
-    const map = world.map()
-    assert.equal(new Set(map.partitions.map(({ engine }) => engine)).size, 2)
-    assert.equal(new Set(map.partitions.map(({ owner }) => owner)).size, 3)
+    const { partitions } = world.map()
+    assert.deepEqual(
+      partitions.map(({ engine, owner }) => [engine === second, owner]),
+      [
+        [false, 'a'],
+        [true, 'b'],
+        [false, 'c'],
+        [true, 'a'],
+      ],
+    )
     for (const id of world.ids) {
       world.process(id).engineDelay = () => (scene.#chance.next() < 0.3 ? 20 * scene.#chance.next() : 0)
     }
@@ -99,8 +106,9 @@ export class MomentScene {
   /** Every fifth is a bucket, which the root has, and what follows goes into it. */
   async #step(chain: number, step: number): Promise<void> {
     const bucket = `chain-${chain}-${step}`
-    if (step % 5 === 3) await createBucket(this.api, bucket)
-    else if (step % 5 === 4) {
+    if (step % 5 === 3) {
+      await this.api.call('createBucket', { bucket: { name: bucket, owner: OWNER }, limitPerOwner: 100_000 })
+    } else if (step % 5 === 4) {
       const within = { bucket: `chain-${chain}-${step - 1}` }
       await this.requests.put(this.api, stepKey('n', chain, step), undefined, within)
     } else await this.requests.put(this.api, stepKey(PLACES[(chain + step) % 4] ?? 'a', chain, step))

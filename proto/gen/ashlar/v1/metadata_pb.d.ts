@@ -4049,6 +4049,13 @@ export enum FailureCode {
    * @generated from enum value: FAILURE_CODE_SLOW_DOWN = 29;
    */
   SLOW_DOWN = 29,
+
+  /**
+   * the engines show no one moment now; the message says why
+   *
+   * @generated from enum value: FAILURE_CODE_BACKUP_REFUSED = 31;
+   */
+  BACKUP_REFUSED = 31,
 }
 
 /**
