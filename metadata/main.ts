@@ -20,6 +20,7 @@ import { openEngine } from './engine/open.ts'
 import type { ConnectPeer } from './host/peers.ts'
 import { MetadataNode } from './node.ts'
 import { Journal } from './journal/journal.ts'
+import { forgetPosition } from './journal/tail.ts'
 import { Room, spaceOf } from './room.ts'
 import { serveMetadata } from './server/server.ts'
 import { MetadataService } from './service.ts'
@@ -157,8 +158,9 @@ export async function startOnAll(
   if (first === undefined) throw new Error('a metadata process needs an engine')
   // The journal is for an engine that nothing else replicates, and sees every batch of it.
   const parts = { clusterId, program: config.program ?? '', clock, random, log }
-  const journal =
-    shards === undefined || !exclusive || opened.length > 1 ? undefined : new Journal(first.engine, parts)
+  const journaled = shards !== undefined && exclusive && opened.length === 1
+  const journal = journaled ? await Journal.open(first.engine, parts) : undefined
+  if (!journaled) await Promise.all(opened.map(({ engine }) => forgetPosition(engine)))
   const engines = opened.map(({ kind = '', engine, disk }, index) => ({
     kind,
     engine: index === 0 ? (journal?.engine ?? engine) : engine,

@@ -10,6 +10,7 @@ import { PartitionController } from './balance/partition-controller.ts'
 import { OwnState } from './balance/own-state.ts'
 import { Reporter } from './balance/reporter.ts'
 import { RestoreBrake } from './backup/brake.ts'
+import { Moments } from './backup/moments.ts'
 import { OpenBackups } from './backup/open-backups.ts'
 import { BucketCopies } from './buckets/copies.ts'
 import { BucketGrants } from './buckets/grants.ts'
@@ -26,6 +27,7 @@ import { OwnMember } from './coordination/own-member.ts'
 import { PartitionMaps } from './coordination/partition-maps.ts'
 import type { Engine } from './engine/engine.ts'
 import { LocalContents, RootContents } from './host/bucket-contents.ts'
+import { CommitHolds } from './host/commit-holds.ts'
 import { PartitionChanges } from './host/changes.ts'
 import { loadOf } from './host/load-of.ts'
 import { giveAway } from './host/leave.ts'
@@ -62,6 +64,7 @@ export class MetadataNode {
   readonly contents: LocalContents
   readonly brake: RestoreBrake
   readonly backups: OpenBackups
+  readonly commitHolds: CommitHolds
   readonly options: NodeOptions
   readonly state: OwnState
   readonly #rules: PoolRules
@@ -104,13 +107,11 @@ export class MetadataNode {
       openPartition: (mapped) => this.#openPartition(mapped),
       openRoot: () => this.#openRoot(),
     })
-    this.backups = new OpenBackups({
-      engines: () => [...engines].map(([id, { engine }]) => ({ id, engine })),
-      clock,
-      random: options.random,
-      log,
-    })
-    this.state = new OwnState(self, engines)
+    const { random } = options
+    this.commitHolds = new CommitHolds({ self, host: this.host, clock, log })
+    const moments = { self, maps, engines, holds: this.commitHolds, peers: this.peers, clock, random }
+    this.backups = new OpenBackups({ moments: new Moments(moments), clock, random, log })
+    this.state = new OwnState(self, engines, this.commitHolds)
     this.#reporter = new Reporter({
       self,
       state: this.state,
@@ -141,7 +142,7 @@ export class MetadataNode {
       buckets: this.buckets,
       engines,
       clock,
-      random: options.random,
+      random,
     })
     const leftovers = new Leftovers({
       self,
@@ -149,7 +150,7 @@ export class MetadataNode {
       members,
       engines,
       isMoving: (move) => this.changes.isMoving(move),
-      random: options.random,
+      random,
     })
     this.#tidier = new Tidier({ self, leftovers, maps, served: () => this.host.served, clock, log })
   }

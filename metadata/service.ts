@@ -102,7 +102,7 @@ export class MetadataService {
 
   /** What this process answers whatever it owns. */
   async #here(operation: Operation): Promise<Result> {
-    const { contents, buckets } = this.#node
+    const { contents, buckets, commitHolds } = this.#node
     switch (operation.case) {
       case 'getPartitions':
         return { case: 'getPartitions', value: await this.#getPartitions(operation.value) }
@@ -111,6 +111,10 @@ export class MetadataService {
         return { case: 'revokeBucket', value: create(RevokeBucketReplySchema) }
       case 'probeBucket':
         return { case: 'probeBucket', value: await contents.probe(operation.value) }
+      case 'holdCommits':
+        return { case: 'holdCommits', value: await commitHolds.hold(operation.value) }
+      case 'releaseCommits':
+        return { case: 'releaseCommits', value: commitHolds.release(operation.value) }
       default:
         throw invalidRequest(`nobody answers ${String(operation.case)}`)
     }

@@ -1,4 +1,10 @@
-import type { GateStatus, MemberStatus, PartitionsStatus, PartitionStatus } from '../partition/assess.ts'
+import type {
+  CommitHoldsStatus,
+  GateStatus,
+  MemberStatus,
+  PartitionsStatus,
+  PartitionStatus,
+} from '../partition/assess.ts'
 import type { Metric, Sample } from './exposition.ts'
 
 /** Metadata's processes, partitions and engines as metrics. */
@@ -15,6 +21,10 @@ export function metadataMetrics(status: PartitionsStatus): Metric[] {
       ...gateSample(member, 'write', member.writes, value),
       ...gateSample(member, 'read', member.reads, value),
     ])
+  const ofHolds = (value: (holds: CommitHoldsStatus) => number): Sample[] =>
+    members.flatMap(({ id, commitHolds }) =>
+      commitHolds === null ? [] : [{ labels: { process: id }, value: value(commitHolds) }],
+    )
   return [
     gauge('ashlar_metadata_processes', 'Metadata processes that are alive.', [{ value: members.length }]),
     gauge(
@@ -41,6 +51,21 @@ export function metadataMetrics(status: PartitionsStatus): Metric[] {
       'ashlar_metadata_requests_refused_total',
       'Requests refused by overload since the process started.',
       ofGates(({ refused }) => refused),
+    ),
+    counter(
+      'ashlar_metadata_commit_holds_total',
+      'Times that commits were held for a backup of several engines, since the process started.',
+      ofHolds(({ holds }) => holds),
+    ),
+    counter(
+      'ashlar_metadata_commit_hold_seconds_total',
+      'For how long in all.',
+      ofHolds(({ seconds }) => seconds),
+    ),
+    counter(
+      'ashlar_metadata_commit_holds_expired_total',
+      'Of those, such that nobody ended in time.',
+      ofHolds(({ expired }) => expired),
     ),
     gauge('ashlar_partition_map_version', 'Version of the partition map; it grows with every change.', [
       { value: version },

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import packageFile from '../../package.json' with { type: 'json' }
 import { BACKUP_REQUEST_TIMEOUT_MS } from '../../core/limits.ts'
+import type { BackupHeader } from '../../metadata/backup/format/documents.ts'
 import { takeBackup } from '../../metadata/backup/take.ts'
 import { CommandError, EXIT_USAGE } from '../failure.ts'
 import { formatBytes, formatCount } from '../format.ts'
@@ -36,7 +37,9 @@ export async function backup(config: z.output<typeof backupConfig>, world: World
       }),
     )
     const size = formatBytes(fileBytes)
-    world.out(`${to}: ${formatCount(trailer.entries)} records as of ${header.at}, ${size}\n`)
+    world.out(
+      `${to}: ${formatCount(trailer.entries)} records as of ${header.at}, ${size}${momentText(header)}\n`,
+    )
     return 0
   } catch (error) {
     if (signal.aborted) throw new CommandError('interrupted: no backup was written', { cause: error })
@@ -44,4 +47,12 @@ export async function backup(config: z.output<typeof backupConfig>, world: World
   } finally {
     await close()
   }
+}
+
+/** How the engines came to show one moment, where there are several. */
+function momentText({ engines, oneMoment, heldMs }: BackupHeader): string {
+  if (engines.length === 1) return ''
+  return oneMoment
+    ? `; one moment of ${engines.length} engines, commits held for ${heldMs} ms`
+    : `; ${engines.length} engines, each as of a moment of its own: the metadata service is older than this program`
 }

@@ -48,6 +48,15 @@ export interface MemberStatus {
   readonly uptimeSeconds: number
   readonly writes: GateStatus | null
   readonly reads: GateStatus | null
+  readonly commitHolds: CommitHoldsStatus | null
+}
+
+/** Commits that a process held for backups of several engines, since it started. */
+export interface CommitHoldsStatus {
+  readonly holds: number
+  readonly seconds: number
+  /** Of those, such that nobody ended in time. */
+  readonly expired: number
 }
 
 /** Requests that a process has in work, how many it takes on, and those it has refused since it started. */
@@ -106,7 +115,7 @@ export function assessPartitions(reply: GetPartitionsReply, nowMs: number): Part
       }
     }),
     members: members.map(({ id, address, leaving, engines, startedMs }) => ({
-      ...gatesOf(processes.find(({ node }) => node === id)),
+      ...stateOf(processes.find(({ node }) => node === id)),
       id,
       address,
       state: leaving ? 'leaving' : 'up',
@@ -144,8 +153,17 @@ function engineStatuses({ map, members, processes }: GetPartitionsReply): Engine
   })
 }
 
-function gatesOf(process: ProcessState | undefined): Pick<MemberStatus, 'writes' | 'reads'> {
-  return { writes: gateOf(process?.writes), reads: gateOf(process?.reads) }
+function stateOf(process: ProcessState | undefined): Pick<MemberStatus, 'writes' | 'reads' | 'commitHolds'> {
+  const commitHolds = process && {
+    holds: Number(process.commitHolds),
+    seconds: Number(process.commitHoldMs) / 1000,
+    expired: Number(process.commitHoldsExpired),
+  }
+  return {
+    writes: gateOf(process?.writes),
+    reads: gateOf(process?.reads),
+    commitHolds: commitHolds ?? null,
+  }
 }
 
 function gateOf(gate: AdmissionGateState | undefined): GateStatus | null {

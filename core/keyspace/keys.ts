@@ -14,6 +14,8 @@ import { decodeUtf8 } from './utf8.ts'
  *     06                              partition map
  *     07 node                         a metadata process, as it says it is
  *     08                              the engine's own id
+ *     09                              how far the journal on the storage nodes is
+ *     09 number                       keys of a batch that the journal may lack
  *     10 name                         bucket
  *     11 owner · name                 buckets of an account (empty value)
  *     12 name · kind                  setting of a bucket
@@ -46,6 +48,7 @@ export const SPACE = {
   partitionMap: 0x06,
   member: 0x07,
   engineId: 0x08,
+  journal: 0x09,
   bucket: 0x10,
   ownedBucket: 0x11,
   bucketSetting: 0x12,
@@ -98,6 +101,22 @@ export const clusterMapKey: Uint8Array = new KeyWriter(SPACE.clusterMap).bytes()
 
 export const partitionMapKey: Uint8Array = new KeyWriter(SPACE.partitionMap).bytes()
 export const engineIdKey: Uint8Array = new KeyWriter(SPACE.engineId).bytes()
+
+export const journalPositionKey: Uint8Array = new KeyWriter(SPACE.journal).bytes()
+
+/** @param number of a batch; they grow */
+export function journalTailKey(number: number): Uint8Array {
+  return new KeyWriter(SPACE.journal).number(number, 8).bytes()
+}
+
+/** @param to the last number; by default all */
+export function journalTailSpace(to = Number.MAX_SAFE_INTEGER - 1): KeyRange {
+  return { gte: journalTailKey(0), lt: journalTailKey(to + 1) }
+}
+
+export function readJournalTailKey(key: Uint8Array): number {
+  return new KeyReader(key).number(8)
+}
 
 /** @param node a metadata process */
 export function memberKey(node: string): Uint8Array {

@@ -32,3 +32,16 @@ export const RESTORE_EPOCH_STEP = 2 ** 20
 
 /** Time that a backup waits for one page: an engine under load, or one that fails over, takes a while. */
 export const BACKUP_REQUEST_TIMEOUT_MS = 60_000
+
+/**
+ * Commits are held no longer for a backup of several engines, even if nobody ends it: shorter than requests wait for a partition
+ * (PARTITION_HOLD_MS_MAX), and for the snapshots of a few engines it is plenty.
+ */
+export const BACKUP_HOLD_MS_MAX = 1500
+
+/** Time in which a metadata process has to say that it holds commits, or has held them: a commit on its way to an engine may be slow. */
+export const BACKUP_HOLD_ANSWER_MS = 700
+
+/** Time in which one moment of several engines is found, and the pause after a failed attempt: longer than until others have what a dead process owned. */
+export const BACKUP_MOMENT_MS_MAX = 10_000
+export const BACKUP_MOMENT_RETRY_MS = 250

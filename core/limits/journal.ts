@@ -35,3 +35,9 @@ export const JOURNAL_CLOSE_MS = 2000
 
 /** Age of commits that are not shipped from which on the status has a line of its own for them: a node that hangs is gone round by then. */
 export const JOURNAL_BEHIND_MS = 60_000
+
+/** Bytes of what changed since the journal's end that a start ships in one segment; where it is more, a new base is made instead. */
+export const JOURNAL_CATCH_UP_BYTES_MAX = 8 * 1024 * 1024
+
+/** Time after a start in which storage nodes may come up with what the journal goes on from, before a new base is made instead. */
+export const JOURNAL_RESUME_MS_MAX = 30_000

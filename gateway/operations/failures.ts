@@ -29,6 +29,7 @@ const ofMetadata: Readonly<Record<FailureCode, S3ErrorCode>> = {
   [FailureCode.TOPOLOGY_REFUSED]: 'InternalError',
   [FailureCode.STALE_EPOCH]: 'InternalError',
   [FailureCode.PARTITION_REFUSED]: 'InternalError',
+  [FailureCode.BACKUP_REFUSED]: 'InternalError',
   [FailureCode.NO_SUCH_BUCKET]: 'NoSuchBucket',
   [FailureCode.BUCKET_ALREADY_EXISTS]: 'BucketAlreadyExists',
   [FailureCode.BUCKET_ALREADY_OWNED_BY_YOU]: 'BucketAlreadyOwnedByYou',

@@ -68,6 +68,8 @@ export const OPERATION_CLASSES: Readonly<Record<MetadataOperation, OperationClas
   leaseBucket: control('read'),
   revokeBucket: control('write'),
   probeBucket: control('write'),
+  holdCommits: control('write'),
+  releaseCommits: control('write'),
   reportLoad: control('write'),
   openBackup: control('read'),
   readBackup: control('read'),

@@ -3,24 +3,14 @@ import { BACKUP_IDLE_MS, BACKUPS_OPEN_MAX } from '../../core/limits.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import type { Random } from '../../runtime/ports/random.ts'
-import { type Engine, type EngineSnapshot, SnapshotLostError } from '../engine/engine.ts'
+import { SnapshotLostError } from '../engine/engine.ts'
 import { invalidRequest } from '../failure.ts'
 import { packEntries } from './format/entries.ts'
+import type { BackedUpEngine, Moments } from './moments.ts'
 import { EVERYTHING, SnapshotPages } from './snapshot-pages.ts'
 
-export interface BackedUpEngine {
-  readonly id: string
-  readonly engine: Engine
-}
-
 export interface OpenBackupsParts {
-  /** Those that hold the cluster's metadata, now. */
-  readonly engines: () => readonly BackedUpEngine[]
-  /**
-   * Keeps commits of all partitions back from the moment it resolves until what it resolves to is called. Needed where there is
-   * more than one engine; the snapshot of a single one is of one moment by itself.
-   */
-  readonly holdCommits?: () => Promise<() => void>
+  readonly moments: Pick<Moments, 'look'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -30,8 +20,17 @@ export interface OpenedBackup {
   readonly id: string
   readonly atMs: number
   readonly engines: readonly string[]
+  /** For which commits were held so that all engines show one moment; 0: they were not, for there is but one. */
+  readonly heldMs: number
   /** Roughly; 0 where the engines cannot tell. */
   readonly bytes: number
+}
+
+/** All engines at one moment. */
+interface Shown {
+  readonly atMs: number
+  readonly engines: readonly BackedUpEngine[]
+  readonly snapshots: readonly SnapshotPages[]
 }
 
 interface Open {
@@ -54,19 +53,21 @@ export class OpenBackups {
     this.#parts = parts
   }
 
-  /** @throws {MetadataError} INVALID_REQUEST when too many are open */
+  /** @throws {MetadataError} INVALID_REQUEST when too many are open; BACKUP_REFUSED when the engines show no one moment now */
   async open(): Promise<OpenedBackup> {
     if (this.#open.size + this.#opening >= BACKUPS_OPEN_MAX) {
       throw invalidRequest(`${BACKUPS_OPEN_MAX} backups are being taken already`)
     }
-    const { engines, clock, random } = this.#parts
+    const { moments, clock, random } = this.#parts
     this.#opening++
     try {
-      const all = engines()
-      const { snapshots, atMs } = await this.#snapshotsOf(all)
+      const { opened: shown, heldMs } = await moments.look({
+        open: (engines) => this.#show(engines),
+        undo: ({ snapshots }) => closeAll(snapshots),
+      })
       const id = Buffer.from(random.bytes(IDENTIFIER_BYTES)).toString('hex')
       const opened = {
-        snapshots: snapshots.map((snapshot) => new SnapshotPages(snapshot)),
+        snapshots: shown.snapshots,
         usedAt: clock.monotonicMs(),
         reading: 0,
         cancelTimer: () => undefined,
@@ -74,9 +75,9 @@ export class OpenBackups {
       this.#open.set(id, opened)
       if (this.#closed) await this.close(id)
       else this.#watchIdle(id, opened)
-      const sizes = await Promise.all(all.map(({ engine }) => engine.estimate(EVERYTHING)))
+      const sizes = await Promise.all(shown.engines.map(({ engine }) => engine.estimate(EVERYTHING)))
       const bytes = sizes.reduce((sum, size) => sum + (size.bytes ?? 0), 0)
-      return { id, atMs, engines: all.map((one) => one.id), bytes }
+      return { id, atMs: shown.atMs, engines: shown.engines.map((one) => one.id), heldMs, bytes }
     } finally {
       this.#opening--
     }
@@ -112,7 +113,7 @@ export class OpenBackups {
     const opened = this.#open.get(id)
     this.#open.delete(id)
     opened?.cancelTimer()
-    await Promise.all(opened?.snapshots.map((snapshot) => snapshot.close()) ?? [])
+    await closeAll(opened?.snapshots ?? [])
   }
 
   async closeAll(): Promise<void> {
@@ -120,23 +121,17 @@ export class OpenBackups {
     await Promise.all([...this.#open.keys()].map((id) => this.close(id)))
   }
 
-  async #snapshotsOf(
-    engines: readonly BackedUpEngine[],
-  ): Promise<{ snapshots: EngineSnapshot[]; atMs: number }> {
-    const { holdCommits, clock } = this.#parts
-    const release = await holdCommits?.()
-    try {
-      // Before the snapshots: what was acknowledged by then is in them.
-      const atMs = clock.nowMs()
-      const results = await Promise.allSettled(engines.map(({ engine }) => engine.openSnapshot()))
-      const snapshots = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-      const failed = results.find((result) => result.status === 'rejected')
-      if (failed === undefined) return { snapshots, atMs }
-      await Promise.all(snapshots.map((snapshot) => snapshot.close()))
-      throw failed.reason
-    } finally {
-      release?.()
-    }
+  async #show(engines: readonly BackedUpEngine[]): Promise<Shown> {
+    // Before the snapshots: what was acknowledged by then is in them.
+    const atMs = this.#parts.clock.nowMs()
+    const results = await Promise.allSettled(
+      engines.map(async ({ engine, isForeign }) => new SnapshotPages(await engine.openSnapshot(), isForeign)),
+    )
+    const snapshots = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed === undefined) return { atMs, engines, snapshots }
+    await closeAll(snapshots)
+    throw failed.reason
   }
 
   #watchIdle(id: string, opened: Open): void {
@@ -153,4 +148,8 @@ export class OpenBackups {
       this.#watchIdle(id, opened)
     })
   }
+}
+
+async function closeAll(snapshots: readonly SnapshotPages[]): Promise<void> {
+  await Promise.all(snapshots.map((snapshot) => snapshot.close()))
 }

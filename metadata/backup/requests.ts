@@ -37,13 +37,15 @@ export async function answerBackup(
 ): Promise<Reply['result']> {
   switch (operation.case) {
     case 'openBackup': {
-      const { id, atMs, engines, bytes } = await backups.open()
+      const { id, atMs, engines, heldMs, bytes } = await backups.open()
       const value = create(OpenBackupReplySchema, {
         id,
         clusterId,
         atMs: BigInt(atMs),
         recordFormat: RECORD_FORMAT,
         engines: [...engines],
+        oneMoment: true,
+        heldMs: BigInt(Math.ceil(heldMs)),
         bytes: BigInt(Math.round(bytes)),
       })
       return { case: 'openBackup', value }

@@ -13,15 +13,31 @@ export const EVERYTHING = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) } as 
 /** Reads a snapshot from its first key to its last, in pages of about BACKUP_CHUNK_BYTES. */
 export class SnapshotPages {
   readonly #snapshot: EngineSnapshot
+  readonly #isForeign: ((key: Uint8Array) => boolean) | undefined
   /** Mean bytes of an entry on the last page. */
   #entryBytes = FIRST_GUESS_BYTES
 
-  constructor(snapshot: EngineSnapshot) {
+  /** @param isForeign keys to be left out; absent: none */
+  constructor(snapshot: EngineSnapshot, isForeign?: (key: Uint8Array) => boolean) {
     this.#snapshot = snapshot
+    this.#isForeign = isForeign
   }
 
   /** @param after exclusive; empty: from the first key. Nothing: there are no more @throws {SnapshotLostError} */
   async read(after: Uint8Array): Promise<readonly EngineEntry[]> {
+    const isForeign = this.#isForeign
+    if (isForeign === undefined) return await this.#page(after)
+    for (let from = after; ;) {
+      const page = await this.#page(from)
+      const last = page.at(-1)
+      if (last === undefined) return page
+      const own = page.filter(({ key }) => !isForeign(key))
+      if (own.length > 0) return own
+      from = last.key
+    }
+  }
+
+  async #page(after: Uint8Array): Promise<readonly EngineEntry[]> {
     const gte = after.length === 0 ? EVERYTHING.gte : next(after)
     // So many as make a page, if they are like the last ones.
     const limit = Math.min(ENGINE_SCAN_ENTRIES_MAX, Math.ceil(BACKUP_CHUNK_BYTES / this.#entryBytes))

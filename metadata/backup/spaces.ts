@@ -45,6 +45,8 @@ const rows: readonly (readonly [number, SpaceRow])[] = [
   [SPACE.member, { name: 'metadata nodes', treatment: 'left out' }],
   // An engine keeps its own.
   [SPACE.engineId, { name: 'engine ids', treatment: 'left out' }],
+  // Of the engine that they came from.
+  [SPACE.journal, { name: 'records of the journal', treatment: 'left out' }],
   [SPACE.bucket, row('buckets', 'restored', bucketKind)],
   [SPACE.ownedBucket, { name: 'buckets by owner', treatment: 'restored' }],
   [SPACE.bucketSetting, row('bucket settings', 'restored', settingKind)],

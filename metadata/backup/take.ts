@@ -29,7 +29,16 @@ export async function takeBackup({ api, file, program, signal, progress }: TakeB
   const opened = await api.call('openBackup', {}, signal)
   const { id, clusterId, recordFormat, engines } = opened
   const atMs = Number(opened.atMs)
-  const header = { clusterId, program, atMs, at: new Date(atMs).toISOString(), recordFormat, engines }
+  const header = {
+    clusterId,
+    program,
+    atMs,
+    at: new Date(atMs).toISOString(),
+    recordFormat,
+    engines,
+    oneMoment: opened.oneMoment || engines.length === 1,
+    heldMs: Number(opened.heldMs),
+  }
   try {
     const writer = await BackupWriter.start(file, header)
     let read = 0

@@ -52,7 +52,10 @@ export async function verifyBackup(
       .map(([space, count]) => ({ name: spaceTable.get(space)?.name ?? `space ${space}`, count })),
     faults: faults.named,
     faultCount: faults.count,
-    notes: garbage.complete ? [] : ['so much garbage waits that records were held against a part of it only'],
+    notes: [
+      ...(garbage.complete ? [] : ['so much garbage waits that records were held against a part of it only']),
+      ...(checked.header.oneMoment ? [] : ['its engines are not of one moment, but of several near it']),
+    ],
   }
 }
 

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { type ProcessState, ProcessStateSchema } from '../../proto/gen/ashlar/v1/partitions_pb.js'
 import type { AdmissionState } from '../admission/overload.ts'
+import type { CommitHolds } from '../host/commit-holds.ts'
 import type { Engine, EngineSpace } from '../engine/engine.ts'
 
 /** What a metadata process says of itself, for people: what it has refused, and how full its engines are. */
@@ -9,15 +10,18 @@ export class OwnState {
   admission: (() => AdmissionState) | undefined
   readonly #self: string
   readonly #engines: ReadonlyMap<string, { readonly kind: string; readonly engine: Engine }>
+  readonly #holds: Pick<CommitHolds, 'counts'>
   readonly #spaces = new Map<string, EngineSpace>()
 
   /** @param engines by the ids that they keep */
   constructor(
     self: string,
     engines: ReadonlyMap<string, { readonly kind: string; readonly engine: Engine }>,
+    holds: Pick<CommitHolds, 'counts'>,
   ) {
     this.#self = self
     this.#engines = engines
+    this.#holds = holds
   }
 
   /** Asks the engines that have a bound how full they are. One that does not answer is full as it was. */
@@ -30,8 +34,12 @@ export class OwnState {
 
   get message(): ProcessState {
     const admission = this.admission?.()
+    const { holds, heldMs, expired } = this.#holds.counts
     return create(ProcessStateSchema, {
       node: this.#self,
+      commitHolds: BigInt(holds),
+      commitHoldMs: BigInt(Math.round(heldMs)),
+      commitHoldsExpired: BigInt(expired),
       ...(admission === undefined ? {} : { writes: gate(admission.write), reads: gate(admission.read) }),
       engines: [...this.#engines].map(([id, { kind }]) => {
         const space = this.#spaces.get(id)

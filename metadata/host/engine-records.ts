@@ -24,17 +24,22 @@ export function recordsOf(
 ): readonly RecordRange[] {
   const ids = new Set(outboxes)
   const whole = ({ gte, lt }: KeyRange): RecordRange => ({ gte, lt, holds: () => true })
-  const single = (key: Uint8Array): RecordRange => whole({ gte: key, lt: next(key) })
   return [
     ...engineRanges(range).map(whole),
-    ...outboxes.flatMap((id) => [
-      whole(outboxRange(id, 'garbage')),
-      whole(outboxRange(id, 'repair')),
-      single(outboxReserveKey(id)),
-      single(orderReserveKey(id)),
-    ]),
+    ...outboxes.flatMap((id) => outboxRecords(id).map(whole)),
     // They lie by bucket, and only then by partition.
     { ...bucketPurgeSpace(), holds: (key) => ids.has(readBucketPurgeKey(key).partition) },
+  ]
+}
+
+/** Where the tasks and the sequences of one outbox lie. */
+export function outboxRecords(id: number): KeyRange[] {
+  const single = (key: Uint8Array): KeyRange => ({ gte: key, lt: next(key) })
+  return [
+    outboxRange(id, 'garbage'),
+    outboxRange(id, 'repair'),
+    single(outboxReserveKey(id)),
+    single(orderReserveKey(id)),
   ]
 }
 

@@ -2,7 +2,8 @@ import { SHARD_BYTES_MAX } from '../../core/limits.ts'
 import type { BackupHeader, BackupTrailer } from '../backup/format/documents.ts'
 import { BackupWriter } from '../backup/format/writer.ts'
 import type { SnapshotPages } from '../backup/snapshot-pages.ts'
-import { FIRST_STRIPE, type Copies } from './copies.ts'
+import type { Copies } from './copies.ts'
+import { FIRST_STRIPE } from './listing.ts'
 
 /** A base is the file of a backup, cut into stripes. */
 export interface WrittenBase {

@@ -3,12 +3,15 @@ import {
   JOURNAL_COPIES,
   JOURNAL_PUT_TIMEOUT_MS,
   SHARD_BYTES_MAX,
-  SHARD_LIST_MAX,
 } from '../../core/limits.ts'
 import { JOURNAL_GROUP } from '../../core/placement/group.ts'
-import type { ListedShard, ShardAddress, ShardService, ShardTransport } from '../../proto/shard-transport.ts'
+import type { ListedShard, ShardService, ShardTransport } from '../../proto/shard-transport.ts'
 import { crc32cBlocks } from '../../runtime/crypto/crc32c.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
+import { baseBefore, type LeadingBase } from './base-before.ts'
+import { Holdings, type ShardReader } from './holdings.ts'
+import { FIRST_STRIPE, listJournal } from './listing.ts'
+import type { JournalPosition } from './tail.ts'
 
 /** A storage node as the journal sees it. */
 export interface JournalNode {
@@ -32,9 +35,6 @@ class CopiesError extends Error {
 }
 
 const OWNER = { bucket: '', key: 'metadata', version: '', part: 0, code: `replica-${JOURNAL_COPIES}` }
-
-/** The first stripe of a blob: see JOURNAL_GROUP. */
-export const FIRST_STRIPE = 1
 
 /** Whole copies of pieces of bytes on storage nodes of different zones. A node that fails is gone round. */
 export class Copies {
@@ -130,6 +130,15 @@ export class Copies {
     return found
   }
 
+  /** The whole base that leads up to a segment, as far as the nodes that answer have it. */
+  async baseBefore(position: JournalPosition): Promise<LeadingBase | undefined> {
+    const { shards } = this.#parts
+    const inTime: ShardReader = {
+      node: (id) => ({ get: (request) => this.#inTime(id, () => shards.node(id).get(request)) }),
+    }
+    return await baseBefore(Holdings.from(inTime, await this.list()), position)
+  }
+
   /** Removes a blob from one node; what fails is found again by a later list. */
   async remove(node: string, blob: string): Promise<void> {
     await this.#inTime(node, (service, signal) => service.deleteBlob(JOURNAL_GROUP, blob, signal)).catch(
@@ -177,21 +186,5 @@ export class Copies {
     } finally {
       cancel()
     }
-  }
-}
-
-/** All that a node has of the journal, in order. */
-export async function listJournal(list: ShardService['list']): Promise<ListedShard[]> {
-  const found: ListedShard[] = []
-  let after: ShardAddress | undefined
-  for (;;) {
-    const page = await list({
-      group: JOURNAL_GROUP,
-      limit: SHARD_LIST_MAX,
-      ...(after === undefined ? {} : { after }),
-    })
-    found.push(...page.shards)
-    after = page.shards.at(-1)?.address
-    if (!page.truncated || after === undefined) return found
   }
 }

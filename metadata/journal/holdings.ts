@@ -1,11 +1,16 @@
 import { firstBadBlock } from '../../runtime/crypto/crc32c.ts'
 import { SHARD_BYTES_MAX } from '../../core/limits.ts'
 import { JOURNAL_GROUP } from '../../core/placement/group.ts'
-import type { ListedShard, ShardTransport } from '../../proto/shard-transport.ts'
+import type { ListedShard, ShardService, ShardTransport } from '../../proto/shard-transport.ts'
 import type { BackupSource } from '../backup/format/reader.ts'
 import { BackupDamagedError } from '../backup/format/frame.ts'
 import { type JournalName, journalBlob, readJournalBlob } from './blob-id.ts'
-import { FIRST_STRIPE, listJournal } from './copies.ts'
+import { FIRST_STRIPE, listJournal } from './listing.ts'
+
+/** What reading takes. */
+export interface ShardReader {
+  node(id: string): Pick<ShardService, 'get'>
+}
 
 interface Copy {
   readonly node: string
@@ -15,12 +20,12 @@ interface Copy {
 
 /** What nodes hold of the journal, and a way to read it as long as one copy of each piece is sound. */
 export class Holdings {
-  readonly #shards: ShardTransport
+  readonly #shards: ShardReader
   /** By blob, by stripe. */
   readonly #copies = new Map<string, Map<number, Copy[]>>()
   readonly #names: JournalName[] = []
 
-  private constructor(shards: ShardTransport) {
+  private constructor(shards: ShardReader) {
     this.#shards = shards
   }
 
@@ -40,6 +45,13 @@ export class Holdings {
         }
       }),
     )
+    return holdings
+  }
+
+  /** @param listed by node */
+  static from(shards: ShardReader, listed: ReadonlyMap<string, readonly ListedShard[]>): Holdings {
+    const holdings = new Holdings(shards)
+    for (const [node, shardsOfNode] of listed) holdings.#add(node, shardsOfNode)
     return holdings
   }
 

@@ -1,5 +1,6 @@
 import type { KeyRange } from '../../core/keyspace/bytes.ts'
 import {
+  assertWithinLimits,
   BatchTooLargeError,
   type Engine,
   type EngineBatch,
@@ -11,10 +12,13 @@ import {
   type ScanRequest,
 } from '../engine/engine.ts'
 import type { JournalBatch } from './segment.ts'
+import type { Tail } from './tail.ts'
 
 /** Told what becomes durable, in order. */
 export interface BatchListener {
-  committed(batch: JournalBatch): void
+  /** Whether it still makes something of what it is told. */
+  readonly followed: boolean
+  committed(batch: JournalBatch, number: number): void
   /** A batch may have been written or not: what was told is not all any more. */
   lost(): void
 }
@@ -22,21 +26,23 @@ export interface BatchListener {
 /** What an engine throws that has written nothing. */
 const NOT_WRITTEN = [FencedError, BatchTooLargeError, EngineFullError]
 
-/** An engine whose batches somebody hears of. Nothing waits for the listener. */
+/** An engine whose batches somebody hears of, and notes itself what that somebody may lack. Nothing waits for the listener. */
 export class JournaledEngine implements Engine {
   readonly #engine: Engine
   readonly #listener: BatchListener
+  readonly #tail: Tail
   #running = 0
   #idle: PromiseWithResolvers<undefined> | undefined
   #held: PromiseWithResolvers<undefined> | undefined
 
-  constructor(engine: Engine, listener: BatchListener) {
+  constructor(engine: Engine, listener: BatchListener, tail: Tail) {
     this.#engine = engine
     this.#listener = listener
+    this.#tail = tail
   }
 
   get limits(): Engine['limits'] {
-    return this.#engine.limits
+    return this.#tail.limits
   }
 
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -65,12 +71,16 @@ export class JournaledEngine implements Engine {
 
   async commit(batch: EngineBatch): Promise<void> {
     while (this.#held !== undefined) await this.#held.promise
+    assertWithinLimits(batch, this.limits)
+    const { number, batch: marked } = this.#tail.mark(batch, this.#listener.followed)
     this.#running++
     try {
-      await this.#engine.commit(batch)
-      this.#listener.committed(batch)
+      await this.#engine.commit(marked)
+      this.#tail.written(number)
+      this.#listener.committed(batch, number)
     } catch (error) {
-      if (!NOT_WRITTEN.some((kind) => error instanceof kind)) this.#listener.lost()
+      if (NOT_WRITTEN.some((kind) => error instanceof kind)) this.#tail.refused(number)
+      else this.#listener.lost()
       throw error
     } finally {
       this.#running--

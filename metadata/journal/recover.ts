@@ -11,9 +11,9 @@ import { EngineFiller, takeEngine } from '../backup/restore.ts'
 import { Rewriter } from '../backup/rewrite.ts'
 import { spaceTable } from '../backup/spaces.ts'
 import type { Engine, Fence } from '../engine/engine.ts'
-import { type Generation, sameGeneration } from './blob-id.ts'
+import type { Generation } from './blob-id.ts'
 import type { Holdings } from './holdings.ts'
-import { decodeSegment, type Segment } from './segment.ts'
+import { followingSegments } from './segments.ts'
 
 /** The nodes that were asked have no whole base. */
 export class NothingToRecoverError extends Error {
@@ -94,55 +94,6 @@ export async function recoverInto(engine: Engine, request: RecoverRequest): Prom
   })
   await engine.commit({ fence, puts: rewriter.end(span), deletes: [fence.key] })
   return { untilMs, segments }
-}
-
-/** In order, up to the first that is not there or cannot be read. */
-async function* followingSegments(holdings: Holdings, from: Generation): AsyncGenerator<Segment> {
-  let generation = from
-  for (;;) {
-    let sequence = 0
-    for (;;) {
-      const segment = await readSegment(holdings, generation, sequence + 1)
-      if (segment === undefined) break
-      yield segment
-      sequence++
-    }
-    const follower = await followerOf(holdings, generation, sequence)
-    if (follower === undefined) return
-    generation = follower
-  }
-}
-
-/** The generation whose first segment follows that one. */
-async function followerOf(
-  holdings: Holdings,
-  { number, life }: Generation,
-  sequence: number,
-): Promise<Generation | undefined> {
-  const later = holdings.names.filter((name) => name.number > number && name.life === life)
-  const firsts = later.filter((name) => name.kind === 'segment' && name.sequence === 1)
-  for (const first of firsts.toSorted((left, right) => left.number - right.number)) {
-    const follows = (await readSegment(holdings, first, 1))?.head.follows
-    if (follows !== undefined && sameGeneration(follows, { number, life }) && follows.sequence === sequence) {
-      return first
-    }
-  }
-  return undefined
-}
-
-async function readSegment(
-  holdings: Holdings,
-  { number, life }: Generation,
-  sequence: number,
-): Promise<Segment | undefined> {
-  const name = { number, life, kind: 'segment', sequence } as const
-  if (!holdings.has(name)) return undefined
-  try {
-    return await decodeSegment(await holdings.read(name))
-  } catch (error) {
-    if (error instanceof BackupDamagedError) return undefined
-    throw error
-  }
 }
 
 /** Makes of what a journal brought back what a restore makes of a file. A journal names keys as they were, so it comes first. */

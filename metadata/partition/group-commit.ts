@@ -74,6 +74,11 @@ export class GroupCommit {
     return this.#ended.promise
   }
 
+  /** Whether changes are still taken: it was not stopped, and no commit has failed. */
+  get open(): boolean {
+    return this.#stopped === undefined && this.#failure === undefined
+  }
+
   /** Takes no more changes. What was taken is written, or refused, as it would have been. */
   stop(): void {
     this.#stopped ??= new MetadataError(

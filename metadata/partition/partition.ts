@@ -150,7 +150,7 @@ export class Partition {
       outboxes: [...this.outboxes],
       clock: this.clock,
       log: this.log,
-      between: <T>(run: () => Promise<T>) => this.#commits.between(run),
+      between: <T>(run: () => Promise<T>) => this.betweenCommits(run),
       isOver: () => over,
       moveRepairs: (keys: readonly Uint8Array[]) => this.#moveRepairs(keys),
     }
@@ -291,6 +291,16 @@ export class Partition {
   /** Resolves when all that was decided so far is durable. @throws {MetadataError} */
   settled(): Promise<void> {
     return this.#commits.settled()
+  }
+
+  /** Runs something while nothing is on its way to the engine: what is decided meanwhile waits, reads are answered. */
+  betweenCommits<T>(run: () => Promise<T>): Promise<T> {
+    return this.#commits.between(run)
+  }
+
+  /** Whether it can still write: it was not stopped, and its engine has not failed it. */
+  get open(): boolean {
+    return this.#commits.open
   }
 
   /** Puts a decision in line. Called under the locks of all it was based on. @throws {MetadataError} */

@@ -99,6 +99,8 @@ const OPERATIONS: { readonly [K in MetadataOperation]: Row<K> } = {
   reportLoad: rootRead,
   revokeBucket: { repeatable: true, route: () => DIRECT },
   probeBucket: { repeatable: true, route: () => DIRECT },
+  holdCommits: { repeatable: false, route: () => DIRECT },
+  releaseCommits: { repeatable: false, route: () => DIRECT },
 }
 
 /** Where a request goes. Pure: clients and the service find the partition by the same table. */

@@ -23,6 +23,7 @@ import {
   fileOf,
   fill,
   HEADER,
+  momentsOf,
   restoreFile,
   sourceOf,
 } from './backups.ts'
@@ -70,7 +71,7 @@ test('whatever is in an engine comes back from its backup, into memory and level
     fc.asyncProperty(entriesArbitrary, async (entries) => {
       const engine = new MemoryEngine()
       await fill(engine, entries)
-      const backups = new OpenBackups({ engines: () => [{ id: 'one', engine }], ...world })
+      const backups = new OpenBackups({ moments: momentsOf(engine), ...world })
       const { id } = await backups.open()
       const file = await emptyFile()
       const writer = await BackupWriter.start(file, HEADER)

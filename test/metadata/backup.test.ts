@@ -46,7 +46,16 @@ import {
   startUpload,
 } from '../contract/metadata-requests.ts'
 import { metadataConfig, temporaryDirectory, world } from '../contract/metadata-service.ts'
-import { allEntries, assertVerified, backUp, fill, fileOf, KeptEngine, restoreFile } from './backups.ts'
+import {
+  allEntries,
+  assertVerified,
+  backUp,
+  fill,
+  fileOf,
+  KeptEngine,
+  momentsOf,
+  restoreFile,
+} from './backups.ts'
 import { engineWith } from './engine-with.ts'
 import { assertStructure } from './version-structure.ts'
 import { versionIdOf } from '../../core/records/version-id.ts'
@@ -139,7 +148,7 @@ test('a backup shows one moment, whatever is written while it is read', async ()
     const fence = { key: Uint8Array.of(0xee), token: undefined }
     await engine.commit({ fence, puts: [{ key: at(1 - side, index), value }], deletes: [at(side, index)] })
   }
-  const backups = new OpenBackups({ engines: () => [{ id: 'one', engine }], ...world })
+  const backups = new OpenBackups({ moments: momentsOf(engine), ...world })
   const { id } = await backups.open()
   const seen: string[] = []
   let pages = 0
@@ -154,35 +163,6 @@ test('a backup shows one moment, whatever is written while it is read', async ()
   assert.ok(pages > 3, 'pages enough for moves between them')
   assert.equal(seen.length, pairs)
   assert.equal(new Set(seen).size, pairs)
-  await backups.closeAll()
-})
-
-test('of several engines, commits are held while their snapshots are opened', async () => {
-  const events: string[] = []
-  const noting = (id: string) => {
-    const engine = new MemoryEngine()
-    return {
-      id,
-      engine: engineWith(engine, {
-        async openSnapshot() {
-          events.push(`snapshot ${id}`)
-          return await engine.openSnapshot()
-        },
-      }),
-    }
-  }
-  const engines = [noting('a'), noting('b')]
-  const backups = new OpenBackups({
-    ...world,
-    engines: () => engines,
-    async holdCommits() {
-      events.push('held')
-      return () => events.push('released')
-    },
-  })
-  const opened = await backups.open()
-  assert.deepEqual(events, ['held', 'snapshot a', 'snapshot b', 'released'])
-  assert.deepEqual(opened.engines, ['a', 'b'])
   await backups.closeAll()
 })
 

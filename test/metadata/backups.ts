@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readChunks, type BackupSource } from '../../metadata/backup/format/reader.ts'
+import type { Moments } from '../../metadata/backup/moments.ts'
 import { restoreInto } from '../../metadata/backup/restore.ts'
 import { takeBackup } from '../../metadata/backup/take.ts'
 import { BackupWriter } from '../../metadata/backup/format/writer.ts'
@@ -16,6 +17,11 @@ import { world } from '../contract/metadata-service.ts'
 /** An engine that outlives the services on it, as a disk does. */
 export class KeptEngine extends MemoryEngine {
   override async close(): Promise<void> {}
+}
+
+/** The moments of an engine that has everything. */
+export function momentsOf(engine: Engine): Pick<Moments, 'look'> {
+  return { look: async ({ open }) => ({ opened: await open([{ id: 'one', engine }]), heldMs: 0 }) }
 }
 
 export function emptyFile(): Promise<DiskFile> {
@@ -35,6 +41,8 @@ export const HEADER = {
   at: '',
   recordFormat: 1,
   engines: ['one'],
+  oneMoment: true,
+  heldMs: 0,
 }
 
 /** A file of these entries, in order of key. */

@@ -5,22 +5,24 @@ import { createHash } from 'node:crypto'
 import test from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import { objectKey, restoredKey, restoringKey } from '../../core/keyspace/keys.ts'
+import { journalTailSpace, objectKey, restoredKey, restoringKey } from '../../core/keyspace/keys.ts'
 import {
   JOURNAL_COPIES,
   JOURNAL_PUT_TIMEOUT_MS,
   JOURNAL_REBASE_MS,
+  JOURNAL_RESUME_MS_MAX,
   JOURNAL_SHIP_MS,
   JOURNAL_WAITING_BYTES_MAX,
 } from '../../core/limits.ts'
 import { JOURNAL_GROUP } from '../../core/placement/group.ts'
 import type { EngineBatch } from '../../metadata/engine/engine.ts'
 import { MemoryEngine } from '../../metadata/engine/memory.ts'
-import { readJournalBlob } from '../../metadata/journal/blob-id.ts'
+import { type JournalKind, readJournalBlob } from '../../metadata/journal/blob-id.ts'
 import type { JournalNode } from '../../metadata/journal/copies.ts'
 import { Holdings } from '../../metadata/journal/holdings.ts'
 import { Journal } from '../../metadata/journal/journal.ts'
 import { findRecoveryPoint, NothingToRecoverError, recoverInto } from '../../metadata/journal/recover.ts'
+import { forgetPosition } from '../../metadata/journal/tail.ts'
 import { ShardError, type ShardService } from '../../proto/shard-transport.ts'
 import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
@@ -31,6 +33,7 @@ import { until } from '../contract/metadata-requests.ts'
 import { world } from '../contract/metadata-service.ts'
 import { open } from '../contract/small-node.ts'
 import { allEntries } from './backups.ts'
+import { engineWith } from './engine-with.ts'
 
 type Fault = 'down' | 'hangs' | undefined
 
@@ -41,6 +44,8 @@ class Nodes {
   readonly leaving = new Set<string>()
   /** Puts that still succeed, all nodes together. */
   putsLeft = Number.POSITIVE_INFINITY
+  /** Kind of blob that no node takes. */
+  refused: JournalKind | undefined
 
   async add(zone: string, id: string): Promise<void> {
     const more = { nodeId: id, zone, segmentBytes: 16 * 1024 * 1024, checkpointBytes: 1024 * 1024 }
@@ -61,8 +66,9 @@ class Nodes {
     })
   }
 
-  get shards() {
-    return createInProcessShardTransport((id) => this.#faulty(id))
+  /** Storage nodes as everybody reaches them, or a process while it lives. */
+  shardsFor(life = { dead: false }) {
+    return createInProcessShardTransport((id) => this.#faulty(id, life))
   }
 
   /** Blobs by kind, with the nodes that hold each. */
@@ -77,13 +83,13 @@ class Nodes {
     return found
   }
 
-  #faulty(id: string): ShardService | undefined {
+  #faulty(id: string, life: { readonly dead: boolean }): ShardService | undefined {
     const service = this.services.get(id)
     if (service === undefined) return undefined
     const guard = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {
       return async (...args: A): Promise<T> => {
         const fault = this.faults.get(id)
-        if (fault === 'down') throw new ShardError('unavailable', `${id} is down`)
+        if (fault === 'down' || life.dead) throw new ShardError('unavailable', `${id} is down`)
         if (fault === 'hangs') return await Promise.withResolvers<never>().promise
         return await call(...args)
       }
@@ -91,6 +97,9 @@ class Nodes {
     return {
       put: guard(async (request, signal) => {
         if (this.putsLeft-- <= 0) throw new ShardError('unavailable', 'cut off')
+        if (readJournalBlob(request.address.blob)?.kind === this.refused) {
+          throw new ShardError('unavailable', 'refused')
+        }
         await service.put(request, signal)
       }),
       get: guard((request) => service.get(request)),
@@ -109,22 +118,53 @@ class Scene {
   readonly clock = new ManualClock()
   readonly engine = new MemoryEngine()
   readonly nodes: Nodes
-  readonly journal: Journal
+  #journal: Journal | undefined
   /** The content after each commit, from the empty one on. */
   readonly states: string[] = ['']
   #count = 0
+  /** Of the process that runs now: what it still sends when it is dead arrives nowhere. */
+  #life = { dead: false }
 
-  constructor(nodes: Nodes) {
+  private constructor(nodes: Nodes) {
     this.nodes = nodes
-    const { random, log } = world
-    this.journal = new Journal(this.engine, {
-      clusterId: 'c',
-      program: 'test',
-      clock: this.clock,
-      random,
-      log,
+  }
+
+  static async on(nodes: Nodes): Promise<Scene> {
+    const scene = new Scene(nodes)
+    await scene.start()
+    return scene
+  }
+
+  get journal(): Journal {
+    return this.#journal ?? assert.fail()
+  }
+
+  /** A process that finds the engine as it is. */
+  async start(): Promise<void> {
+    const { clock, engine, nodes } = this
+    const life = { dead: false }
+    this.#life = life
+    const own = engineWith(engine, {
+      async commit(batch) {
+        if (life.dead) throw new Error('the process is dead')
+        await engine.commit(batch)
+      },
     })
-    this.journal.start({ shards: nodes.shards, nodes: () => nodes.list() })
+    const { random, log } = world
+    this.#journal = await Journal.open(own, { clusterId: 'c', program: 'test', clock, random, log })
+    this.#journal.start({ shards: nodes.shardsFor(life), nodes: () => nodes.list() })
+  }
+
+  /** It ends, and another one starts. */
+  async restart(): Promise<void> {
+    await this.journal.close()
+    await this.start()
+  }
+
+  /** As by SIGKILL, and another one starts. */
+  async crash(): Promise<void> {
+    this.#life.dead = true
+    await this.start()
   }
 
   async commit(puts: Record<string, Uint8Array | string>, deletes: readonly string[] = []): Promise<void> {
@@ -167,7 +207,7 @@ class Scene {
   }
 
   async recover(nodes: Nodes = this.nodes) {
-    const holdings = await Holdings.of(nodes.shards, [...nodes.services.keys()], () => undefined)
+    const holdings = await Holdings.of(nodes.shardsFor(), [...nodes.services.keys()], () => undefined)
     const point = await findRecoveryPoint(holdings)
     const engine = new MemoryEngine()
     const recovered = await recoverInto(engine, { holdings, point, nowMs: 5, random: world.random })
@@ -188,7 +228,7 @@ function short(value: Uint8Array): string {
 }
 
 test('each second the commits since are in three zones, and all of them come back', async () => {
-  const scene = new Scene(await Nodes.six())
+  const scene = await Scene.on(await Nodes.six())
   await scene.write()
   await scene.settle()
   for (let n = 0; n < 10; n++) await scene.write()
@@ -198,7 +238,8 @@ test('each second the commits since are in three zones, and all of them come bac
   await scene.settle()
   const { content, segments } = await scene.recover()
   assert.equal(content, scene.states.at(-1))
-  assert.equal(segments, 2)
+  // The first stands for the base.
+  assert.equal(segments, 3)
   const byBlob = Map.groupBy(await scene.nodes.blobs(), ({ blob }) => blob)
   for (const copies of byBlob.values()) {
     assert.equal(new Set(copies.map(({ node }) => node.slice(0, 1))).size, JOURNAL_COPIES)
@@ -211,10 +252,13 @@ test('each second the commits since are in three zones, and all of them come bac
 test('whenever it ends, with whatever was put by then, what comes back is the state after some commit, not before the last that was shipped', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.constantFrom('write', 'write', 'ship', 'rebase'), { minLength: 5, maxLength: 25 }),
+      fc.array(fc.constantFrom('write', 'write', 'ship', 'rebase', 'restart', 'crash'), {
+        minLength: 5,
+        maxLength: 25,
+      }),
       fc.integer({ min: 0, max: 12 }),
       async (steps, putsLeft) => {
-        const scene = new Scene(await Nodes.six())
+        const scene = await Scene.on(await Nodes.six())
         await scene.write()
         await scene.settle()
         let shipped = scene.states.length - 1
@@ -223,7 +267,9 @@ test('whenever it ends, with whatever was put by then, what comes back is the st
           else if (step === 'ship') {
             await scene.settle()
             shipped = scene.states.length - 1
-          } else {
+          } else if (step === 'crash') await scene.crash()
+          else if (step === 'restart') await scene.restart()
+          else {
             await scene.settle()
             shipped = scene.states.length - 1
             // A base begins, and commits go on beside it.
@@ -249,7 +295,7 @@ test('whenever it ends, with whatever was put by then, what comes back is the st
 })
 
 test('a base that was never finished is not used: the one before and the segments of both are', async () => {
-  const scene = new Scene(await Nodes.six())
+  const scene = await Scene.on(await Nodes.six())
   await scene.write()
   await scene.settle()
   const noise = world.random.bytes(3_000_000)
@@ -278,7 +324,7 @@ test('a base that was never finished is not used: the one before and the segment
 })
 
 test('the two newest bases stay, with the segments since the older', async () => {
-  const scene = new Scene(await Nodes.six())
+  const scene = await Scene.on(await Nodes.six())
   for (let base = 0; base < 4; base++) {
     const { baseAtMs } = scene.journal.state()
     await scene.write()
@@ -295,7 +341,7 @@ test('the two newest bases stay, with the segments since the older', async () =>
 })
 
 test('copies on lost and damaged nodes are done without; where none is left of a segment, it ends before it', async () => {
-  const scene = new Scene(await Nodes.six())
+  const scene = await Scene.on(await Nodes.six())
   await scene.write()
   await scene.settle()
   const perSegment: number[] = []
@@ -309,10 +355,10 @@ test('copies on lost and damaged nodes are done without; where none is left of a
   scene.nodes.faults.set('b1', 'down')
   assert.equal((await scene.recover()).content, scene.states.at(-1))
   scene.nodes.faults.clear()
-  const second = (await scene.nodes.blobs()).filter(({ blob }) => readJournalBlob(blob)?.sequence === 2)
+  const second = (await scene.nodes.blobs()).filter(({ blob }) => readJournalBlob(blob)?.sequence === 3)
   for (const { node, blob } of second) await scene.nodes.services.get(node)?.deleteBlob(JOURNAL_GROUP, blob)
   const { content, segments } = await scene.recover()
-  assert.equal(segments, 1)
+  assert.equal(segments, 2)
   assert.equal(content, scene.states[perSegment[0] ?? 0])
   // Nothing whole is left.
   for (const { node, blob } of (await scene.nodes.blobs()).filter(({ kind }) => kind === 'base')) {
@@ -322,7 +368,7 @@ test('copies on lost and damaged nodes are done without; where none is left of a
 })
 
 test('nodes that hang delay no commit, and are gone round; too much that waits is made good by a base', async () => {
-  const scene = new Scene(await Nodes.six())
+  const scene = await Scene.on(await Nodes.six())
   await scene.write()
   await scene.settle()
   const [first = ''] = new Set((await scene.nodes.blobs()).map(({ node }) => node))
@@ -356,7 +402,7 @@ test('nodes that hang delay no commit, and are gone round; too much that waits i
 })
 
 test('a node that is to go is cleared, and what it held is elsewhere', async () => {
-  const scene = new Scene(await Nodes.six())
+  const scene = await Scene.on(await Nodes.six())
   await scene.write()
   await scene.settle()
   const [node = ''] = new Set((await scene.nodes.blobs()).map((one) => one.node))
@@ -372,5 +418,156 @@ test('a node that is to go is cleared, and what it held is elsewhere', async () 
   await scene.settle()
   scene.nodes.services.delete(node)
   assert.equal((await scene.recover()).content, scene.states.at(-1))
+  await scene.journal.close()
+})
+
+/** Whole bases that nodes have. */
+async function basesOf({ nodes }: Scene): Promise<number> {
+  const whole = (await nodes.blobs()).filter(({ kind }) => kind === 'complete')
+  return new Set(whole.map(({ blob }) => blob)).size
+}
+
+for (const how of ['restart', 'crash'] as const) {
+  test(`after a ${how} the journal goes on where it ended, without a base: nothing that came before or after is lost with the disk`, async () => {
+    const scene = await Scene.on(await Nodes.six())
+    await scene.write()
+    await scene.settle()
+    await scene.write()
+    await scene.settle()
+    for (let life = 0; life < 4; life++) {
+      // Not shipped when it ends; when it crashes, not at all.
+      for (let n = 0; n <= life; n++) await scene.write()
+      await scene[how]()
+      scene.nodes.refused = 'base'
+      if (life !== 2) await scene.write()
+      await scene.settle()
+      assert.equal((await scene.recover()).content, scene.states.at(-1))
+    }
+    assert.equal(await basesOf(scene), 1)
+    // A base is due some time in any case.
+    scene.nodes.refused = undefined
+    scene.clock.advance(JOURNAL_REBASE_MS + 1)
+    const { baseAtMs } = scene.journal.state()
+    await scene.pass(() => scene.journal.state().baseAtMs !== baseAtMs)
+    await scene.write()
+    await scene.crash()
+    await scene.settle()
+    assert.equal((await scene.recover()).content, scene.states.at(-1))
+    assert.equal(await basesOf(scene), 2)
+    await scene.journal.close()
+  })
+}
+
+test('a crash while a base is written, or when it has just become whole: what comes then is joined to what counts', async () => {
+  for (const putsLeft of [1, 3, 4, 6, 7, 9, 10, 12, 13, 15]) {
+    const scene = await Scene.on(await Nodes.six())
+    await scene.write()
+    await scene.settle()
+    await scene.write()
+    await scene.settle()
+    scene.clock.advance(JOURNAL_REBASE_MS + 1)
+    await scene.write()
+    scene.nodes.putsLeft = putsLeft
+    const { baseAtMs } = scene.journal.state()
+    await scene.pass(
+      () => scene.nodes.putsLeft < 0 || (scene.shipped && scene.journal.state().baseAtMs !== baseAtMs),
+    )
+    await scene.write()
+    scene.nodes.putsLeft = Number.POSITIVE_INFINITY
+    await scene.crash()
+    scene.nodes.refused = 'base'
+    await scene.write()
+    await scene.settle()
+    assert.equal((await scene.recover()).content, scene.states.at(-1), `${putsLeft}`)
+    await scene.journal.close()
+  }
+})
+
+test('nodes that come up after the start are waited for; where they lack what the journal goes on from, there is a new base', async () => {
+  const scene = await Scene.on(await Nodes.six())
+  await scene.write()
+  await scene.settle()
+  const ids = [...scene.nodes.services.keys()]
+  for (const id of ids) scene.nodes.faults.set(id, 'down')
+  await scene.crash()
+  await scene.write()
+  scene.clock.advance(JOURNAL_RESUME_MS_MAX)
+  // It has none of the copies.
+  const holding = new Set((await scene.nodes.blobs()).map(({ node }) => node))
+  const empty = ids.find((id) => !holding.has(id)) ?? assert.fail()
+  scene.nodes.faults.delete(empty)
+  await scene.pass(() => scene.journal.state().waitingBytes === 0n)
+  assert.ok(!scene.shipped, 'what it goes on from was not found')
+  assert.equal(scene.journal.state().baseAtMs, 0n)
+  scene.nodes.faults.clear()
+  await scene.settle()
+  assert.equal(await basesOf(scene), 1)
+  assert.equal((await scene.recover()).content, scene.states.at(-1))
+
+  const segments = (await scene.nodes.blobs()).filter(({ kind }) => kind === 'segment')
+  for (const { node, blob } of segments) await scene.nodes.services.get(node)?.deleteBlob(JOURNAL_GROUP, blob)
+  await scene.write()
+  await scene.crash()
+  await scene.settle()
+  assert.equal(await basesOf(scene), 2)
+  assert.equal((await scene.recover()).content, scene.states.at(-1))
+  await scene.journal.close()
+})
+
+test('what was committed without a journal, or is not noted, is made good by a new base', async () => {
+  const scene = await Scene.on(await Nodes.six())
+  await scene.write()
+  await scene.settle()
+  await scene.journal.close()
+  await forgetPosition(scene.engine)
+  await scene.engine.commit({
+    fence: { key: Uint8Array.of(0xee), token: undefined },
+    puts: [{ key: objectKey('b', 'unseen'), value: Uint8Array.of(1) }],
+    deletes: [],
+  })
+  await scene.start()
+  await scene.write()
+  await scene.settle()
+  assert.equal(await basesOf(scene), 2)
+  assert.equal((await scene.recover()).content, scene.states.at(-1))
+
+  // As many operations as fit: there is no room for a note.
+  const { operations } = scene.journal.engine.limits
+  const many = Object.fromEntries(Array.from({ length: operations }, (_, index) => [`many${index}`, 'x']))
+  await scene.commit(many)
+  await scene.crash()
+  await scene.write()
+  const { baseAtMs } = scene.journal.state()
+  assert.equal(baseAtMs, 0n)
+  await scene.settle()
+  assert.equal((await scene.recover()).content, scene.states.at(-1))
+  // Once it is on nodes, the journal goes on from there.
+  await scene.commit(many)
+  await scene.settle()
+  await scene.crash()
+  scene.nodes.refused = 'base'
+  await scene.write()
+  await scene.settle()
+  assert.equal((await scene.recover()).content, scene.states.at(-1))
+  await scene.journal.close()
+})
+
+test('what the engine notes of the journal does not pile up', async () => {
+  const scene = await Scene.on(await Nodes.six())
+  await scene.write()
+  await scene.settle()
+  for (let n = 0; n < 1200; n++) await scene.write()
+  await scene.settle()
+  const notes = async () => (await scene.engine.scan({ ...journalTailSpace(), limit: 1024 })).length
+  await scene.pass(() => true)
+  assert.equal(await notes(), 0)
+  for (const id of scene.nodes.services.keys()) scene.nodes.faults.set(id, 'down')
+  for (let n = 0; n < 10; n++) await scene.write()
+  assert.equal(await notes(), 10)
+  await scene.crash()
+  scene.nodes.faults.clear()
+  await scene.settle()
+  await scene.pass(() => true)
+  assert.equal(await notes(), 0)
   await scene.journal.close()
 })

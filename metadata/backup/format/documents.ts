@@ -15,6 +15,10 @@ export interface BackupHeader {
   readonly recordFormat: number
   /** Ids of the engines that it was taken from; chunks name them by their index. */
   readonly engines: readonly string[]
+  /** All engines are shown as of that moment; false: each as of one near it, which is what programs before this field wrote of several. */
+  readonly oneMoment: boolean
+  /** Milliseconds for which commits were held everywhere so that it is one; 0: they were not. */
+  readonly heldMs: number
 }
 
 /** What is in the file, to tell a whole one from one that lacks whole frames. */
@@ -33,7 +37,7 @@ export function encodeDocument(document: BackupHeader | BackupTrailer): Uint8Arr
 
 /** @throws {BackupDamagedError} */
 export function decodeHeader(bytes: Uint8Array): BackupHeader {
-  const { clusterId, program, atMs, at, recordFormat, engines } = parse(bytes)
+  const { clusterId, program, atMs, at, recordFormat, engines, oneMoment, heldMs } = parse(bytes)
   if (
     typeof clusterId === 'string' &&
     typeof program === 'string' &&
@@ -42,7 +46,16 @@ export function decodeHeader(bytes: Uint8Array): BackupHeader {
     isCount(recordFormat) &&
     Array.isArray(engines)
   ) {
-    return { clusterId, program, atMs, at, recordFormat, engines: engines.map(String) }
+    return {
+      clusterId,
+      program,
+      atMs,
+      at,
+      recordFormat,
+      engines: engines.map(String),
+      oneMoment: oneMoment === true || engines.length === 1,
+      heldMs: isCount(heldMs) ? heldMs : 0,
+    }
   }
   throw new BackupDamagedError('the header of the backup lacks what it should say')
 }

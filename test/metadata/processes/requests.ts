@@ -65,6 +65,11 @@ export class Requests {
     return heldMs
   }
 
+  /** @param engine the id that it keeps */
+  async moveEngine(api: MetadataApi, id: number, engine: string): Promise<void> {
+    await api.call('changePartitions', { change: { case: 'move', value: { id: BigInt(id), engine } } })
+  }
+
   async merge(api: MetadataApi, left: number): Promise<bigint> {
     const { heldMs } = await api.call('changePartitions', {
       change: { case: 'merge', value: { left: BigInt(left) } },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { comparePositions } from '../../../core/keyspace/partitions.ts'
 import { MemoryEngine } from '../../../metadata/engine/memory.ts'
-import { type MetadataConfig, type RunningMetadata, startOn } from '../../../metadata/main.ts'
+import { type MetadataConfig, type RunningMetadata, startOnAll } from '../../../metadata/main.ts'
 import type { PeerConnection } from '../../../metadata/host/peers.ts'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import type { PartitionMap } from '../../../proto/gen/ashlar/v1/partitions_pb.js'
@@ -27,27 +27,34 @@ interface Running {
   metadata: RunningMetadata | undefined
 }
 
-/** Metadata processes over one engine, and their clients, all in this process and in simulated time. */
+/** Metadata processes over one engine or several, and their clients, all in this process and in simulated time. */
 export class World {
   readonly clock = new SimulatedClock()
-  readonly engine = new MemoryEngine()
+  /** The coordination engine first. Each process reaches all of them. */
+  readonly engines: readonly MemoryEngine[]
   readonly #running = new Map<string, Running>()
   /** Called when a process has gone, or is back: who waits to reach one looks again. */
   readonly #waiting = new Set<() => void>()
   #seed: number
   readonly log: Log
 
-  constructor(seed = 1, log: Log = silentLog) {
+  constructor(seed = 1, log: Log = silentLog, engines = 1) {
+    this.engines = Array.from({ length: engines }, () => new MemoryEngine())
     this.#seed = seed * 1000
     this.log = log
   }
 
   /** Starts several, and waits until they serve everything. */
-  static async of(ids: readonly string[], seed = 1): Promise<World> {
-    const world = new World(seed)
+  static async of(ids: readonly string[], seed = 1, engines = 1): Promise<World> {
+    const world = new World(seed, silentLog, engines)
     await world.clock.drive(Promise.all(ids.map((id) => world.start(id))))
     await world.settle()
     return world
+  }
+
+  /** The only one, or the coordination engine. */
+  get engine(): MemoryEngine {
+    return this.engines[0] ?? assert.fail()
   }
 
   process(id: string): SimulatedProcess {
@@ -88,8 +95,8 @@ export class World {
   ): Promise<RunningMetadata> {
     const running: Running = { process, metadata: undefined }
     this.#running.set(id, running)
-    const metadata = await startOn(
-      process.view(this.engine),
+    const metadata = await startOnAll(
+      this.engines.map((engine) => ({ engine: process.view(engine), disk: undefined })),
       metadataConfig({
         shared: true,
         nodeId: id,

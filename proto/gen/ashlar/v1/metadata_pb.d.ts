@@ -7,7 +7,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { LeaseBucketReply, LeaseBucketRequest, MetadataMember, PartitionLoad, PartitionMap, PartitionObstacle, Position, ProbeBucketReply, ProbeBucketRequest, ProcessState, ReportLoadReply, ReportLoadRequest, RevokeBucketReply, RevokeBucketRequest } from "./partitions_pb.js";
+import type { HoldCommitsReply, HoldCommitsRequest, LeaseBucketReply, LeaseBucketRequest, MetadataMember, PartitionLoad, PartitionMap, PartitionObstacle, Position, ProbeBucketReply, ProbeBucketRequest, ProcessState, ReleaseCommitsReply, ReleaseCommitsRequest, ReportLoadReply, ReportLoadRequest, RevokeBucketReply, RevokeBucketRequest } from "./partitions_pb.js";
 import type { AccessControlList, AnnotationRecord, BlobRecord, BucketRecord, BucketSetting, BucketVersioning, Checksum, ManifestPage, ObjectOwnership, ObjectRecord, OutboxRecord, PartRecord, RepairTask, RestoreSpan, TagSet, UploadRecord } from "./records_pb.js";
 import type { ClusterMap, Inventory, MemberState, NodeLiveness } from "./cluster_pb.js";
 
@@ -344,6 +344,18 @@ export declare type Request = Message<"ashlar.v1.Request"> & {
      */
     value: GetBackupStateRequest;
     case: "getBackupState";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.HoldCommitsRequest hold_commits = 65;
+     */
+    value: HoldCommitsRequest;
+    case: "holdCommits";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReleaseCommitsRequest release_commits = 66;
+     */
+    value: ReleaseCommitsRequest;
+    case: "releaseCommits";
   } | { case: undefined; value?: undefined };
 };
 
@@ -653,6 +665,18 @@ export declare type Reply = Message<"ashlar.v1.Reply"> & {
      */
     value: GetBackupStateReply;
     case: "getBackupState";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.HoldCommitsReply hold_commits = 65;
+     */
+    value: HoldCommitsReply;
+    case: "holdCommits";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.ReleaseCommitsReply release_commits = 66;
+     */
+    value: ReleaseCommitsReply;
+    case: "releaseCommits";
   } | { case: undefined; value?: undefined };
 };
 
@@ -3651,6 +3675,20 @@ export declare type OpenBackupReply = Message<"ashlar.v1.OpenBackupReply"> & {
    * @generated from field: uint64 bytes = 6;
    */
   bytes: bigint;
+
+  /**
+   * all engines are shown as of one moment; false: each as of its own, which is all that older services can do
+   *
+   * @generated from field: bool one_moment = 7;
+   */
+  oneMoment: boolean;
+
+  /**
+   * for which commits were held everywhere, so that it is one; 0: of one engine, without
+   *
+   * @generated from field: uint64 held_ms = 8;
+   */
+  heldMs: bigint;
 };
 
 /**
@@ -4011,6 +4049,13 @@ export enum FailureCode {
    * @generated from enum value: FAILURE_CODE_SLOW_DOWN = 29;
    */
   SLOW_DOWN = 29,
+
+  /**
+   * the engines show no one moment now; the message says why
+   *
+   * @generated from enum value: FAILURE_CODE_BACKUP_REFUSED = 31;
+   */
+  BACKUP_REFUSED = 31,
 }
 
 /**

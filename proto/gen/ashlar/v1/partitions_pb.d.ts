@@ -414,6 +414,27 @@ export declare type ProcessState = Message<"ashlar.v1.ProcessState"> & {
    * @generated from field: repeated ashlar.v1.EngineState engines = 4;
    */
   engines: EngineState[];
+
+  /**
+   * since the process started: times that its commits were held for a backup,
+   *
+   * @generated from field: uint64 commit_holds = 5;
+   */
+  commitHolds: bigint;
+
+  /**
+   * for how long in all,
+   *
+   * @generated from field: uint64 commit_hold_ms = 6;
+   */
+  commitHoldMs: bigint;
+
+  /**
+   * and such that ended by themselves, for nobody had ended them in time
+   *
+   * @generated from field: uint64 commit_holds_expired = 7;
+   */
+  commitHoldsExpired: bigint;
 };
 
 /**
@@ -689,4 +710,83 @@ export declare type ReportLoadReply = Message<"ashlar.v1.ReportLoadReply"> & {
  * Use `create(ReportLoadReplySchema)` to create a new message.
  */
 export declare const ReportLoadReplySchema: GenMessage<ReportLoadReply>;
+
+/**
+ * From the coordinator to all that own something: commit nothing, until hold_ms have passed or it is released. Answered when nothing
+ * is on its way to an engine. Requests wait meanwhile, and reads are answered.
+ *
+ * @generated from message ashlar.v1.HoldCommitsRequest
+ */
+export declare type HoldCommitsRequest = Message<"ashlar.v1.HoldCommitsRequest"> & {
+  /**
+   * of this hold
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * by which the process owns what it does; NOT_MINE if it goes by another, or does not serve all of it
+   *
+   * @generated from field: uint64 map_version = 2;
+   */
+  mapVersion: bigint;
+
+  /**
+   * @generated from field: uint32 hold_ms = 3;
+   */
+  holdMs: number;
+};
+
+/**
+ * Describes the message ashlar.v1.HoldCommitsRequest.
+ * Use `create(HoldCommitsRequestSchema)` to create a new message.
+ */
+export declare const HoldCommitsRequestSchema: GenMessage<HoldCommitsRequest>;
+
+/**
+ * @generated from message ashlar.v1.HoldCommitsReply
+ */
+export declare type HoldCommitsReply = Message<"ashlar.v1.HoldCommitsReply"> & {
+};
+
+/**
+ * Describes the message ashlar.v1.HoldCommitsReply.
+ * Use `create(HoldCommitsReplySchema)` to create a new message.
+ */
+export declare const HoldCommitsReplySchema: GenMessage<HoldCommitsReply>;
+
+/**
+ * @generated from message ashlar.v1.ReleaseCommitsRequest
+ */
+export declare type ReleaseCommitsRequest = Message<"ashlar.v1.ReleaseCommitsRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message ashlar.v1.ReleaseCommitsRequest.
+ * Use `create(ReleaseCommitsRequestSchema)` to create a new message.
+ */
+export declare const ReleaseCommitsRequestSchema: GenMessage<ReleaseCommitsRequest>;
+
+/**
+ * @generated from message ashlar.v1.ReleaseCommitsReply
+ */
+export declare type ReleaseCommitsReply = Message<"ashlar.v1.ReleaseCommitsReply"> & {
+  /**
+   * from the answer to the hold to this one: nothing was committed, and nothing of it was served by another owner
+   *
+   * @generated from field: bool held = 1;
+   */
+  held: boolean;
+};
+
+/**
+ * Describes the message ashlar.v1.ReleaseCommitsReply.
+ * Use `create(ReleaseCommitsReplySchema)` to create a new message.
+ */
+export declare const ReleaseCommitsReplySchema: GenMessage<ReleaseCommitsReply>;
 
