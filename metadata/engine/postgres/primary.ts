@@ -1,9 +1,10 @@
-import { POSTGRES_FAILOVER_MS, POSTGRES_RECONNECT_MS } from '../../../core/limits.ts'
-import { PostgresConnection } from './connection.ts'
+import { POSTGRES_FAILOVER_MS, POSTGRES_RECONNECT_MS, POSTGRES_SCOUT_MS } from '../../../core/limits.ts'
+import { type ConnectionOptions, PostgresConnection } from './connection.ts'
 import { isPassing, NotPrimaryError, reasonOf } from './errors.ts'
 import type { PostgresPorts } from './ports.ts'
 import { type Place, prepareSession } from './session.ts'
 import type { Tls } from './tls.ts'
+import { Unanswered } from './unanswered.ts'
 import { hostName, type PostgresTarget, type TransactionKind } from './url.ts'
 
 /** None of the hosts takes writes. Nothing was asked of any. */
@@ -26,12 +27,20 @@ export interface PrimarySession {
  * generation and let go, so that no read goes to a server that a later commit did not go to. A server is another when it is
  * another host, or the same name on a later timeline, as behind a proxy. One on an earlier timeline than was seen before is a
  * primary that was replaced and does not know it: it is refused, and so is a server of another database cluster.
+ *
+ * A server that does not answer may be slow, may wait for its standby, or may have been replaced while it stands still. All hosts
+ * are looked at meanwhile, and only a later timeline settles it: then everything that was asked of the old one is given up. A server
+ * that is merely slow is left to finish, however long it takes within `statement_timeout`.
  */
 export class Primary {
   readonly #target: PostgresTarget
   readonly #tls: Tls
   readonly #ports: PostgresPorts
   readonly #closing = new AbortController()
+  readonly #unanswered: Unanswered
+  /** Hosts that are being looked at while something is unanswered. */
+  readonly #scouted = new Set<number>()
+  readonly #visits: Unanswered
   #host = 0
   #generation = 0
   #place: Place | undefined
@@ -40,6 +49,11 @@ export class Primary {
     this.#target = target
     this.#tls = tls
     this.#ports = ports
+    this.#unanswered = new Unanswered(ports.clock, () => {
+      this.#scout()
+    })
+    // That a visit is not answered says nothing.
+    this.#visits = new Unanswered(ports.clock, () => undefined)
   }
 
   /** Whether a session is with the server that is the primary now, as far as is known. */
@@ -55,6 +69,7 @@ export class Primary {
   /** No longer waits for a host. */
   close(): void {
     this.#closing.abort(new Error('the engine is closed'))
+    this.#visits.giveUpAll('the engine is closed')
   }
 
   /**
@@ -67,9 +82,9 @@ export class Primary {
     const until = clock.monotonicMs() + (patient ? POSTGRES_FAILOVER_MS : 0)
     for (;;) {
       const failures: { host: string; error: unknown }[] = []
-      const first = this.#host
-      for (let offset = 0; offset < this.#target.hosts.length; offset++) {
-        const index = (first + offset) % this.#target.hosts.length
+      const tried = new Set<number>()
+      for (let index = this.#next(tried); index !== undefined; index = this.#next(tried)) {
+        tried.add(index)
         try {
           return await this.#connectTo(index)
         } catch (error) {
@@ -86,13 +101,81 @@ export class Primary {
     }
   }
 
-  async #connectTo(index: number): Promise<PrimarySession> {
+  /**
+   * Asks every other host once, in case the one that was found was replaced without knowing it: a process that begins has seen no
+   * later timeline yet.
+   */
+  async lookAround(): Promise<void> {
+    const others = this.#target.hosts.keys().filter((index) => index !== this.#host)
+    await Promise.all(others.map((index) => this.#visit(index)))
+  }
+
+  /** The host that served last, wherever that is by now, and then those behind it. */
+  #next(tried: ReadonlySet<number>): number | undefined {
+    const { length } = this.#target.hosts
+    const order = Array.from({ length }, (_, offset) => (this.#host + offset) % length)
+    return order.find((index) => !tried.has(index))
+  }
+
+  /** Looks at every host again and again while something is unanswered. */
+  #scout(): void {
+    const { log } = this.#ports
+    if (this.#scouted.size === 0) {
+      const fields = { host: this.#nameOf(this.#host) }
+      log.warn('PostgreSQL does not answer; looking whether another has become the primary', fields)
+    }
+    for (const index of this.#target.hosts.keys()) void this.#scoutAt(index)
+  }
+
+  async #scoutAt(index: number): Promise<void> {
+    if (this.#scouted.has(index)) return
+    this.#scouted.add(index)
+    const { signal } = this.#closing
+    while (this.#unanswered.silent && !signal.aborted) {
+      await this.#visit(index)
+      await this.#ports.clock.sleep(POSTGRES_SCOUT_MS, signal).catch(() => undefined)
+    }
+    this.#scouted.delete(index)
+  }
+
+  /** Goes over to a host if it is a primary on a later timeline than was seen. */
+  async #visit(index: number): Promise<void> {
+    const { clock, log } = this.#ports
+    const options = { clock, replyMs: this.#target.connectMs, unanswered: this.#visits }
+    try {
+      const { connection, place } = await this.#open(index, options)
+      try {
+        if (this.#place === undefined || place.timeline > this.#place.timeline) this.#arriveAt(index, place)
+      } finally {
+        await connection.close()
+      }
+    } catch (error) {
+      log.debug('a host of PostgreSQL is not the primary', { host: this.#nameOf(index), error })
+    }
+  }
+
+  async #open(
+    index: number,
+    options: ConnectionOptions,
+  ): Promise<{ connection: PostgresConnection; place: Place }> {
     const host = this.#target.hosts[index]
     if (host === undefined) throw new RangeError(`no host ${index}`)
-    const { clock } = this.#ports
-    const connection = await PostgresConnection.open(host, this.#target, this.#tls, clock)
+    const connection = await PostgresConnection.open(host, this.#target, this.#tls, options)
     try {
-      const place = await prepareSession(connection, this.#target.replyMs)
+      return { connection, place: await prepareSession(connection, this.#target.replyMs) }
+    } catch (error) {
+      connection.destroy('it is of no use')
+      throw error
+    }
+  }
+
+  async #connectTo(index: number): Promise<PrimarySession> {
+    const { connection, place } = await this.#open(index, {
+      clock: this.#ports.clock,
+      replyMs: this.#target.replyMs,
+      unanswered: this.#unanswered,
+    })
+    try {
       this.#arriveAt(index, place)
       const { isYugabyte } = place
       const transaction = this.#target.transaction ?? (isYugabyte ? 'explicit' : 'implicit')
@@ -125,6 +208,9 @@ export class Primary {
     }
     this.#host = index
     this.#place = place
+    if (before === undefined || place.timeline > before.timeline) {
+      this.#unanswered.giveUpAll('another server has taken over')
+    }
   }
 
   #nameOf(index: number): string {
