@@ -85,15 +85,19 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
         }),
       )
       const several = short || changes === undefined ? [] : [allKilled(services.metadata, LONG)]
+      /** When each fault began, for people who read the logs of a run that failed. */
       const done: string[] = []
+      atEnd(t, async () => {
+        if (t.passed !== true) t.diagnostic(done.join('\n'))
+      })
       const outages = new Outages()
       for (let round = 0; round < rounds; round++) {
         const all = short && changes !== undefined ? oneOfEach(chance, ofProcesses) : ofProcesses.flat()
         for (const fault of inAnyOrder(chance, [...all, ...several, ...faults])) {
+          done.push(`${new Date().toISOString().slice(11)} ${fault.name}`)
           if (fault.outage === true) await outages.during(() => fault.run(chance))
           else await fault.run(chance)
           await load.progress(STEP)
-          done.push(fault.name)
         }
       }
       while ((changes?.missing().length ?? 0) > 0) await load.progress(STEP)
