@@ -35,8 +35,12 @@ export const POSTGRES_RECONNECT_MS = 250
  */
 export const POSTGRES_SILENCE_MS = 1000
 
-/** Pause between two looks at a host meanwhile: each is a connection. */
+/**
+ * Pause between two looks at another host meanwhile, a query each; and at the one that is used, a new connection each: a server that is
+ * slow because it has too much to do gets little more.
+ */
 export const POSTGRES_SCOUT_MS = 500
+export const POSTGRES_SCOUT_USED_MS = 2000
 
 /** How long a server may take to close a connection that it was asked to close. */
 export const POSTGRES_CLOSE_MS = 2000

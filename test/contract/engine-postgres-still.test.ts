@@ -105,13 +105,26 @@ describe('a PostgreSQL primary that stands still', { skip }, () => {
     } finally {
       await other.close()
     }
-    // What it has beyond its successor, nobody was told of.
-    const rows = await primary.query(
-      `select convert_from(key, 'utf8') as key from ashlar_metadata where key >= 'w' and key < 'x'`,
+  })
+
+  it('can acknowledge nothing by itself, to whoever knows of no other', async () => {
+    const alone = await openOn([primary], PATIENT)
+    const found = await valuesOf(alone)
+    for (const key of found.keys()) assert.ok(load.acknowledged.has(key) || load.unknown.includes(key), key)
+    let acknowledged = false
+    const fence = { key: utf8('another fence'), token: undefined }
+    const commit = alone.commit({ fence, puts: [entry('w', 'by the old one')], deletes: [] }).then(
+      () => {
+        acknowledged = true
+      },
+      () => undefined,
     )
-    for (const { key } of rows) {
-      const name = String(key)
-      assert.ok(found.has(name) || load.unknown.includes(name), name)
-    }
+    const waiting = `select 1 from pg_stat_activity where wait_event = 'SyncRep' and query like 'with removed%'`
+    while ((await primary.query(waiting)).length === 0) await delay(10)
+    assert.equal(await alone.get(utf8('w')), undefined, 'nor does anybody see it')
+    await primary.kill()
+    await commit
+    assert.equal(acknowledged, false)
+    await alone.close()
   })
 })

@@ -1,4 +1,9 @@
-import { POSTGRES_FAILOVER_MS, POSTGRES_RECONNECT_MS, POSTGRES_SCOUT_MS } from '../../../core/limits.ts'
+import {
+  POSTGRES_FAILOVER_MS,
+  POSTGRES_RECONNECT_MS,
+  POSTGRES_SCOUT_MS,
+  POSTGRES_SCOUT_USED_MS,
+} from '../../../core/limits.ts'
 import { type ConnectionOptions, PostgresConnection } from './connection.ts'
 import { isPassing, NotPrimaryError, reasonOf } from './errors.ts'
 import type { PostgresPorts } from './ports.ts'
@@ -107,7 +112,7 @@ export class Primary {
    */
   async lookAround(): Promise<void> {
     const others = this.#target.hosts.keys().filter((index) => index !== this.#host)
-    await Promise.all(others.map((index) => this.#visit(index)))
+    await Promise.all(others.map(async (index) => closed(await this.#visit(index))))
   }
 
   /** The host that served last, wherever that is by now, and then those behind it. */
@@ -127,55 +132,60 @@ export class Primary {
     for (const index of this.#target.hosts.keys()) void this.#scoutAt(index)
   }
 
+  /**
+   * By one connection, which a standby keeps when it is promoted. To the host that is used a new one is made each time: behind its
+   * name there may be another server by now.
+   */
   async #scoutAt(index: number): Promise<void> {
     if (this.#scouted.has(index)) return
     this.#scouted.add(index)
     const { signal } = this.#closing
+    let kept: PostgresConnection | undefined
     while (this.#unanswered.silent && !signal.aborted) {
-      await this.#visit(index)
-      await this.#ports.clock.sleep(POSTGRES_SCOUT_MS, signal).catch(() => undefined)
+      const isOther = index !== this.#host
+      kept = await this.#visit(index, kept)
+      if (!isOther) kept = await closed(kept)
+      const pauseMs = isOther ? POSTGRES_SCOUT_MS : POSTGRES_SCOUT_USED_MS
+      await this.#ports.clock.sleep(pauseMs, signal).catch(() => undefined)
     }
+    await closed(kept)
     this.#scouted.delete(index)
   }
 
-  /** Goes over to a host if it is a primary on a later timeline than was seen. */
-  async #visit(index: number): Promise<void> {
+  /**
+   * Goes over to a host if it is a primary on a later timeline than was seen.
+   * @param kept of a visit before
+   * @returns what may be kept for the next one
+   */
+  async #visit(index: number, kept?: PostgresConnection): Promise<PostgresConnection | undefined> {
     const { clock, log } = this.#ports
-    const options = { clock, replyMs: this.#target.connectMs, unanswered: this.#visits }
+    let connection = kept
     try {
-      const { connection, place } = await this.#open(index, options)
-      try {
-        if (this.#place === undefined || place.timeline > this.#place.timeline) this.#arriveAt(index, place)
-      } finally {
-        await connection.close()
-      }
+      connection ??= await this.#dial(index, {
+        clock,
+        replyMs: this.#target.connectMs,
+        unanswered: this.#visits,
+      })
+      const place = await prepareSession(connection, this.#target.replyMs)
+      if (this.#place === undefined || place.timeline > this.#place.timeline) this.#arriveAt(index, place)
     } catch (error) {
       log.debug('a host of PostgreSQL is not the primary', { host: this.#nameOf(index), error })
     }
+    return connection?.usable === true ? connection : undefined
   }
 
-  async #open(
-    index: number,
-    options: ConnectionOptions,
-  ): Promise<{ connection: PostgresConnection; place: Place }> {
+  async #dial(index: number, options: ConnectionOptions): Promise<PostgresConnection> {
     const host = this.#target.hosts[index]
     if (host === undefined) throw new RangeError(`no host ${index}`)
-    const connection = await PostgresConnection.open(host, this.#target, this.#tls, options)
-    try {
-      return { connection, place: await prepareSession(connection, this.#target.replyMs) }
-    } catch (error) {
-      connection.destroy('it is of no use')
-      throw error
-    }
+    return await PostgresConnection.open(host, this.#target, this.#tls, options)
   }
 
   async #connectTo(index: number): Promise<PrimarySession> {
-    const { connection, place } = await this.#open(index, {
-      clock: this.#ports.clock,
-      replyMs: this.#target.replyMs,
-      unanswered: this.#unanswered,
-    })
+    const { clock } = this.#ports
+    const { replyMs } = this.#target
+    const connection = await this.#dial(index, { clock, replyMs, unanswered: this.#unanswered })
     try {
+      const place = await prepareSession(connection, replyMs)
       this.#arriveAt(index, place)
       const { isYugabyte } = place
       const transaction = this.#target.transaction ?? (isYugabyte ? 'explicit' : 'implicit')
@@ -217,4 +227,8 @@ export class Primary {
     const host = this.#target.hosts[index]
     return host === undefined ? '' : hostName(host)
   }
+}
+
+async function closed(connection: PostgresConnection | undefined): Promise<undefined> {
+  await connection?.close()
 }

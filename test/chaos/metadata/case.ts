@@ -80,8 +80,9 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
       const times = new FailoverTimes()
       const ofProcesses = services.metadata.map((service, index) =>
         processFaults(service, lengths, async () => {
-          const { table } = (await changes?.view()) ?? { table: undefined }
-          times.died(table?.partitions.filter(({ owner }) => owner === `m${index + 1}`) ?? [])
+          // Of a kill at a moment at which nobody says who owns what, no time is taken.
+          const view = await changes?.view().catch(() => undefined)
+          times.died(view?.table.partitions.filter(({ owner }) => owner === `m${index + 1}`) ?? [])
         }),
       )
       const several = short || changes === undefined ? [] : [allKilled(services.metadata, LONG)]
