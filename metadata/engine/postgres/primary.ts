@@ -122,9 +122,10 @@ export class Primary {
     return order.find((index) => !tried.has(index))
   }
 
-  /** Looks at every host again and again while something is unanswered. */
+  /** Looks at every host again and again while something is unanswered. Before anything is known, whoever connects goes through them. */
   #scout(): void {
     const { log } = this.#ports
+    if (this.#place === undefined) return
     if (this.#scouted.size === 0) {
       const fields = { host: this.#nameOf(this.#host) }
       log.warn('PostgreSQL does not answer; looking whether another has become the primary', fields)
@@ -218,7 +219,7 @@ export class Primary {
     }
     this.#host = index
     this.#place = place
-    if (before === undefined || place.timeline > before.timeline) {
+    if (before !== undefined && place.timeline > before.timeline) {
       this.#unanswered.giveUpAll('another server has taken over')
     }
   }
