@@ -29,6 +29,22 @@ export const POSTGRES_FAILOVER_MS = 30_000
 /** Pause between two rounds over the hosts while none takes writes. */
 export const POSTGRES_RECONNECT_MS = 250
 
+/**
+ * Time without an answer after which a process looks whether another host has become the primary: within the time that its members
+ * serve (MEMBER_TTL_MS), and longer than all but the largest batches take.
+ */
+export const POSTGRES_SILENCE_MS = 1000
+
+/**
+ * Pause between two looks at another host meanwhile, a query each; and at the one that is used, a new connection each: a server that is
+ * slow because it has too much to do gets little more.
+ */
+export const POSTGRES_SCOUT_MS = 500
+export const POSTGRES_SCOUT_USED_MS = 2000
+
+/** How long a server may take to close a connection that it was asked to close. */
+export const POSTGRES_CLOSE_MS = 2000
+
 /** Idle time after which TCP asks whether the other side is still there: shorter than what firewalls forget in. */
 export const POSTGRES_KEEPALIVE_MS = 30_000
 

@@ -3,6 +3,7 @@ import { chmod, chown, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Client } from 'pg'
+import { POSTGRES_SILENCE_MS } from '../../core/limits.ts'
 import { openPostgresEngine } from '../../metadata/engine/postgres/open.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
@@ -15,6 +16,7 @@ import {
 } from '../../metadata/engine/engine.ts'
 import { missing, run as runProgram } from '../cluster/tools.ts'
 import { entry, keptLog, type KeptLine, openOn, utf8 } from '../servers/postgres-engine.ts'
+import { slowDoor } from '../servers/slow-door.ts'
 import { postgresMissing, type PostgresServer, startPostgres, urlOf } from '../servers/postgres.ts'
 import { fencingContract } from './engine-fencing.ts'
 import { engineContract } from './engine.ts'
@@ -279,6 +281,16 @@ describe('PostgreSQL', { skip }, () => {
       await engine.commit({ fence: OPEN, puts: [entry('b', '3')], deletes: [] })
       assert.deepEqual(await engine.get(utf8('b')), Buffer.from('3'))
     }, `${table()}&statement_timeout=1000`))
+
+  it('waits for a server that is slow to let the first connection in', async () => {
+    const door = await slowDoor(server.port, 3 * POSTGRES_SILENCE_MS)
+    try {
+      const engine = await openOn([door], table())
+      await engine.close()
+    } finally {
+      door.close()
+    }
+  })
 
   it('says why it cannot be opened, and never with the password', async () => {
     const wrong = urlOf([server]).replace(/:[^:@]*@/, ':wrong-secret@')

@@ -31,7 +31,7 @@ export function keptLog(lines: KeptLine[]): Log {
 
 /** An engine on servers of a test. */
 export async function openOn(
-  servers: readonly PostgresServer[],
+  servers: readonly Pick<PostgresServer, 'host'>[],
   options = '',
   { lines = [], clock = systemClock }: { lines?: KeptLine[]; clock?: Clock } = {},
 ): Promise<Engine> {

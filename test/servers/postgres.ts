@@ -72,7 +72,7 @@ export async function postgresMissing(): Promise<string | false> {
 }
 
 /** A URL of several servers, in the order in which they are tried. */
-export function urlOf(servers: readonly PostgresServer[], options = ''): string {
+export function urlOf(servers: readonly Pick<PostgresServer, 'host'>[], options = ''): string {
   const hosts = servers.map(({ host }) => host).join(',')
   return `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${hosts}/${DATABASE}${options === '' ? '' : `?${options}`}`
 }

@@ -1,8 +1,9 @@
 import { Client } from 'pg'
-import { POSTGRES_KEEPALIVE_MS } from '../../../core/limits.ts'
+import { POSTGRES_CLOSE_MS, POSTGRES_KEEPALIVE_MS } from '../../../core/limits.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import { ConnectionLostError, endsSession, isDatabaseError, reasonOf } from './errors.ts'
 import type { Tls } from './tls.ts'
+import type { Unanswered } from './unanswered.ts'
 import { UnitOfWork, UnitRefusedError } from './unit-of-work.ts'
 import type { PostgresHost, PostgresTarget, TransactionKind } from './url.ts'
 
@@ -11,6 +12,15 @@ export interface Statement {
   readonly name?: string
   readonly text: string
   readonly values: readonly (Uint8Array | string | number)[]
+}
+
+/** What an opened connection goes by. */
+export interface ConnectionOptions {
+  readonly clock: Clock
+  /** Time for an answer; after that the connection is given up. */
+  readonly replyMs: number
+  /** Is told of all that is asked. */
+  readonly unanswered?: Unanswered
 }
 
 type Cell = Buffer | string | number | boolean | null
@@ -26,17 +36,15 @@ const NO_TLS = 'The server does not support SSL connections'
 /** One session. One call at a time. */
 export class PostgresConnection {
   readonly #client: Client
-  readonly #clock: Clock
-  readonly #replyMs: number
+  readonly #options: ConnectionOptions
   /** Names of statements that this session has prepared for units of work. */
   readonly #prepared = new Set<string>()
   #lost: ConnectionLostError | undefined
   #warning: string | undefined
 
-  private constructor(client: Client, clock: Clock, replyMs: number) {
+  private constructor(client: Client, options: ConnectionOptions) {
     this.#client = client
-    this.#clock = clock
-    this.#replyMs = replyMs
+    this.#options = options
     client.on('error', (error) => {
       this.#lost ??= new ConnectionLostError(`the connection to PostgreSQL is lost: ${error.message}`, {
         cause: error,
@@ -55,20 +63,23 @@ export class PostgresConnection {
     host: PostgresHost,
     target: PostgresTarget,
     tls: Tls,
-    clock: Clock,
+    options: ConnectionOptions,
   ): Promise<PostgresConnection> {
     // libpq uses no TLS over a Unix socket either.
     const ssl = host.host.startsWith('/') ? false : tls
     try {
-      return await connect(host, target, ssl, clock)
+      return await connect(host, target, ssl, options)
     } catch (error) {
       if (target.sslMode !== 'prefer' || !(error instanceof Error) || error.message !== NO_TLS) throw error
-      return await connect(host, target, false, clock)
+      return await connect(host, target, false, options)
     }
   }
 
-  static async opened(client: Client, clock: Clock, replyMs: number): Promise<PostgresConnection> {
-    const connection = new PostgresConnection(client, clock, replyMs)
+  static async opened(client: Client, options: ConnectionOptions): Promise<PostgresConnection> {
+    const connection = new PostgresConnection(client, options)
+    const heard = options.unanswered?.add((reason) => {
+      client.connection.stream.destroy(new ConnectionLostError(`no connection was made: ${reason}`))
+    })
     try {
       await client.connect()
     } catch (error) {
@@ -76,6 +87,8 @@ export class PostgresConnection {
       throw error instanceof Error && SILENT_ENDS.has(error.message)
         ? new ConnectionLostError(reasonOf(error), { cause: error })
         : error
+    } finally {
+      heard?.()
     }
     return connection
   }
@@ -126,9 +139,17 @@ export class PostgresConnection {
     return this.#warning
   }
 
-  /** Lets the session go in order. */
+  /** Lets the session go in order, unless the server does not say that it has gone. */
   async close(): Promise<void> {
-    if (this.usable) await this.#client.end()
+    if (!this.usable) return
+    const stop = this.#options.clock.after(POSTGRES_CLOSE_MS, () => {
+      this.destroy('the server does not close it')
+    })
+    try {
+      await this.#client.end()
+    } finally {
+      stop()
+    }
   }
 
   /** Cuts the connection: what runs on it has an unknown outcome. */
@@ -152,8 +173,12 @@ export class PostgresConnection {
 
   async #answered<T>(ask: () => Promise<T>): Promise<T> {
     if (this.#lost !== undefined) throw this.#lost
-    const stop = this.#clock.after(this.#replyMs, () => {
-      this.destroy(`no answer within ${this.#replyMs} ms`)
+    const { clock, replyMs, unanswered } = this.#options
+    const stop = clock.after(replyMs, () => {
+      this.destroy(`no answer within ${replyMs} ms`)
+    })
+    const heard = unanswered?.add((reason) => {
+      this.destroy(reason)
     })
     try {
       return await ask()
@@ -167,6 +192,7 @@ export class PostgresConnection {
       throw this.#lost ?? error
     } finally {
       stop()
+      heard?.()
     }
   }
 }
@@ -175,7 +201,7 @@ function connect(
   { host, port }: PostgresHost,
   target: PostgresTarget,
   ssl: Tls,
-  clock: Clock,
+  options: ConnectionOptions,
 ): Promise<PostgresConnection> {
   const client = new Client({
     host,
@@ -189,5 +215,5 @@ function connect(
     keepAlive: true,
     keepAliveInitialDelayMillis: POSTGRES_KEEPALIVE_MS,
   })
-  return PostgresConnection.opened(client, clock, target.replyMs)
+  return PostgresConnection.opened(client, options)
 }

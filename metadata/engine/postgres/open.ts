@@ -26,7 +26,7 @@ export async function openPostgresEngine(url: string, ports: PostgresPorts): Pro
   const primary = new Primary(target, await tlsOf(target, ports.readFile), ports)
   const statements = new Statements(target.table)
   try {
-    const first = await primary.connect(false)
+    const first = await connectToLatest(primary)
     try {
       await makeTable(first, statements)
     } catch (error) {
@@ -37,6 +37,14 @@ export async function openPostgresEngine(url: string, ports: PostgresPorts): Pro
   } catch (error) {
     throw new EngineOpenError(`cannot open the metadata in PostgreSQL: ${reasonOf(error)}`, { cause: error })
   }
+}
+
+async function connectToLatest(primary: Primary): Promise<PrimarySession> {
+  const first = await primary.connect(false)
+  await primary.lookAround()
+  if (primary.isCurrent(first)) return first
+  first.connection.destroy('another server has taken over')
+  return await primary.connect(false)
 }
 
 async function makeTable({ connection, isYugabyte }: PrimarySession, statements: Statements): Promise<void> {

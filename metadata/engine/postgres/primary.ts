@@ -1,9 +1,15 @@
-import { POSTGRES_FAILOVER_MS, POSTGRES_RECONNECT_MS } from '../../../core/limits.ts'
-import { PostgresConnection } from './connection.ts'
+import {
+  POSTGRES_FAILOVER_MS,
+  POSTGRES_RECONNECT_MS,
+  POSTGRES_SCOUT_MS,
+  POSTGRES_SCOUT_USED_MS,
+} from '../../../core/limits.ts'
+import { type ConnectionOptions, PostgresConnection } from './connection.ts'
 import { isPassing, NotPrimaryError, reasonOf } from './errors.ts'
 import type { PostgresPorts } from './ports.ts'
 import { type Place, prepareSession } from './session.ts'
 import type { Tls } from './tls.ts'
+import { Unanswered } from './unanswered.ts'
 import { hostName, type PostgresTarget, type TransactionKind } from './url.ts'
 
 /** None of the hosts takes writes. Nothing was asked of any. */
@@ -26,12 +32,20 @@ export interface PrimarySession {
  * generation and let go, so that no read goes to a server that a later commit did not go to. A server is another when it is
  * another host, or the same name on a later timeline, as behind a proxy. One on an earlier timeline than was seen before is a
  * primary that was replaced and does not know it: it is refused, and so is a server of another database cluster.
+ *
+ * A server that does not answer may be slow, may wait for its standby, or may have been replaced while it stands still. All hosts
+ * are looked at meanwhile, and only a later timeline settles it: then everything that was asked of the old one is given up. A server
+ * that is merely slow is left to finish, however long it takes within `statement_timeout`.
  */
 export class Primary {
   readonly #target: PostgresTarget
   readonly #tls: Tls
   readonly #ports: PostgresPorts
   readonly #closing = new AbortController()
+  readonly #unanswered: Unanswered
+  /** Hosts that are being looked at while something is unanswered. */
+  readonly #scouted = new Set<number>()
+  readonly #visits: Unanswered
   #host = 0
   #generation = 0
   #place: Place | undefined
@@ -40,6 +54,11 @@ export class Primary {
     this.#target = target
     this.#tls = tls
     this.#ports = ports
+    this.#unanswered = new Unanswered(ports.clock, () => {
+      this.#scout()
+    })
+    // That a visit is not answered says nothing.
+    this.#visits = new Unanswered(ports.clock, () => undefined)
   }
 
   /** Whether a session is with the server that is the primary now, as far as is known. */
@@ -55,6 +74,7 @@ export class Primary {
   /** No longer waits for a host. */
   close(): void {
     this.#closing.abort(new Error('the engine is closed'))
+    this.#visits.giveUpAll('the engine is closed')
   }
 
   /**
@@ -67,9 +87,9 @@ export class Primary {
     const until = clock.monotonicMs() + (patient ? POSTGRES_FAILOVER_MS : 0)
     for (;;) {
       const failures: { host: string; error: unknown }[] = []
-      const first = this.#host
-      for (let offset = 0; offset < this.#target.hosts.length; offset++) {
-        const index = (first + offset) % this.#target.hosts.length
+      const tried = new Set<number>()
+      for (let index = this.#next(tried); index !== undefined; index = this.#next(tried)) {
+        tried.add(index)
         try {
           return await this.#connectTo(index)
         } catch (error) {
@@ -86,13 +106,87 @@ export class Primary {
     }
   }
 
-  async #connectTo(index: number): Promise<PrimarySession> {
+  /**
+   * Asks every other host once, in case the one that was found was replaced without knowing it: a process that begins has seen no
+   * later timeline yet.
+   */
+  async lookAround(): Promise<void> {
+    const others = this.#target.hosts.keys().filter((index) => index !== this.#host)
+    await Promise.all(others.map(async (index) => closed(await this.#visit(index))))
+  }
+
+  /** The host that served last, wherever that is by now, and then those behind it. */
+  #next(tried: ReadonlySet<number>): number | undefined {
+    const { length } = this.#target.hosts
+    const order = Array.from({ length }, (_, offset) => (this.#host + offset) % length)
+    return order.find((index) => !tried.has(index))
+  }
+
+  /** Looks at every host again and again while something is unanswered. Before anything is known, whoever connects goes through them. */
+  #scout(): void {
+    const { log } = this.#ports
+    if (this.#place === undefined) return
+    if (this.#scouted.size === 0) {
+      const fields = { host: this.#nameOf(this.#host) }
+      log.warn('PostgreSQL does not answer; looking whether another has become the primary', fields)
+    }
+    for (const index of this.#target.hosts.keys()) void this.#scoutAt(index)
+  }
+
+  /**
+   * By one connection, which a standby keeps when it is promoted. To the host that is used a new one is made each time: behind its
+   * name there may be another server by now.
+   */
+  async #scoutAt(index: number): Promise<void> {
+    if (this.#scouted.has(index)) return
+    this.#scouted.add(index)
+    const { signal } = this.#closing
+    let kept: PostgresConnection | undefined
+    while (this.#unanswered.silent && !signal.aborted) {
+      const isOther = index !== this.#host
+      kept = await this.#visit(index, kept)
+      if (!isOther) kept = await closed(kept)
+      const pauseMs = isOther ? POSTGRES_SCOUT_MS : POSTGRES_SCOUT_USED_MS
+      await this.#ports.clock.sleep(pauseMs, signal).catch(() => undefined)
+    }
+    await closed(kept)
+    this.#scouted.delete(index)
+  }
+
+  /**
+   * Goes over to a host if it is a primary on a later timeline than was seen.
+   * @param kept of a visit before
+   * @returns what may be kept for the next one
+   */
+  async #visit(index: number, kept?: PostgresConnection): Promise<PostgresConnection | undefined> {
+    const { clock, log } = this.#ports
+    let connection = kept
+    try {
+      connection ??= await this.#dial(index, {
+        clock,
+        replyMs: this.#target.connectMs,
+        unanswered: this.#visits,
+      })
+      const place = await prepareSession(connection, this.#target.replyMs)
+      if (this.#place === undefined || place.timeline > this.#place.timeline) this.#arriveAt(index, place)
+    } catch (error) {
+      log.debug('a host of PostgreSQL is not the primary', { host: this.#nameOf(index), error })
+    }
+    return connection?.usable === true ? connection : undefined
+  }
+
+  async #dial(index: number, options: ConnectionOptions): Promise<PostgresConnection> {
     const host = this.#target.hosts[index]
     if (host === undefined) throw new RangeError(`no host ${index}`)
+    return await PostgresConnection.open(host, this.#target, this.#tls, options)
+  }
+
+  async #connectTo(index: number): Promise<PrimarySession> {
     const { clock } = this.#ports
-    const connection = await PostgresConnection.open(host, this.#target, this.#tls, clock)
+    const { replyMs } = this.#target
+    const connection = await this.#dial(index, { clock, replyMs, unanswered: this.#unanswered })
     try {
-      const place = await prepareSession(connection, this.#target.replyMs)
+      const place = await prepareSession(connection, replyMs)
       this.#arriveAt(index, place)
       const { isYugabyte } = place
       const transaction = this.#target.transaction ?? (isYugabyte ? 'explicit' : 'implicit')
@@ -125,10 +219,17 @@ export class Primary {
     }
     this.#host = index
     this.#place = place
+    if (before !== undefined && place.timeline > before.timeline) {
+      this.#unanswered.giveUpAll('another server has taken over')
+    }
   }
 
   #nameOf(index: number): string {
     const host = this.#target.hosts[index]
     return host === undefined ? '' : hostName(host)
   }
+}
+
+async function closed(connection: PostgresConnection | undefined): Promise<undefined> {
+  await connection?.close()
 }

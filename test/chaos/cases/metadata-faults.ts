@@ -14,14 +14,14 @@ export const metadataProcess = metadataFaults({
 
 export const metadataOnPostgres = metadataFaults({
   name: 'metadata-postgres',
-  what: 'the same of three on PostgreSQL, whose primary dies too, while partitions split, merge and move',
+  what: 'the same of three on PostgreSQL, whose primary dies and stands still too, while partitions split, merge and move',
   unable: async () => (await postgresMissing()) || undefined,
   ground: postgresGround,
 })
 
 export const metadataOnEtcd = metadataFaults({
   name: 'metadata-etcd',
-  what: 'the same of three on etcd, whose leader dies too, while partitions split, merge and move',
+  what: 'the same of three on etcd, whose leader dies and stands still too, while partitions split, merge and move',
   unable: async () => (await etcdMissing()) || undefined,
   ground: etcdGround,
 })

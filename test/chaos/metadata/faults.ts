@@ -14,15 +14,33 @@ export interface Fault {
 export interface Lengths {
   /** A killed process stays away: from at once to so long. */
   readonly away: number
+  /** A process, or a server, that stands still: from so long to so long. */
+  readonly stoppedLeast: number
   readonly stopped: number
 }
 
 /** From nothing to longer than any lease; what waits for the only process there is waits a little longer still. */
-export const LONG: Lengths = { away: 8000, stopped: 12_000 }
+export const LONG: Lengths = { away: 8000, stoppedLeast: 500, stopped: 12_000 }
 /** For tests that others wait for. */
-export const SHORT: Lengths = { away: 1500, stopped: 3000 }
+export const SHORT: Lengths = { away: 1500, stoppedLeast: 500, stopped: 3000 }
 /** The same where another process takes over: it does, while one is stopped. */
-export const SHORT_OF_SEVERAL: Lengths = { away: 500, stopped: 5500 }
+export const SHORT_OF_SEVERAL: Lengths = { away: 500, stoppedLeast: 4500, stopped: 5500 }
+
+/** Something stands still for a while, as a machine that is paused does: connections stay open, and nothing is answered. */
+export function stopping(
+  name: string,
+  { stoppedLeast, stopped }: Lengths,
+  pause: () => Promise<() => Promise<void>>,
+): Fault {
+  return {
+    name,
+    async run(chance) {
+      const resume = await pause()
+      await delay(chance.between(stoppedLeast, stopped))
+      await resume()
+    },
+  }
+}
 
 /** @param killing called just before the process is killed */
 export function processFaults(
@@ -40,14 +58,12 @@ export function processFaults(
         await service.start()
       },
     },
-    {
-      name: `SIGSTOP of ${service.name}`,
-      async run(chance) {
-        service.pause()
-        await delay(chance.between(500, lengths.stopped))
+    stopping(`SIGSTOP of ${service.name}`, lengths, async () => {
+      service.pause()
+      return async () => {
         service.resume()
-      },
-    },
+      }
+    }),
   ]
 }
 

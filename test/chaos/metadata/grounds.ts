@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { atEnd, type Lifetime } from '../../cluster/lifetime.ts'
 import { EtcdServers } from '../../servers/etcd.ts'
-import { type PostgresStandby, startPostgres, startStandby, urlOf } from '../../servers/postgres.ts'
+import {
+  type PostgresServer,
+  type PostgresStandby,
+  startPostgres,
+  startStandby,
+  urlOf,
+} from '../../servers/postgres.ts'
 import type { Ground } from './case.ts'
-import type { Fault, Lengths } from './faults.ts'
+import { type Fault, type Lengths, LONG, stopping } from './faults.ts'
 
 const PROCESSES = 3
 
@@ -23,30 +29,59 @@ export async function postgresGround(t: Lifetime, lengths: Lengths): Promise<Gro
   atEnd(t, () => primary.dispose())
   let standby: PostgresStandby = await startStandby(primary)
   atEnd(t, () => standby.dispose())
-  const promotion: Fault = {
+  /** Makes the standby the primary. @returns the one that was it */
+  const promote = async (): Promise<PostgresServer> => {
+    const replaced = primary
+    await standby.promote()
+    primary = standby
+    // Nobody waits for a standby that is not there yet; whoever was acknowledged is on both disks.
+    await primary.query('alter system reset synchronous_standby_names')
+    await primary.query('select pg_reload_conf()')
+    return replaced
+  }
+  /** A new standby in the place of the one that was replaced, which is never seen again. */
+  const replace = async (replaced: PostgresServer): Promise<void> => {
+    await replaced.dispose()
+    standby = await startStandby(primary, { port: replaced.port })
+  }
+  const killed: Fault = {
     name: 'kill -9 of the PostgreSQL primary, its standby promoted',
     async run(chance) {
-      const dead = primary
-      await dead.kill()
+      await primary.kill()
       await delay(chance.between(0, lengths.away))
-      await standby.promote()
-      primary = standby
-      // Nobody waits for a standby that is not there yet; whoever was acknowledged is on both disks.
-      await primary.query('alter system reset synchronous_standby_names')
-      await primary.query('select pg_reload_conf()')
-      await dead.dispose()
-      // In the place of the one that died, which is never seen again.
-      standby = await startStandby(primary, { port: dead.port })
+      await replace(await promote())
     },
   }
-  return { metadata: processesOn(urlOf([primary, standby])), faults: [promotion] }
+  const awakened: Fault = {
+    name: 'SIGSTOP of the PostgreSQL primary, its standby promoted, and the old one awake beside it',
+    async run(chance) {
+      await primary.pause()
+      await delay(chance.between(0, lengths.away))
+      const old = await promote()
+      // It wakes before anybody has noticed, or when all have.
+      await delay(chance.between(0, lengths.away))
+      await old.resume()
+      // It takes itself for the primary, and is there to be asked.
+      await delay(chance.between(0, lengths.away))
+      await replace(old)
+    },
+  }
+  const still = (what: string, one: () => PostgresServer): Fault =>
+    stopping(`SIGSTOP of the PostgreSQL ${what}`, lengths, async () => {
+      const server = one()
+      await server.pause()
+      return () => server.resume()
+    })
+  const stopped = [still('primary', () => primary)]
+  if (lengths === LONG) stopped.push(still('standby', () => standby))
+  return { metadata: processesOn(urlOf([primary, standby])), faults: [killed, awakened, ...stopped] }
 }
 
 /** Three processes on three members of etcd. */
 export async function etcdGround(t: Lifetime, lengths: Lengths): Promise<Ground> {
   const servers = await EtcdServers.start()
   atEnd(t, () => servers.stop())
-  const leaderKilled: Fault = {
+  const killed: Fault = {
     name: "kill -9 of etcd's leader",
     async run(chance) {
       const leader = await servers.leader()
@@ -55,5 +90,17 @@ export async function etcdGround(t: Lifetime, lengths: Lengths): Promise<Ground>
       await servers.restart(leader)
     },
   }
-  return { metadata: processesOn(servers.url()), faults: [leaderKilled] }
+  const still = (what: string, one: (leader: number) => number): Fault =>
+    stopping(`SIGSTOP of ${what}`, lengths, async () => {
+      const index = one(await servers.leader())
+      servers.pause(index)
+      return async () => {
+        servers.resume(index)
+      }
+    })
+  const stopped = [still("etcd's leader", (leader) => leader)]
+  if (lengths === LONG) {
+    stopped.push(still('a member of etcd that follows', (leader) => (leader + 1) % servers.size))
+  }
+  return { metadata: processesOn(servers.url()), faults: [killed, ...stopped] }
 }

@@ -224,19 +224,27 @@ export class Load {
     const [api] = this.#clients
     assert.ok(api !== undefined)
     try {
-      const { map } = await api.call('getPartitions', {})
-      for (const outbox of map?.partitions.flatMap(({ outboxes }) => outboxes) ?? []) {
-        const { records } = await api.call('readOutbox', { outbox, limit: 50 })
-        const some = records.filter(() => this.#chance.next() < share)
-        if (some.length === 0) continue
-        for (const { task } of some) {
-          if (task.case === 'garbage') for (const { id } of task.value.blobs) this.#collected.add(id)
+      for (const outbox of await outboxesOf(api)) {
+        try {
+          await this.#collectFrom(api, outbox, share)
+        } catch (error) {
+          // Once it is empty, that of a partition which was merged is taken off the map, and is nobody's to be asked.
+          if ((await outboxesOf(api)).includes(outbox)) throw error
         }
-        await api.call('acknowledgeOutbox', { outbox, sequences: some.map(({ sequence }) => sequence) })
       }
     } catch (error) {
       this.#failed(error)
     }
+  }
+
+  async #collectFrom(api: MetadataApi, outbox: bigint, share: number): Promise<void> {
+    const { records } = await api.call('readOutbox', { outbox, limit: 50 })
+    const some = records.filter(() => this.#chance.next() < share)
+    if (some.length === 0) return
+    for (const { task } of some) {
+      if (task.case === 'garbage') for (const { id } of task.value.blobs) this.#collected.add(id)
+    }
+    await api.call('acknowledgeOutbox', { outbox, sequences: some.map(({ sequence }) => sequence) })
   }
 
   async #checkVersions(api: MetadataApi): Promise<void> {
@@ -297,4 +305,9 @@ export class Load {
 
 function show({ client, invoked, responded, action }: Operation): string {
   return `${client} ${invoked.toFixed(1)}–${responded.toFixed(1)} ${JSON.stringify(action)}`
+}
+
+async function outboxesOf(api: MetadataApi): Promise<bigint[]> {
+  const { map } = await api.call('getPartitions', {})
+  return map?.partitions.flatMap(({ outboxes }) => outboxes) ?? []
 }

@@ -13,6 +13,8 @@ export class Trouble {
   readonly #requests: Requests
   /** Work under way: what is about to be undone. */
   readonly #undo = new Set<Promise<unknown>>()
+  /** Processes that end by themselves, and come back once: nothing else is done to them meanwhile. */
+  readonly #closing = new Set<string>()
 
   constructor(world: World, chance: Chance, requests: Requests) {
     this.#world = world
@@ -81,7 +83,7 @@ export class Trouble {
 
   #breakSomething(): void {
     const { pick, between, next } = this.#chance
-    const up = this.#world.ids.filter((id) => this.#world.isUp(id))
+    const up = this.#world.ids.filter((id) => this.#world.isUp(id) && !this.#closing.has(id))
     if (up.length === 0) return
     const id = pick(up)
     const process = this.#world.process(id)
@@ -102,7 +104,8 @@ export class Trouble {
       later(() => this.#start(id))
     } else if (what < 0.5) {
       this.#note(`close ${id} for ${ms}`)
-      const closed = this.#world.close(id)
+      this.#closing.add(id)
+      const closed = this.#world.close(id).finally(() => this.#closing.delete(id))
       later(() => closed.then(() => this.#start(id)))
     } else if (what < 0.6) {
       this.#note(`cut ${id} off from the engine for ${ms}`)
