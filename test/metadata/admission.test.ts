@@ -129,6 +129,7 @@ test('a process refuses the tenant that has too much in work, and neither others
   })
   const leave = Array.from({ length: 64 }, () => overload.enter(commit('a1', 'k')))
   assert.throws(() => overload.enter(commit('a1', 'k')), slowDown)
+  assert.throws(() => overload.enter(ask('a1', 'k')), slowDown)
   leave.push(overload.enter(commit('b1', 'k')))
   leave.push(
     overload.enter(create(RequestSchema, { operation: { case: 'acknowledgeOutbox', value: {} } }).operation),
@@ -136,7 +137,7 @@ test('a process refuses the tenant that has too much in work, and neither others
   leave.push(overload.enter(create(RequestSchema, { operation: { case: 'heartbeat', value: {} } }).operation))
   // Reads have a gate of their own.
   leave.push(overload.enter(get('a1', 'k')))
-  assert.deepEqual([overload.state.write.inFlight, overload.state.write.refused], [66, 1])
+  assert.deepEqual([overload.state.write.inFlight, overload.state.write.refused], [66, 2])
   for (const one of leave) one.leave()
   assert.deepEqual([overload.state.write.inFlight, overload.state.read.inFlight], [0, 0])
   overload.enter(commit('a1', 'k')).leave()
