@@ -177,14 +177,20 @@ export class MetadataService {
       case 'resolveBlobs': {
         const value = await divided('resolveBlobs', operation.value, whose, async ({ start }, some) => {
           const part = create(ResolveBlobsRequestSchema, some)
-          return replyOf('resolveBlobs', await this.#at(start, { case: 'resolveBlobs', value: part }, passage))
+          return replyOf(
+            'resolveBlobs',
+            await this.#at(start, { case: 'resolveBlobs', value: part }, passage),
+          )
         })
         return { case: 'resolveBlobs', value }
       }
       case 'requestRepair': {
         const value = await divided('requestRepair', operation.value, whose, async ({ start }, some) => {
           const part = create(RequestRepairRequestSchema, some)
-          return replyOf('requestRepair', await this.#at(start, { case: 'requestRepair', value: part }, passage))
+          return replyOf(
+            'requestRepair',
+            await this.#at(start, { case: 'requestRepair', value: part }, passage),
+          )
         })
         return { case: 'requestRepair', value }
       }

@@ -288,7 +288,10 @@ export class FakeMetadata implements MetadataApi {
   }
 
   #putAnnotation(request: MetadataRequestInit<'putAnnotation'>) {
-    const { annotation, repairs, bucket, key, version, admission } = create(PutAnnotationRequestSchema, request)
+    const { annotation, repairs, bucket, key, version, admission } = create(
+      PutAnnotationRequestSchema,
+      request,
+    )
     this.admissions.push(admission)
     const object = this.objects.get(`${bucket}/${key}`)
     if (annotation === undefined || object?.version !== version) {

@@ -38,7 +38,13 @@ test('large objects, parts and annotations ask first, and their commits say so; 
   await harness.put('empty', new Uint8Array(0))
   assert.equal(asks(harness), 0)
   await harness.put('large', LARGE)
-  const part = { bucket: 'bucket', key: 'k', uploadId: '0'.repeat(32), partNumber: 1, storageClass: 'STANDARD' }
+  const part = {
+    bucket: 'bucket',
+    key: 'k',
+    uploadId: '0'.repeat(32),
+    partNumber: 1,
+    storageClass: 'STANDARD',
+  }
   await clock.drive(store.putPart({ ...part, content: contentOf(LARGE) }))
   await clock.drive(store.putAnnotation({ object, name: 'notes', content: contentOf(LARGE) }))
   assert.deepEqual(metadata.admissions, [0n, 0n, 1n, 2n, 3n])

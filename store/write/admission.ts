@@ -54,7 +54,8 @@ export class WriteAdmission {
     this.#refused.delete(bucket)
     this.#refused.set(bucket, this.#clock.monotonicMs() + ADMISSION_REFUSED_MS)
     const [oldest] = this.#refused.keys()
-    if (this.#refused.size > ADMISSION_REFUSED_BUCKETS_MAX && oldest !== undefined) this.#refused.delete(oldest)
+    if (this.#refused.size > ADMISSION_REFUSED_BUCKETS_MAX && oldest !== undefined)
+      this.#refused.delete(oldest)
   }
 
   #isRefused(bucket: string): boolean {

@@ -60,33 +60,40 @@ export async function putObject(
   const { bucket, key, owner, headers, storageClass, tags, acl, conditions, content } = request
   const version = newIdentifier(clock, random)
   const ownership = { bucket, key, version, part: 0 }
-  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob, admission }) => ({
-    send: async () => {
-      const object = {
-        format: RECORD_FORMAT,
-        bucket,
-        key,
-        version,
-        size: BigInt(size),
-        etag: accepted.etag,
-        headers,
-        checksums: [...accepted.checksums],
-        storageClass,
-        owner,
-        ...(tags === undefined ? {} : { tags }),
-        ...(acl === undefined ? {} : { acl }),
-        ...(blob === undefined ? {} : { blob: copy(blob) }),
-      }
-      const reply = await metadata.call('commitObject', {
-        object,
-        conditions,
-        repairs: repairs(ownership, blob),
-        admission,
-      })
-      return present(reply.object)
-    },
-    find: (inquiry) => findVersion(metadata, { bucket, key, version }, inquiry),
-  }))
+  return write(
+    environment,
+    content,
+    storageClass,
+    ownership,
+    signal,
+    ({ size, accepted, blob, admission }) => ({
+      send: async () => {
+        const object = {
+          format: RECORD_FORMAT,
+          bucket,
+          key,
+          version,
+          size: BigInt(size),
+          etag: accepted.etag,
+          headers,
+          checksums: [...accepted.checksums],
+          storageClass,
+          owner,
+          ...(tags === undefined ? {} : { tags }),
+          ...(acl === undefined ? {} : { acl }),
+          ...(blob === undefined ? {} : { blob: copy(blob) }),
+        }
+        const reply = await metadata.call('commitObject', {
+          object,
+          conditions,
+          repairs: repairs(ownership, blob),
+          admission,
+        })
+        return present(reply.object)
+      },
+      find: (inquiry) => findVersion(metadata, { bucket, key, version }, inquiry),
+    }),
+  )
 }
 
 export async function putPart(
@@ -97,36 +104,43 @@ export async function putPart(
   const { metadata } = environment
   const { bucket, key, uploadId, partNumber, storageClass, content } = request
   const ownership = { bucket, key, version: uploadId, part: partNumber }
-  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob, admission }) => ({
-    send: async () => {
-      const part = {
-        format: RECORD_FORMAT,
-        partNumber,
-        size: BigInt(size),
-        etag: accepted.etag,
-        checksums: [...accepted.checksums],
-        ...(blob === undefined ? {} : { blob: copy(blob) }),
-      }
-      const reply = await metadata.call('commitPart', {
-        bucket,
-        key,
-        uploadId,
-        part,
-        repairs: repairs(ownership, blob),
-        admission,
-      })
-      return present(reply.part)
-    },
-    find: async (inquiry) => {
-      const asked = { bucket, key, uploadId, after: partNumber - 1, limit: 1 }
-      const { parts } = await metadata.call('listParts', asked, inquiry)
-      const [part] = parts
-      if (part?.partNumber !== partNumber) return undefined
-      // An empty part has no blob to be known by, but then any empty part is as good.
-      if (blob === undefined) return part.size === 0n && part.etag === accepted.etag ? part : undefined
-      return part.blob?.id === blob.id ? part : undefined
-    },
-  }))
+  return write(
+    environment,
+    content,
+    storageClass,
+    ownership,
+    signal,
+    ({ size, accepted, blob, admission }) => ({
+      send: async () => {
+        const part = {
+          format: RECORD_FORMAT,
+          partNumber,
+          size: BigInt(size),
+          etag: accepted.etag,
+          checksums: [...accepted.checksums],
+          ...(blob === undefined ? {} : { blob: copy(blob) }),
+        }
+        const reply = await metadata.call('commitPart', {
+          bucket,
+          key,
+          uploadId,
+          part,
+          repairs: repairs(ownership, blob),
+          admission,
+        })
+        return present(reply.part)
+      },
+      find: async (inquiry) => {
+        const asked = { bucket, key, uploadId, after: partNumber - 1, limit: 1 }
+        const { parts } = await metadata.call('listParts', asked, inquiry)
+        const [part] = parts
+        if (part?.partNumber !== partNumber) return undefined
+        // An empty part has no blob to be known by, but then any empty part is as good.
+        if (blob === undefined) return part.size === 0n && part.etag === accepted.etag ? part : undefined
+        return part.blob?.id === blob.id ? part : undefined
+      },
+    }),
+  )
 }
 
 export async function putAnnotation(
@@ -163,7 +177,7 @@ export async function putAnnotation(
           ...(ifMatch === undefined ? {} : { ifMatch }),
           limitPerObject: ANNOTATIONS_PER_VERSION_MAX,
           repairs: repairs(ownership, blob),
-        admission,
+          admission,
         })
         return annotated(reply)
       },

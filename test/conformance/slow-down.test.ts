@@ -165,7 +165,9 @@ test('who may not write, or writes to what is not there, learns that and not how
   const codes = (await Promise.all(answers)).map(({ code }) => code)
   assert.deepEqual(codes, ['InvalidAccessKeyId', 'NoSuchBucket', 'NoSuchKey'])
   await assert.rejects(
-    clientOf(undefined).send(new s3.PutObjectCommand({ Bucket, Key: 'anonymous', Body: LARGE.subarray(0, 1e6) })),
+    clientOf(undefined).send(
+      new s3.PutObjectCommand({ Bucket, Key: 'anonymous', Body: LARGE.subarray(0, 1e6) }),
+    ),
     s3Error('AccessDenied', 403),
   )
   assert.ok(!asked.includes('admitWrite'))

@@ -23,8 +23,9 @@ const slowDown = (error: unknown): boolean =>
   error instanceof MetadataError && error.code === FailureCode.SLOW_DOWN
 
 const commit = (bucket: string, key: string, admission = 0n): Operation =>
-  create(RequestSchema, { operation: { case: 'commitObject', value: { object: { bucket, key }, admission } } })
-    .operation
+  create(RequestSchema, {
+    operation: { case: 'commitObject', value: { object: { bucket, key }, admission } },
+  }).operation
 const ask = (bucket: string, key: string): Operation =>
   create(RequestSchema, { operation: { case: 'admitWrite', value: { bucket, key } } }).operation
 const get = (bucket: string, key: string): Operation =>

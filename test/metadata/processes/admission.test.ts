@@ -28,9 +28,7 @@ async function scene() {
       ...{ bucket: BUCKET, key, version: id, size: 5n, etag: 'e', storageClass: 'STANDARD', owner: OWNER },
       blob: { id, size: 5n, code: 'rs-4-2', group: 65_536 },
     }
-    return drive(
-      api.call('commitObject', { object, admission } as MetadataRequestInit<'commitObject'>),
-    )
+    return drive(api.call('commitObject', { object, admission } as MetadataRequestInit<'commitObject'>))
   }
   /** Writes that were asked of a partition since its range or owner changed, refused or not. */
   const written = async (id: string, partition: number): Promise<number> => {
