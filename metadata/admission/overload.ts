@@ -88,8 +88,8 @@ export class Overload {
       counted: admission !== undefined,
       leave: (failure) => {
         gate.leave(ticket, clock.monotonicMs())
-        if (admission !== undefined && failure === FailureCode.NOT_MINE)
-          this.#admissions.giveBack(id, admission)
+        if (admission === undefined || failure !== FailureCode.NOT_MINE) return
+        this.#admissions.giveBack(id, admission)
       },
     }
   }

@@ -53,9 +53,9 @@ export class WriteAdmission {
   refused(bucket: string): void {
     this.#refused.delete(bucket)
     this.#refused.set(bucket, this.#clock.monotonicMs() + ADMISSION_REFUSED_MS)
-    const [oldest] = this.#refused.keys()
-    if (this.#refused.size > ADMISSION_REFUSED_BUCKETS_MAX && oldest !== undefined)
-      this.#refused.delete(oldest)
+    if (this.#refused.size <= ADMISSION_REFUSED_BUCKETS_MAX) return
+    const [oldest = ''] = this.#refused.keys()
+    this.#refused.delete(oldest)
   }
 
   #isRefused(bucket: string): boolean {

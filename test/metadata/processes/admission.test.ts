@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { S3_WRITES_PER_SECOND } from '../../../core/limits.ts'
 import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
-import type { MetadataApi, MetadataRequestInit } from '../../../proto/metadata-api.ts'
+import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { BUCKET, createBucket, failsWith, OWNER } from '../../contract/metadata-requests.ts'
 import { Requests } from './requests.ts'
 import { World } from './world.ts'
@@ -25,10 +25,16 @@ async function scene() {
   const commit = (api: MetadataApi, key: string, admission: bigint) => {
     const id = requests.newId()
     const object = {
-      ...{ bucket: BUCKET, key, version: id, size: 5n, etag: 'e', storageClass: 'STANDARD', owner: OWNER },
+      bucket: BUCKET,
+      key,
+      version: id,
+      size: 5n,
+      etag: 'e',
+      storageClass: 'STANDARD',
+      owner: OWNER,
       blob: { id, size: 5n, code: 'rs-4-2', group: 65_536 },
     }
-    return drive(api.call('commitObject', { object, admission } as MetadataRequestInit<'commitObject'>))
+    return drive(api.call('commitObject', { object, admission }))
   }
   /** Writes that were asked of a partition since its range or owner changed, refused or not. */
   const written = async (id: string, partition: number): Promise<number> => {
