@@ -12,6 +12,7 @@ import type { Engine } from './engine/engine.ts'
 const ADDING: ReadonlySet<Request['operation']['case']> = new Set([
   'createBucket',
   'putBucketSetting',
+  'admitWrite',
   'commitObject',
   'updateObject',
   'createUpload',

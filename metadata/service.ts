@@ -4,6 +4,7 @@ import type { Position } from '../core/keyspace/partitions.ts'
 import { PARTITION_HOLD_MS_MAX } from '../core/limits.ts'
 import { NewerFormatError } from '../core/records/format.ts'
 import {
+  AdmitWriteReplySchema,
   FailureCode,
   GetPartitionsReplySchema,
   RequestRepairRequestSchema,
@@ -18,7 +19,7 @@ import { RevokeBucketReplySchema } from '../proto/gen/ashlar/v1/partitions_pb.js
 import { MetadataError, type MetadataOperation, type MetadataReply } from '../proto/metadata-api.ts'
 import { divided } from '../runtime/metadata-client/divide.ts'
 import { locate } from '../runtime/metadata-client/locate.ts'
-import { Overload } from './admission/overload.ts'
+import { Overload, type Passage } from './admission/overload.ts'
 import { answerPartition } from './answer/partition-requests.ts'
 import { answerRoot } from './answer/root-requests.ts'
 import { changePartitions } from './answer/change-partitions.ts'
@@ -44,6 +45,7 @@ export class MetadataService {
     this.#node = node
     this.#overload = new Overload({
       clock: node.options.clock,
+      random: node.options.random,
       tenantOf: (bucket) => node.buckets.ownerOf(bucket),
     })
     node.state.admission = () => this.#overload.state
@@ -52,20 +54,22 @@ export class MetadataService {
   /** Never rejects: what is refused or goes wrong is a reply, too. */
   async handle(request: Request): Promise<Reply> {
     let result: Result
-    let leave: (() => void) | undefined
+    let passage: Passage | undefined
+    let failure: FailureCode | undefined
     this.#working++
     try {
       if (this.#closed) {
         // Nothing was done: whoever takes over can be asked.
         throw new MetadataError(FailureCode.NOT_MINE, 'the metadata service is shutting down')
       }
-      leave = this.#overload.enter(request.operation)
-      result = await this.#answer(request.operation)
+      passage = this.#overload.enter(request.operation)
+      result = await this.#answer(request.operation, passage)
     } catch (error) {
       const { code, message, fields } = this.#errorOf(error)
+      failure = code
       result = create(ReplySchema, { result: { case: 'failure', value: { code, message, fields } } }).result
     }
-    leave?.()
+    passage?.leave(failure)
     this.#working--
     if (this.#closed && this.#working === 0) this.#idle.resolve(undefined)
     const reply = create(ReplySchema, { id: request.id })
@@ -80,7 +84,7 @@ export class MetadataService {
   }
 
   /** May throw at once. */
-  #answer(operation: Operation): Promise<Result> {
+  #answer(operation: Operation, passage: Passage): Promise<Result> {
     const { host } = this.#node
     if (operation.case === undefined) throw invalidRequest('this service does not know the operation')
     const route = locate(operation.case, operation.value)
@@ -89,11 +93,11 @@ export class MetadataService {
         return this.#ofRoot(operation)
       case 'position':
       case 'listing':
-        return this.#at(route.position, operation)
+        return this.#at(route.position, operation, passage)
       case 'outbox':
-        return this.#ofPartition(() => host.byOutbox(route.outbox), operation)
+        return this.#ofPartition(() => host.byOutbox(route.outbox), operation, passage)
       case 'places':
-        return this.#ofPlaces(operation)
+        return this.#ofPlaces(operation, passage)
       case 'anybody':
       case 'direct':
         return this.#here(operation)
@@ -144,6 +148,7 @@ export class MetadataService {
   async #ofPartition(
     find: () => OwnedPartition | Promise<OwnedPartition>,
     operation: Operation,
+    { counted, admit }: Passage,
   ): Promise<Result> {
     for (;;) {
       const found = find()
@@ -156,9 +161,12 @@ export class MetadataService {
       try {
         // Meanwhile its range may have become another's.
         if (waited && (owned.dropped || (await find()) !== owned)) continue
-        owned.meter.take(operation)
+        if (!counted) owned.meter.take(operation)
         const room = owned.room?.require(operation.case)
         if (room !== undefined) await room
+        if (admit !== undefined) {
+          return { case: 'admitWrite', value: create(AdmitWriteReplySchema, { admission: admit() }) }
+        }
         return await answerPartition(owned, operation)
       } finally {
         owned.gate.leave()
@@ -166,21 +174,27 @@ export class MetadataService {
     }
   }
 
-  async #ofPlaces(operation: Operation): Promise<Result> {
+  async #ofPlaces(operation: Operation, passage: Passage): Promise<Result> {
     const { table } = this.#node.host
     const whose = (position: Position) => table.at(position)
     switch (operation.case) {
       case 'resolveBlobs': {
         const value = await divided('resolveBlobs', operation.value, whose, async ({ start }, some) => {
           const part = create(ResolveBlobsRequestSchema, some)
-          return replyOf('resolveBlobs', await this.#at(start, { case: 'resolveBlobs', value: part }))
+          return replyOf(
+            'resolveBlobs',
+            await this.#at(start, { case: 'resolveBlobs', value: part }, passage),
+          )
         })
         return { case: 'resolveBlobs', value }
       }
       case 'requestRepair': {
         const value = await divided('requestRepair', operation.value, whose, async ({ start }, some) => {
           const part = create(RequestRepairRequestSchema, some)
-          return replyOf('requestRepair', await this.#at(start, { case: 'requestRepair', value: part }))
+          return replyOf(
+            'requestRepair',
+            await this.#at(start, { case: 'requestRepair', value: part }, passage),
+          )
         })
         return { case: 'requestRepair', value }
       }
@@ -189,8 +203,8 @@ export class MetadataService {
     }
   }
 
-  #at(position: Position, operation: Operation): Promise<Result> {
-    return this.#ofPartition(() => this.#node.host.at(position), operation)
+  #at(position: Position, operation: Operation, passage: Passage): Promise<Result> {
+    return this.#ofPartition(() => this.#node.host.at(position), operation, passage)
   }
 
   async #getPartitions({ knownVersion, fresh }: GetPartitionsRequest): Promise<GetPartitionsReply> {

@@ -11,6 +11,7 @@ import type { Suspicion } from './cluster/suspicion.ts'
 import type { StripeMemory } from './memory/stripe-memory.ts'
 import type { HedgePolicy } from './read/hedge-policy.ts'
 import type { RepairReports } from './repair/reports.ts'
+import type { WriteAdmission } from './write/admission.ts'
 
 export interface Environment {
   readonly metadata: MetadataApi
@@ -29,6 +30,7 @@ export interface Environment {
   readonly readBuffers: StripeMemory
   readonly hedging: HedgePolicy
   readonly reports: RepairReports
+  readonly admission: WriteAdmission
   readonly background: Background
 }
 

@@ -25,6 +25,7 @@ import { readAnnotation, readObject } from './read/read-object.ts'
 import type { RepairStore } from './repair/api.ts'
 import { createRepairStore } from './repair/repair-store.ts'
 import { RepairReports } from './repair/reports.ts'
+import { WriteAdmission } from './write/admission.ts'
 import { putAnnotation, putObject, putPart } from './write/put.ts'
 
 export interface StoreOptions {
@@ -121,6 +122,7 @@ export function createStore(options: StoreOptions): ClosableStore {
     readBuffers: new StripeMemory(clock, 0, settings.readBufferBytes ?? READ_BUFFER_BYTES),
     hedging: new HedgePolicy(),
     reports: new RepairReports({ metadata, clock, log }),
+    admission: new WriteAdmission(metadata, clock),
     background: new Background(),
   }
   return {

@@ -189,3 +189,57 @@ test('accounts are bounded, and those that are idle forgotten', () => {
   for (const ticket of inWork) gate.leave(ticket, 1)
   assert.equal(gate.inFlight, 0)
 })
+
+for (const times of [2, 5]) {
+  test(`of who asks for ${times} times what can be done before the bytes are sent, none is refused after; nor is anybody else`, () => {
+    const { gate, service } = started({ takesMs: () => 1000 / CAPACITY, batchMax: 1 })
+    // Bodies take half a second, and half of the light ones have such, too.
+    const asking = light.map((source, index) => (index % 2 === 0 ? { ...source, laterMs: 500 } : source))
+    const sources = [...asking, { ...heavy(times), laterMs: 500 }]
+    service.run(5000, sources)
+    service.forget()
+    service.run(5000, sources)
+    assert.ok(shareAdmitted(service, asking) >= 0.99, `${shareAdmitted(service, asking)} of the light ones`)
+    assert.equal(
+      [...service.outcomes.values()].reduce((sum, { broken }) => sum + broken, 0),
+      0,
+    )
+    assert.ok(service.delaysMs.length / 5 >= 0.75 * CAPACITY, `${service.delaysMs.length} in 5 s`)
+    assert.ok(percentile(service.delaysMs, 99) <= 6 * ADMISSION_DELAY_TARGET_MS)
+    assert.ok(gate.inFlight <= 5 * gate.bound)
+  })
+}
+
+test('a reservation stands in work until it is used, is given up, or has stood for the delay at the bound', () => {
+  const gate = new AdmissionGate({ inFlightMin: 1, inFlightMax: 2 })
+  const [used, givenUp] = [gate.reserve('t', 'b', 0), gate.reserve('t', 'b', 0)]
+  assert.ok(used && givenUp)
+  assert.equal(gate.enter('t', 'b', 0), undefined)
+  const ticket = gate.enter('t', 'b', 1, used)
+  assert.ok(ticket)
+  assert.equal(gate.inFlight, 2)
+  gate.cancel(givenUp)
+  gate.cancel(givenUp)
+  gate.leave(ticket, 2)
+  assert.equal(gate.inFlight, 0)
+  const endsMs = 10 + ADMISSION_DELAY_TARGET_MS
+  assert.ok(gate.reserve('t', 'b', 10))
+  assert.ok(gate.reserve('t', 'b', endsMs - 1))
+  assert.equal(gate.reserve('t', 'b', endsMs - 1), undefined)
+  assert.ok(gate.reserve('t', 'b', endsMs))
+  assert.equal(gate.inFlight, 2)
+})
+
+test('whoever asked is let in past the bound, however late, but not past twice of what is ever worked on', () => {
+  const gate = new AdmissionGate({ inFlightMin: 1, inFlightMax: 10 })
+  const reservations: Ticket[] = []
+  for (let index = 0; index < 30; index++) {
+    const reservation = gate.reserve('t', 'b', index * ADMISSION_DELAY_TARGET_MS)
+    assert.ok(reservation)
+    reservations.push(reservation)
+  }
+  const at = 30 * ADMISSION_DELAY_TARGET_MS
+  const entered = reservations.filter((reservation) => gate.enter('t', 'b', at, reservation) !== undefined)
+  assert.equal(entered.length, 20)
+  assert.equal(gate.refused, 10)
+})

@@ -26,6 +26,10 @@ import { fairLevel } from './fair-share.ts'
  * fairness gives (`fairLevel`): over tenants first, then over the buckets of a tenant. From twice the bound on, even of those
  * only so many that the queue still gets shorter.
  *
+ * **Beforehand.** A request that has something to do before it comes can ask first, and is then let in past the bound. Its reservation
+ * stands in work like a request, for as long as one waits at the bound: so no more are promised in a time than get done in it, and what
+ * takes long to come holds nothing up.
+ *
  * One gate is for one kind of request, since only equal ones can be compared by their delays. Times are monotonic
  * milliseconds and never go back.
  */
@@ -45,6 +49,10 @@ export class AdmissionGate {
   #baseMs = 0
   /** What each tenant may have in work at the bound; undefined: it was not met. */
   #level: number | undefined
+  /** In the order in which they were made, and so in which they end. */
+  readonly #reservations = new Set<Ticket>()
+  /** For which each of them stands in work: the delay at the bound (Little's law). */
+  #holdMs: number
   #intervalStartMs = Number.NEGATIVE_INFINITY
   #intervalEndsMs = Number.NEGATIVE_INFINITY
   #refused = 0
@@ -52,9 +60,10 @@ export class AdmissionGate {
   constructor(settings: Partial<GateSettings> = {}) {
     this.#settings = { ...GATE_SETTINGS_DEFAULT, ...settings }
     this.#bound = this.#settings.inFlightMax
+    this.#holdMs = this.#settings.delayTargetMs
   }
 
-  /** Requests in work. */
+  /** Requests in work, reservations among them. */
   get inFlight(): number {
     return this.#inFlight
   }
@@ -71,13 +80,32 @@ export class AdmissionGate {
 
   /**
    * A request of a bucket, and of the tenant that owns it, is here.
+   * @param reservation of {@link reserve}, if it asked; given once
    * @returns what is given to {@link leave} when it is answered, however; undefined: refused
    */
-  enter(tenantName: string, bucketName: string, nowMs: number): Ticket | undefined {
+  enter(tenantName: string, bucketName: string, nowMs: number, reservation?: Ticket): Ticket | undefined {
+    if (reservation !== undefined) this.cancel(reservation)
+    return this.#take(tenantName, bucketName, nowMs, reservation !== undefined)
+  }
+
+  /** A request that will come later would be let in. @returns what {@link enter} is given then; undefined: refused */
+  reserve(tenantName: string, bucketName: string, nowMs: number): Ticket | undefined {
+    const ticket = this.#take(tenantName, bucketName, nowMs, false)
+    if (ticket !== undefined) this.#reservations.add(ticket)
+    return ticket
+  }
+
+  /** What was reserved will not come. Changes nothing for what stands in work no more. */
+  cancel(reservation: Ticket): void {
+    if (this.#reservations.delete(reservation)) this.#lower(reservation)
+  }
+
+  #take(tenantName: string, bucketName: string, nowMs: number, reserved: boolean): Ticket | undefined {
+    this.#letGo(nowMs)
     if (nowMs >= this.#intervalEndsMs) this.#judge(nowMs)
     const tenant = this.#tenantOf(tenantName)
     const bucket = bucketOf(tenant, bucketName)
-    if (this.#inFlight >= this.#bound && !this.#mayExceed(tenant, bucket)) {
+    if (this.#inFlight >= this.#bound && !this.#mayExceed(tenant, bucket, reserved)) {
       tenant.wanting = true
       bucket.wanting = true
       this.#refused++
@@ -90,20 +118,34 @@ export class AdmissionGate {
     return { tenant, bucket, atMs: nowMs }
   }
 
+  /** Reservations that have stood for their time stand in nobody's way any more. */
+  #letGo(nowMs: number): void {
+    for (const reservation of this.#reservations) {
+      if (nowMs - reservation.atMs < this.#holdMs) return
+      this.cancel(reservation)
+    }
+  }
+
   /** Exactly once for each ticket. */
-  leave({ tenant, bucket, atMs }: Ticket, nowMs: number): void {
-    this.#inFlight--
-    tenant.inFlight--
-    bucket.inFlight--
+  leave(ticket: Ticket, nowMs: number): void {
+    this.#lower(ticket)
     this.#answered++
-    if (nowMs - atMs < this.#quickestMs) this.#quickestMs = nowMs - atMs
+    if (nowMs - ticket.atMs < this.#quickestMs) this.#quickestMs = nowMs - ticket.atMs
     if (nowMs >= this.#intervalEndsMs) this.#judge(nowMs)
   }
 
-  #mayExceed(tenant: Tenant, bucket: Account): boolean {
+  #lower({ tenant, bucket }: Ticket): void {
+    this.#inFlight--
+    tenant.inFlight--
+    bucket.inFlight--
+  }
+
+  #mayExceed(tenant: Tenant, bucket: Account, reserved: boolean): boolean {
+    const roomLeft = this.#inFlight < 2 * this.#settings.inFlightMax
+    if (reserved) return roomLeft
     if (!this.#isUnderShare(tenant, bucket)) return false
     if (this.#inFlight < 2 * this.#bound) return true
-    if (this.#inFlight >= 2 * this.#settings.inFlightMax || this.#room <= 0) return false
+    if (!roomLeft || this.#room <= 0) return false
     this.#room--
     return true
   }
@@ -133,12 +175,14 @@ export class AdmissionGate {
     const lengthMs = nowMs - this.#intervalStartMs
     this.#intervalEndsMs = nowMs + intervalMs
     // An engine that answers nothing may be failing over: that is no overload, and who is admitted waits.
-    if (this.#answered === 0 && this.#inFlight > 0 && lengthMs < Number.POSITIVE_INFINITY) {
+    const working = this.#inFlight > this.#reservations.size
+    if (this.#answered === 0 && working && lengthMs < Number.POSITIVE_INFINITY) {
       this.#share()
       return
     }
     // After a time without any request nothing is known of what could have been done in it.
-    if (this.#answered > 0 && (this.#inFlight > 0 || lengthMs < 2 * intervalMs)) this.#adjust(lengthMs)
+    if (this.#answered > 0 && (working || lengthMs < 2 * intervalMs)) this.#adjust(lengthMs)
+    else this.#holdMs = this.#settings.delayTargetMs
     this.#share()
     this.#room = Math.max(this.#bound, (this.#answered * intervalMs) / lengthMs) / 2
     this.#intervalStartMs = nowMs
@@ -156,9 +200,12 @@ export class AdmissionGate {
       this.#baseMs += (ADMISSION_BASE_SHARE_PERCENT / 100) * (this.#quickestMs - this.#baseMs)
     }
     const targetMs = Math.max(delayTargetMs, ADMISSION_BASE_FACTOR * this.#baseMs)
+    this.#holdMs = targetMs
     if (this.#quickestMs > targetMs) {
       const donePerMs = Math.max(meanOf(this.#done), meanOf(this.#done.slice(-ADMISSION_INTERVALS_NEWEST)))
-      if (this.#peak > inFlightMin) this.#bound = between(inFlightMin, donePerMs * targetMs, inFlightMax)
+      if (this.#peak <= inFlightMin) return
+      this.#bound = between(inFlightMin, donePerMs * targetMs, inFlightMax)
+      this.#holdMs = Math.max(targetMs, this.#bound / donePerMs)
     } else if (this.#peak >= this.#bound) {
       this.#bound = between(inFlightMin, this.#bound * (1 + ADMISSION_GROWTH_PERCENT / 100), inFlightMax)
     }

@@ -36,6 +36,24 @@ export const ADMISSION_BASE_FACTOR = 2
 /** Tenants whose work is told apart, and buckets of each: beyond, they share one account of theirs. */
 export const ADMISSION_ACCOUNTS_MAX = 1024
 
+/**
+ * Time for which a write that was admitted before its body came may commit without being counted again: as long as 5 GiB take at
+ * 1.5 MB/s. Those that are never used hold nothing but memory.
+ */
+export const ADMISSION_LIFE_MS = 60 * 60 * 1000
+
+/** Admissions of a process that wait for their commits; of more, the oldest are forgotten. With keys of 1 KiB, 40 MiB. */
+export const ADMISSIONS_MAX = 32_768
+
+/** Contents above this size ask before their bytes are moved: a question is a small part of the time that they take. */
+export const ADMISSION_ASK_BYTES = 128 * 1024
+
+/** Time for which all writes of a bucket ask first after one was refused: SDKs that were refused come back within it. */
+export const ADMISSION_REFUSED_MS = 2000
+
+/** Buckets of which a gateway remembers that; of more, those refused last. */
+export const ADMISSION_REFUSED_BUCKETS_MAX = 1024
+
 /** Writes a second of a partition under `--emulate-s3-limits`. Source: S3 User Guide, "Optimizing Amazon S3 performance". */
 export const S3_WRITES_PER_SECOND = 3500
 

@@ -25,6 +25,8 @@ const control = (kind: LoadKind): OperationClass => ({ sender: 'control', kind }
  * begun and completed by POST, parts and tags put, listings got. Operations on buckets belong to no prefix.
  */
 export const OPERATION_CLASSES: Readonly<Record<MetadataOperation, OperationClass>> = {
+  // Counts for the commit that comes with the admission.
+  admitWrite: client('write'),
   commitObject: client('write'),
   deleteObject: client('write'),
   updateObject: client('write'),
@@ -85,6 +87,7 @@ export function positionOf(operation: Request['operation']): Position | undefine
       return operation.value.object
     case 'createUpload':
       return operation.value.upload
+    case 'admitWrite':
     case 'deleteObject':
     case 'updateObject':
     case 'commitPart':
@@ -107,5 +110,17 @@ export function positionOf(operation: Request['operation']): Position | undefine
     }
     default:
       return undefined
+  }
+}
+
+/** What a commit brings that was admitted beforehand; 0: nothing. */
+export function admissionOf(operation: Request['operation']): bigint {
+  switch (operation.case) {
+    case 'commitObject':
+    case 'commitPart':
+    case 'putAnnotation':
+      return operation.value.admission
+    default:
+      return 0n
   }
 }

@@ -53,6 +53,8 @@ export class OwnMember implements ServingLease {
   #bytes: Uint8Array | undefined
   #renewal = 0n
   #leaving = false
+  /** Monotonic milliseconds at which the last renewal was sent, whatever became of it. */
+  #sentMs = Number.NEGATIVE_INFINITY
   #validUntilMs = Number.NEGATIVE_INFINITY
   #cancel: (() => void) | undefined
   #renewing: Promise<void> = Promise.resolve()
@@ -149,6 +151,7 @@ export class OwnMember implements ServingLease {
       throw new MemberTakenError(`another process has just started as metadata node ${id}`, { cause: error })
     }
     this.#bytes = bytes
+    this.#sentMs = sentMs
     this.#validUntilMs = sentMs + MEMBER_TTL_MS
   }
 
@@ -170,19 +173,28 @@ export class OwnMember implements ServingLease {
     )
   }
 
+  /**
+   * The next renewal is due a time after the last was sent, not after it was answered: on a busy event loop both the answer and the
+   * timer are seen late, and the time to serve runs from the sending. One that is due by then waits for no timer.
+   */
   #schedule(): void {
     if (this.#closed || this.#options.exclusive) return
-    this.#cancel = this.#options.clock.after(MEMBER_RENEW_MS, () => {
+    const { clock } = this.#options
+    const waitMs = this.#sentMs + MEMBER_RENEW_MS - clock.monotonicMs()
+    const renew = (): void => {
       this.#renewing = this.#renew().finally(() => {
         this.#schedule()
       })
-    })
+    }
+    if (waitMs > 0) this.#cancel = clock.after(waitMs, renew)
+    else renew()
   }
 
   async #renew(): Promise<void> {
     const { engine, id, clock, log } = this.#options
     const key = memberKey(id)
     const sentMs = clock.monotonicMs()
+    this.#sentMs = sentMs
     const bytes = this.#record()
     try {
       await engine.commit({

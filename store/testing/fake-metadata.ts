@@ -4,6 +4,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { versionIdOf } from '../../core/records/version-id.ts'
 import { ClusterMapSchema, NodeCondition, NodeLivenessSchema } from '../../proto/gen/ashlar/v1/cluster_pb.js'
 import {
+  AdmitWriteReplySchema,
   ChangeClusterReplySchema,
   ChangeClusterRequestSchema,
   CommitObjectReplySchema,
@@ -94,6 +95,11 @@ export class FakeMetadata implements MetadataApi {
   /** What the nodes' heartbeats say of damaged shards. */
   damagedOn: (node: string) => number = () => 0
   commitFault: CommitFault | undefined
+  /** What it answers writes that ask first, if it refuses them. */
+  admissionFault: FailureCode | undefined
+  /** What each commit brought, in order; 0: it did not ask. Admissions count from 1. */
+  readonly admissions: bigint[] = []
+  #admitted = 0n
   /** Every call fails at once while set. */
   unreachable = false
   /** Operations that are never answered. */
@@ -134,6 +140,10 @@ export class FakeMetadata implements MetadataApi {
 
   readonly #handlers: Handlers = {
     getCluster: () => create(GetClusterReplySchema, { map: this.map, nodes: this.#liveness() }),
+    admitWrite: () => {
+      if (this.admissionFault !== undefined) throw new MetadataError(this.admissionFault, 'refused')
+      return create(AdmitWriteReplySchema, { admission: ++this.#admitted })
+    },
     commitObject: (request) => this.#commitObject(request),
     commitPart: (request) => this.#commitPart(request),
     resolveBlobs: (request) => this.blobs.resolve(request),
@@ -223,7 +233,8 @@ export class FakeMetadata implements MetadataApi {
   }
 
   #commitObject(request: MetadataRequestInit<'commitObject'>) {
-    const { object, repairs } = create(CommitObjectRequestSchema, request)
+    const { object, repairs, admission } = create(CommitObjectRequestSchema, request)
+    this.admissions.push(admission)
     if (object === undefined) throw new MetadataError(FailureCode.INVALID_REQUEST, 'no object')
     this.#commit(object.blob, repairs, () => {
       this.add(object)
@@ -264,7 +275,8 @@ export class FakeMetadata implements MetadataApi {
   }
 
   #commitPart(request: MetadataRequestInit<'commitPart'>) {
-    const { bucket, key, part, repairs, uploadId } = create(CommitPartRequestSchema, request)
+    const { bucket, key, part, repairs, uploadId, admission } = create(CommitPartRequestSchema, request)
+    this.admissions.push(admission)
     if (part === undefined) throw new MetadataError(FailureCode.INVALID_REQUEST, 'no part')
     this.#commit(part.blob, repairs, () => {
       const at = `${uploadId}/${part.partNumber}`
@@ -276,7 +288,11 @@ export class FakeMetadata implements MetadataApi {
   }
 
   #putAnnotation(request: MetadataRequestInit<'putAnnotation'>) {
-    const { annotation, repairs, bucket, key, version } = create(PutAnnotationRequestSchema, request)
+    const { annotation, repairs, bucket, key, version, admission } = create(
+      PutAnnotationRequestSchema,
+      request,
+    )
+    this.admissions.push(admission)
     const object = this.objects.get(`${bucket}/${key}`)
     if (annotation === undefined || object?.version !== version) {
       throw new MetadataError(FailureCode.CONDITIONAL_CONFLICT, 'the object is another')

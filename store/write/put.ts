@@ -3,9 +3,10 @@
 import { ANNOTATIONS_PER_VERSION_MAX, RECORD_FORMAT } from '../../core/limits.ts'
 import { ANNOTATION_STORAGE_CLASS } from '../../core/records/annotation.ts'
 import { versionIdOf } from '../../core/records/version-id.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { ObjectRecord, PartRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { newIdentifier } from '../../runtime/random/identifier.ts'
-import type { MetadataReply } from '../../proto/metadata-api.ts'
+import { MetadataError, type MetadataReply } from '../../proto/metadata-api.ts'
 import type { ShardOwner } from '../../proto/shard-transport.ts'
 import { createChecksum } from '../../runtime/crypto/checksum.ts'
 import {
@@ -45,6 +46,7 @@ interface Written {
   readonly accepted: AcceptedContent
   /** Absent for size 0. */
   readonly blob?: BlobInit
+  readonly admission: bigint
 }
 
 type Ownership = Pick<ShardOwner, 'bucket' | 'key' | 'version' | 'part' | 'annotation'>
@@ -58,32 +60,40 @@ export async function putObject(
   const { bucket, key, owner, headers, storageClass, tags, acl, conditions, content } = request
   const version = newIdentifier(clock, random)
   const ownership = { bucket, key, version, part: 0 }
-  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob }) => ({
-    send: async () => {
-      const object = {
-        format: RECORD_FORMAT,
-        bucket,
-        key,
-        version,
-        size: BigInt(size),
-        etag: accepted.etag,
-        headers,
-        checksums: [...accepted.checksums],
-        storageClass,
-        owner,
-        ...(tags === undefined ? {} : { tags }),
-        ...(acl === undefined ? {} : { acl }),
-        ...(blob === undefined ? {} : { blob: copy(blob) }),
-      }
-      const reply = await metadata.call('commitObject', {
-        object,
-        conditions,
-        repairs: repairs(ownership, blob),
-      })
-      return present(reply.object)
-    },
-    find: (inquiry) => findVersion(metadata, { bucket, key, version }, inquiry),
-  }))
+  return write(
+    environment,
+    content,
+    storageClass,
+    ownership,
+    signal,
+    ({ size, accepted, blob, admission }) => ({
+      send: async () => {
+        const object = {
+          format: RECORD_FORMAT,
+          bucket,
+          key,
+          version,
+          size: BigInt(size),
+          etag: accepted.etag,
+          headers,
+          checksums: [...accepted.checksums],
+          storageClass,
+          owner,
+          ...(tags === undefined ? {} : { tags }),
+          ...(acl === undefined ? {} : { acl }),
+          ...(blob === undefined ? {} : { blob: copy(blob) }),
+        }
+        const reply = await metadata.call('commitObject', {
+          object,
+          conditions,
+          repairs: repairs(ownership, blob),
+          admission,
+        })
+        return present(reply.object)
+      },
+      find: (inquiry) => findVersion(metadata, { bucket, key, version }, inquiry),
+    }),
+  )
 }
 
 export async function putPart(
@@ -94,35 +104,43 @@ export async function putPart(
   const { metadata } = environment
   const { bucket, key, uploadId, partNumber, storageClass, content } = request
   const ownership = { bucket, key, version: uploadId, part: partNumber }
-  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob }) => ({
-    send: async () => {
-      const part = {
-        format: RECORD_FORMAT,
-        partNumber,
-        size: BigInt(size),
-        etag: accepted.etag,
-        checksums: [...accepted.checksums],
-        ...(blob === undefined ? {} : { blob: copy(blob) }),
-      }
-      const reply = await metadata.call('commitPart', {
-        bucket,
-        key,
-        uploadId,
-        part,
-        repairs: repairs(ownership, blob),
-      })
-      return present(reply.part)
-    },
-    find: async (inquiry) => {
-      const asked = { bucket, key, uploadId, after: partNumber - 1, limit: 1 }
-      const { parts } = await metadata.call('listParts', asked, inquiry)
-      const [part] = parts
-      if (part?.partNumber !== partNumber) return undefined
-      // An empty part has no blob to be known by, but then any empty part is as good.
-      if (blob === undefined) return part.size === 0n && part.etag === accepted.etag ? part : undefined
-      return part.blob?.id === blob.id ? part : undefined
-    },
-  }))
+  return write(
+    environment,
+    content,
+    storageClass,
+    ownership,
+    signal,
+    ({ size, accepted, blob, admission }) => ({
+      send: async () => {
+        const part = {
+          format: RECORD_FORMAT,
+          partNumber,
+          size: BigInt(size),
+          etag: accepted.etag,
+          checksums: [...accepted.checksums],
+          ...(blob === undefined ? {} : { blob: copy(blob) }),
+        }
+        const reply = await metadata.call('commitPart', {
+          bucket,
+          key,
+          uploadId,
+          part,
+          repairs: repairs(ownership, blob),
+          admission,
+        })
+        return present(reply.part)
+      },
+      find: async (inquiry) => {
+        const asked = { bucket, key, uploadId, after: partNumber - 1, limit: 1 }
+        const { parts } = await metadata.call('listParts', asked, inquiry)
+        const [part] = parts
+        if (part?.partNumber !== partNumber) return undefined
+        // An empty part has no blob to be known by, but then any empty part is as good.
+        if (blob === undefined) return part.size === 0n && part.etag === accepted.etag ? part : undefined
+        return part.blob?.id === blob.id ? part : undefined
+      },
+    }),
+  )
 }
 
 export async function putAnnotation(
@@ -140,7 +158,7 @@ export async function putAnnotation(
     ANNOTATION_STORAGE_CLASS,
     ownership,
     signal,
-    ({ size, accepted, blob }) => ({
+    ({ size, accepted, blob, admission }) => ({
       send: async () => {
         const annotation = {
           format: RECORD_FORMAT,
@@ -159,6 +177,7 @@ export async function putAnnotation(
           ...(ifMatch === undefined ? {} : { ifMatch }),
           limitPerObject: ANNOTATIONS_PER_VERSION_MAX,
           repairs: repairs(ownership, blob),
+          admission,
         })
         return annotated(reply)
       },
@@ -177,7 +196,7 @@ function annotated({
   return { annotation: present(annotation), object: present(object) }
 }
 
-/** Shards first, then the record: only the commit makes anything visible. */
+/** Leave first, then shards, then the record: only the commit makes anything visible. */
 async function write<T>(
   environment: Environment,
   content: Content,
@@ -186,13 +205,20 @@ async function write<T>(
   signal: AbortSignal | undefined,
   prepare: (written: Written) => Commit<T>,
 ): Promise<T> {
+  const { admission: leave } = environment
   const scope = new Scope(signal)
   try {
+    const admission = await leave.ask(ownership, content.size, signal)
+    const admitted = (written: Omit<Written, 'admission'>) => prepare({ ...written, admission })
     if (content.size === 0) {
       const accepted = await acceptEmpty(content, scope)
-      return await commitOrThrow(environment, prepare({ size: 0, accepted }))
+      return await commitOrThrow(environment, admitted({ size: 0, accepted }))
     }
-    return await writeBlob(environment, content, storageClass, ownership, scope, prepare)
+    return await writeBlob(environment, content, storageClass, ownership, scope, admitted)
+  } catch (error) {
+    const overload = error instanceof MetadataError && error.code === FailureCode.SLOW_DOWN
+    if (overload) leave.refused(ownership.bucket)
+    throw error
   } finally {
     scope.end()
   }
@@ -204,7 +230,7 @@ async function writeBlob<T>(
   storageClass: string,
   ownership: Ownership,
   scope: Scope,
-  prepare: (written: Written) => Commit<T>,
+  prepare: (written: Omit<Written, 'admission'>) => Commit<T>,
 ): Promise<T> {
   const { snapshot, group, id } = await placeBlob(environment, storageClass, content.size)
   const code = group.pool.code.name

@@ -6,11 +6,15 @@ export interface Source {
   readonly tenant: string
   readonly bucket: string
   readonly rate: number
+  /** Asks first, and comes so many milliseconds later, give or take half of it; absent: it comes at once, unasked. */
+  readonly laterMs?: number
 }
 
 export interface Outcome {
   offered: number
   admitted: number
+  /** Of those that had asked, and were to come: refused when they came. */
+  broken: number
 }
 
 /** Says how long it takes to do so many of the requests that wait, and how many it takes up at once. */
@@ -18,6 +22,12 @@ export interface Server {
   /** Milliseconds. */
   readonly takesMs: (count: number) => number
   readonly batchMax: number
+}
+
+interface Coming {
+  readonly source: Source
+  readonly reservation: Ticket
+  readonly atMs: number
 }
 
 interface Waiting {
@@ -35,6 +45,7 @@ export class SimulatedService {
   readonly #gate: AdmissionGate
   readonly #server: Server
   readonly #queue: Waiting[] = []
+  #coming: Coming[] = []
   #batch: Waiting[] = []
   #batchEndsMs = 0
   #nowMs = 0
@@ -52,6 +63,7 @@ export class SimulatedService {
     while (this.#nowMs < endMs) {
       this.#nowMs += STEP_MS
       this.#serve()
+      this.#come()
       for (const [index, source] of sources.entries()) {
         while ((next[index] ?? Number.POSITIVE_INFINITY) <= this.#nowMs) {
           next[index] = (next[index] ?? 0) + this.#pause(source.rate)
@@ -68,13 +80,35 @@ export class SimulatedService {
   }
 
   #arrive(source: Source): void {
-    const outcome = this.outcomes.get(source) ?? { offered: 0, admitted: 0 }
-    this.outcomes.set(source, outcome)
+    const { tenant, bucket, laterMs } = source
+    const outcome = this.#outcomeOf(source)
     outcome.offered++
-    const ticket = this.#gate.enter(source.tenant, source.bucket, this.#nowMs)
+    const asks = laterMs !== undefined
+    const ticket = this.#gate[asks ? 'reserve' : 'enter'](tenant, bucket, this.#nowMs)
     if (ticket === undefined) return
     outcome.admitted++
-    this.#queue.push({ ticket, arrivedMs: this.#nowMs })
+    if (!asks) this.#queue.push({ ticket, arrivedMs: this.#nowMs })
+    else {
+      const atMs = this.#nowMs + laterMs * (0.5 + this.#chanceOf())
+      this.#coming.push({ source, reservation: ticket, atMs })
+    }
+  }
+
+  /** Those whose time it is. */
+  #come(): void {
+    this.#coming = this.#coming.filter(({ source, reservation, atMs }) => {
+      if (atMs > this.#nowMs) return true
+      const ticket = this.#gate.enter(source.tenant, source.bucket, this.#nowMs, reservation)
+      if (ticket === undefined) this.#outcomeOf(source).broken++
+      else this.#queue.push({ ticket, arrivedMs: this.#nowMs })
+      return false
+    })
+  }
+
+  #outcomeOf(source: Source): Outcome {
+    const outcome = this.outcomes.get(source) ?? { offered: 0, admitted: 0, broken: 0 }
+    this.outcomes.set(source, outcome)
+    return outcome
   }
 
   #serve(): void {
@@ -95,7 +129,12 @@ export class SimulatedService {
 
   /** Exponentially distributed. */
   #pause(rate: number): number {
+    return (-Math.log(this.#chanceOf()) * 1000) / rate
+  }
+
+  /** Between 0 and 1, neither of them. */
+  #chanceOf(): number {
     this.#chance = mix32(this.#chance + 0x9e3779b9)
-    return (-Math.log((this.#chance + 0.5) / 2 ** 32) * 1000) / rate
+    return (this.#chance + 0.5) / 2 ** 32
   }
 }

@@ -356,6 +356,12 @@ export declare type Request = Message<"ashlar.v1.Request"> & {
      */
     value: ReleaseCommitsRequest;
     case: "releaseCommits";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.AdmitWriteRequest admit_write = 67;
+     */
+    value: AdmitWriteRequest;
+    case: "admitWrite";
   } | { case: undefined; value?: undefined };
 };
 
@@ -677,6 +683,12 @@ export declare type Reply = Message<"ashlar.v1.Reply"> & {
      */
     value: ReleaseCommitsReply;
     case: "releaseCommits";
+  } | {
+    /**
+     * @generated from field: ashlar.v1.AdmitWriteReply admit_write = 67;
+     */
+    value: AdmitWriteReply;
+    case: "admitWrite";
   } | { case: undefined; value?: undefined };
 };
 
@@ -713,6 +725,50 @@ export declare type MetadataFailure = Message<"ashlar.v1.MetadataFailure"> & {
  * Use `create(MetadataFailureSchema)` to create a new message.
  */
 export declare const MetadataFailureSchema: GenMessage<MetadataFailure>;
+
+/**
+ * Asks the owner of a key whether a write of it would be taken now, before its bytes are moved. SLOW_DOWN where it would be
+ * refused. The write counts as a request here, and its commit, when it comes with the admission, neither counts nor is refused for
+ * load again.
+ *
+ * @generated from message ashlar.v1.AdmitWriteRequest
+ */
+export declare type AdmitWriteRequest = Message<"ashlar.v1.AdmitWriteRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message ashlar.v1.AdmitWriteRequest.
+ * Use `create(AdmitWriteRequestSchema)` to create a new message.
+ */
+export declare const AdmitWriteRequestSchema: GenMessage<AdmitWriteRequest>;
+
+/**
+ * @generated from message ashlar.v1.AdmitWriteReply
+ */
+export declare type AdmitWriteReply = Message<"ashlar.v1.AdmitWriteReply"> & {
+  /**
+   * For one commit of this key, by the process that gave it, for ADMISSION_LIFE_MS (core/limits/admission.ts); whoever does not
+   * know it decides as if there were none. Never 0.
+   *
+   * @generated from field: fixed64 admission = 1;
+   */
+  admission: bigint;
+};
+
+/**
+ * Describes the message ashlar.v1.AdmitWriteReply.
+ * Use `create(AdmitWriteReplySchema)` to create a new message.
+ */
+export declare const AdmitWriteReplySchema: GenMessage<AdmitWriteReply>;
 
 /**
  * Evaluated inside the commit by the owner of the key's partition.
@@ -959,6 +1015,13 @@ export declare type CommitObjectRequest = Message<"ashlar.v1.CommitObjectRequest
    * @generated from field: repeated ashlar.v1.RepairTask repairs = 3;
    */
   repairs: RepairTask[];
+
+  /**
+   * as AdmitWriteReply gave it for this key; 0: it did not ask
+   *
+   * @generated from field: fixed64 admission = 4;
+   */
+  admission: bigint;
 };
 
 /**
@@ -1604,6 +1667,13 @@ export declare type CommitPartRequest = Message<"ashlar.v1.CommitPartRequest"> &
    * @generated from field: repeated ashlar.v1.RepairTask repairs = 5;
    */
   repairs: RepairTask[];
+
+  /**
+   * as of CommitObjectRequest
+   *
+   * @generated from field: fixed64 admission = 6;
+   */
+  admission: bigint;
 };
 
 /**
@@ -2135,6 +2205,13 @@ export declare type PutAnnotationRequest = Message<"ashlar.v1.PutAnnotationReque
    * @generated from field: string version = 8;
    */
   version: string;
+
+  /**
+   * as of CommitObjectRequest
+   *
+   * @generated from field: fixed64 admission = 9;
+   */
+  admission: bigint;
 };
 
 /**
