@@ -73,6 +73,8 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
         clients: CLIENTS,
         seed: chance.between(0, 999_999),
       })
+      // Whatever else has failed: what it fails with was told already.
+      atEnd(t, () => load.stop().catch(() => undefined))
       load.start()
       await load.progress(STEP)
       changes?.start()

@@ -29,27 +29,29 @@ export async function postgresGround(t: Lifetime, lengths: Lengths): Promise<Gro
   atEnd(t, () => primary.dispose())
   let standby: PostgresStandby = await startStandby(primary)
   atEnd(t, () => standby.dispose())
-  /** Makes the standby the primary. @returns the one that was it */
-  const promote = async (): Promise<PostgresServer> => {
-    const replaced = primary
+  let old: PostgresServer = primary
+  atEnd(t, () => old.dispose())
+  /** Makes the standby the primary, and the one that was it the old one. */
+  const promote = async (): Promise<void> => {
     await standby.promote()
+    old = primary
     primary = standby
     // Nobody waits for a standby that is not there yet; whoever was acknowledged is on both disks.
     await primary.query('alter system reset synchronous_standby_names')
     await primary.query('select pg_reload_conf()')
-    return replaced
   }
-  /** A new standby in the place of the one that was replaced, which is never seen again. */
-  const replace = async (replaced: PostgresServer): Promise<void> => {
-    await replaced.dispose()
-    standby = await startStandby(primary, { port: replaced.port })
+  /** A new standby in the place of the old primary, which is never seen again. */
+  const replace = async (): Promise<void> => {
+    await old.dispose()
+    standby = await startStandby(primary, { port: old.port })
   }
   const killed: Fault = {
     name: 'kill -9 of the PostgreSQL primary, its standby promoted',
     async run(chance) {
       await primary.kill()
       await delay(chance.between(0, lengths.away))
-      await replace(await promote())
+      await promote()
+      await replace()
     },
   }
   const awakened: Fault = {
@@ -57,13 +59,13 @@ export async function postgresGround(t: Lifetime, lengths: Lengths): Promise<Gro
     async run(chance) {
       await primary.pause()
       await delay(chance.between(0, lengths.away))
-      const old = await promote()
+      await promote()
       // It wakes before anybody has noticed, or when all have.
       await delay(chance.between(0, lengths.away))
       await old.resume()
       // It takes itself for the primary, and is there to be asked.
       await delay(chance.between(0, lengths.away))
-      await replace(old)
+      await replace()
     },
   }
   const still = (what: string, one: () => PostgresServer): Fault =>

@@ -57,17 +57,24 @@ export class PartitionChanges {
   async spread(parts: number): Promise<void> {
     for (let part = 1; part < parts; part++) {
       const at = this.#positions[Math.floor((part * this.#positions.length) / parts)]
-      const { table } = await this.view()
       if (at === undefined) continue
-      const id = BigInt(table.at(at).id)
-      await this.#api.call('changePartitions', { change: { case: 'split', value: { id, at } } })
+      await untilMade(async () => {
+        const one = (await this.view()).table.at(at)
+        if (comparePositions(one.start, at) === 0) return
+        await this.#api.call('changePartitions', {
+          change: { case: 'split', value: { id: BigInt(one.id), at } },
+        })
+      })
     }
-    const { table, alive } = await this.view()
-    for (const [index, { id, owner }] of table.partitions.entries()) {
-      const to = alive[index % alive.length]?.id ?? owner
-      if (to === owner) continue
-      const value = { id: BigInt(id), owner: to }
-      await this.#api.call('changePartitions', { change: { case: 'move', value } })
+    for (let index = 0; index < parts; index++) {
+      await untilMade(async () => {
+        const { table, alive } = await this.view()
+        const one = table.partitions[index]
+        const to = alive[index % alive.length]?.id
+        if (one === undefined || to === undefined || to === one.owner) return
+        const value = { id: BigInt(one.id), owner: to }
+        await this.#api.call('changePartitions', { change: { case: 'move', value } })
+      })
     }
   }
 
@@ -102,9 +109,8 @@ export class PartitionChanges {
   }
 
   #failed(error: unknown): void {
-    const code = error instanceof MetadataError ? FailureCode[error.code] : undefined
-    const expected = ['PARTITION_REFUSED', 'STALE_EPOCH', 'NOT_MINE', 'UNAVAILABLE', 'SLOW_DOWN']
-    if (code === undefined || !expected.includes(code)) this.#faults.push(String(error))
+    const code = passingCodeOf(error)
+    if (code === undefined) this.#faults.push(String(error))
     else this.#notMade.set(code, (this.#notMade.get(code) ?? 0) + 1)
   }
 
@@ -145,6 +151,26 @@ export class PartitionChanges {
   #other(alive: readonly MetadataMember[], owner: string): string | undefined {
     const others = alive.filter(({ id, leaving }) => id !== owner && !leaving)
     return others.length === 0 ? undefined : this.#chance.pick(others).id
+  }
+}
+
+/** Why a change was not made that may be made later, or was made though nobody said so; undefined: it may not fail like this. */
+function passingCodeOf(error: unknown): string | undefined {
+  const code = error instanceof MetadataError ? FailureCode[error.code] : undefined
+  const passing = ['PARTITION_REFUSED', 'STALE_EPOCH', 'NOT_MINE', 'UNAVAILABLE', 'SLOW_DOWN']
+  return code !== undefined && passing.includes(code) ? code : undefined
+}
+
+/** @param change looks first whether it was made */
+async function untilMade(change: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await change()
+      return
+    } catch (error) {
+      if (passingCodeOf(error) === undefined) throw error
+      await delay(PAUSE_MS_MAX)
+    }
   }
 }
 
