@@ -29,10 +29,9 @@ const USAGE = `npm run bench -- partitions [--only split,limits,cost] [options]
   --clients NUMBER            with --gateway: connections for each kind of request (128); cost: clients that wait for answers (64)
   --prefixes NUMBERS          split (1,2,4,8)
   --split-after-seconds N     split (3): for how long a rate must last; limits has the default of the program
-  --kinds NAMES               limits (writes,reads)
+  --kinds NAMES               limits and cost (writes,reads)
   --engine NAME               split and cost: level, postgres or etcd (level)
   --processes NUMBER          of metadata, on an engine that can be shared (1)
-  --delay-ms NUMBER           cost on postgres: the engine seems so far away, each way (0)
   --figures FOLDER            where figures are written (docs/figures)
 `
 
@@ -89,12 +88,10 @@ export async function run(args: readonly string[]): Promise<void> {
     })
   }
   if (only.includes('cost')) {
-    const delayMs = Number(values['delay-ms'])
-    if (!(delayMs >= 0)) throw new UsageError(`--delay-ms takes 0 or more, not ${values['delay-ms']}`)
-    if (delayMs > 0 && engine !== 'postgres') throw new UsageError('--delay-ms is for --engine postgres')
     const partitions = [1, 2, 4, 8]
     const [seconds, clients] = [integer('seconds', 8), integer('clients', 64)]
-    await cost({ engine, processes, delayMs, partitions, seconds, clients })
+    const kinds = listOf('--kinds', values.kinds, KINDS)
+    await cost({ engine, processes, partitions, seconds, clients, kinds })
   }
 }
 
@@ -113,7 +110,6 @@ const OPTIONS = {
   kinds: { type: 'string', default: 'writes,reads' },
   engine: { type: 'string', default: 'level' },
   processes: { type: 'string', default: '1' },
-  'delay-ms': { type: 'string', default: '0' },
   figures: { type: 'string', default: 'docs/figures' },
 } as const
 

@@ -3,7 +3,7 @@ import { Run } from '../../cluster/lifetime.ts'
 import { patiently } from '../metadata/patiently.ts'
 import { loadAverage } from '../proc.ts'
 import { markdownTable } from '../table.ts'
-import { Counter, KINDS, meanOf, sumOf } from './counter.ts'
+import { Counter, type Kind, meanOf, sumOf } from './counter.ts'
 import { Keys, prefixOf } from './keys.ts'
 import { closedLoop, fill } from './load.ts'
 import { BUCKET, MetadataTarget } from './metadata-target.ts'
@@ -13,12 +13,12 @@ import { whole } from './words.ts'
 export interface CostSettings {
   readonly engine: EngineName
   readonly processes: number
-  /** Of each byte on its way to the engine, and on its way back. */
-  readonly delayMs: number
   /** One after another, each more than the one before, and a divisor of the last. */
   readonly partitions: readonly number[]
   readonly seconds: number
+  /** Shared among the kinds. */
   readonly clients: number
+  readonly kinds: readonly Kind[]
 }
 
 /**
@@ -26,28 +26,27 @@ export interface CostSettings {
  * not they that are the bound.
  */
 export async function cost(settings: CostSettings): Promise<void> {
-  const { engine, processes, delayMs, seconds, clients } = settings
-  const far = delayMs === 0 ? '' : ` ${delayMs} ms away each way`
-  console.log(`cost: ${processes} metadata on ${engine}${far}, ${clients} clients, half of which write`)
+  const { engine, processes, seconds, clients, kinds } = settings
+  console.log(`cost: ${processes} metadata on ${engine}, ${clients} clients, ${kinds.join(' and ')}`)
   const most = Math.max(...settings.partitions)
   const never = ['--split-writes-per-second', '1000000', '--split-reads-per-second', '1000000']
   const lifetime = new Run()
   const rows: string[][] = []
   try {
-    const { api, cpuSeconds } = await startProcesses(lifetime, engine, processes, never, delayMs)
+    const { api, cpuSeconds } = await startProcesses(lifetime, engine, processes, never)
     const target = new MetadataTarget(api, { cpuSeconds })
     const keys = new Keys(most)
     await fill(target, keys, Number.POSITIVE_INFINITY)
     for (const count of settings.partitions) {
       await cutInto(api, count, most)
       // So that no figure is of connections and code that are not warm yet.
-      await load(target, keys, clients, 2)
+      await load(target, keys, settings, 2)
       const before = await cpuSeconds()
-      const counter = await load(target, keys, clients, seconds)
+      const counter = await load(target, keys, settings, seconds)
       const cpu = (await cpuSeconds()) - before
       rows.push([
         String(count),
-        ...KINDS.map((kind) => whole(meanOf(counter.seconds, 'done', [kind]))),
+        ...kinds.map((kind) => whole(meanOf(counter.seconds, 'done', [kind]))),
         ((cpu / sumOf(counter.seconds, 'done')) * 1e6).toFixed(0),
         whole(sumOf(counter.seconds, 'overload') + sumOf(counter.seconds, 'failed')),
       ])
@@ -56,16 +55,21 @@ export async function cost(settings: CostSettings): Promise<void> {
   } finally {
     await lifetime.end()
   }
-  console.log(markdownTable(['partitions', 'writes/s', 'reads/s', 'CPU µs/op', 'not done'], rows))
+  console.log(
+    markdownTable(['partitions', ...kinds.map((kind) => `${kind}/s`), 'CPU µs/op', 'not done'], rows),
+  )
   console.log(`means of ${seconds} s; load average at the end ${loadAverage()}\n`)
 }
 
-async function load(target: MetadataTarget, keys: Keys, clients: number, seconds: number): Promise<Counter> {
+async function load(
+  target: MetadataTarget,
+  keys: Keys,
+  { clients, kinds }: CostSettings,
+  seconds: number,
+): Promise<Counter> {
   const counter = new Counter()
-  counter.begin()
-  const lanes = { writes: Math.ceil(clients / 2), reads: Math.floor(clients / 2) }
-  await closedLoop(target, keys, lanes, seconds, counter)
-  counter.end()
+  const of = (kind: Kind) => (kinds.includes(kind) ? Math.ceil(clients / kinds.length) : 0)
+  await closedLoop(target, keys, { writes: of('writes'), reads: of('reads') }, seconds, counter)
   return counter
 }
 

@@ -76,10 +76,8 @@ async function measure(kinds: readonly Kind[], settings: LimitsSettings): Promis
     const offerOf = (kind: Kind) => (kinds.includes(kind) ? Math.round(share * limitOf(kind, scale)) : 0)
     const before = await target.overloaded()
     const counter = new Counter()
-    counter.begin()
     const offer = { writes: offerOf('writes'), reads: offerOf('reads') }
     const skipped = await openLoop(target, keys, offer, seconds, counter)
-    counter.end()
     const overloaded = (await target.overloaded()) - before
     console.log(
       `${kinds.join(' and ')}: ${whole(skipped)} could not be offered, ${whole(overloaded)} refused for overload`,

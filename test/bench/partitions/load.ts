@@ -25,7 +25,7 @@ export async function fill(target: Target, keys: Keys, perSecond: number): Promi
   await Promise.all(Array.from({ length: FILL_AT_ONCE }, lane))
 }
 
-/** Requests at a rate, whatever is answered. @returns how many could not be made, since too many were unanswered */
+/** Requests at a rate, whatever is answered; counted while they are made. @returns how many could not be made, since too many were unanswered */
 export async function openLoop(
   target: Target,
   keys: Keys,
@@ -37,6 +37,7 @@ export async function openLoop(
   const open = { writes: 0, reads: 0 }
   let skipped = 0
   const all = new Set<Promise<void>>()
+  counter.begin()
   const looking = look(target, seconds, counter)
   while (counter.elapsedMs < seconds * 1000) {
     for (const kind of KINDS) {
@@ -56,6 +57,7 @@ export async function openLoop(
     }
     await delay(TICK_MS)
   }
+  counter.end()
   await Promise.all([...all, looking])
   return skipped
 }
@@ -71,8 +73,10 @@ export async function closedLoop(
   const lane = async (kind: Kind): Promise<void> => {
     while (counter.elapsedMs < seconds * 1000) await target.ask(kind, keys.next(kind), counter)
   }
+  counter.begin()
   const lanes = KINDS.flatMap((kind) => Array.from({ length: clients[kind] }, () => lane(kind)))
   await Promise.all([...lanes, look(target, seconds, counter)])
+  counter.end()
 }
 
 /** Looks at the partition map now and then. */

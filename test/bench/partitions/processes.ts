@@ -18,7 +18,6 @@ import { ashlar, killNow } from '../../cluster/processes.ts'
 import { EtcdServers } from '../../servers/etcd.ts'
 import { startPostgres } from '../../servers/postgres.ts'
 import { cpuSecondsOf } from '../proc.ts'
-import { delayed } from './delay.ts'
 import { GatewayTarget } from './gateway-target.ts'
 
 export type EngineName = 'level' | 'postgres' | 'etcd'
@@ -30,22 +29,18 @@ export interface MetadataProcesses {
   cpuSeconds(): Promise<number>
 }
 
-/**
- * Starts `ashlar metadata` processes on an empty engine of their own. All of it ends with `run`.
- * @param delayMs of each byte on its way to the engine, and back
- */
+/** Starts `ashlar metadata` processes on an empty engine of their own. All of it ends with `run`. */
 export async function startProcesses(
   run: Lifetime,
   engine: EngineName,
   count: number,
   options: readonly string[],
-  delayMs = 0,
 ): Promise<MetadataProcesses> {
   const folder = await temporaryFolder(run)
   const secret = randomBytes(32).toString('hex')
   const secretFile = join(folder, 'secret')
   await writeFile(secretFile, secret, { mode: 0o600 })
-  const where = await engineArguments(run, engine, folder, delayMs)
+  const where = await engineArguments(run, engine, folder)
   const ports = await findFreePorts(count, '127.0.0.1', systemRandom)
   const clusterId = randomBytes(16).toString('hex')
   const services = ports.map((port, index) => {
@@ -96,21 +91,14 @@ export async function startGateway(
   return target
 }
 
-async function engineArguments(
-  run: Lifetime,
-  engine: EngineName,
-  folder: string,
-  delayMs: number,
-): Promise<string[]> {
+async function engineArguments(run: Lifetime, engine: EngineName, folder: string): Promise<string[]> {
   switch (engine) {
     case 'level':
       return ['--data', join(folder, 'metadata')]
     case 'postgres': {
       const server = await startPostgres()
       atEnd(run, () => server.dispose())
-      if (delayMs === 0) return ['--engine', server.url]
-      const far = await delayed(run, server.port, delayMs)
-      return ['--engine', server.url.replace(`:${server.port}/`, `:${far}/`)]
+      return ['--engine', server.url]
     }
     case 'etcd': {
       const servers = await EtcdServers.start()

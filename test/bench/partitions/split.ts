@@ -83,9 +83,7 @@ async function measure(prefixes: number, settings: SplitSettings): Promise<Measu
     }
     const counter = new Counter()
     const before = { cpu: await target.cpuSeconds(), overloaded: await target.overloaded() }
-    counter.begin()
     const skipped = await openLoop(target, keys, offer, seconds, counter)
-    counter.end()
     const cpu = ((await target.cpuSeconds()) ?? 0) - (before.cpu ?? 0)
     lifetime.passed = true
     return {
