@@ -106,8 +106,8 @@ export function ticksTo(max: number): number[] {
 }
 
 function heightOf(panels: readonly Panel[]): number {
-  const strip = panels.some(({ steps }) => steps !== undefined) ? PANEL.gap + PANEL.strip : 0
-  return PANEL.top + PANEL.plot + strip + PANEL.bottom
+  const below = panels.some(({ steps }) => steps !== undefined) ? PANEL.gap + PANEL.strip : 0
+  return PANEL.top + PANEL.plot + below + PANEL.bottom
 }
 
 /** What the axes reach. */

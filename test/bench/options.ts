@@ -15,7 +15,8 @@ export function positiveInteger(option: string, text: string): number {
 /** The value of an option that measures something. Throws UsageError unless it is above 0. */
 export function positiveNumber(option: string, text: string): number {
   const value = Number(text)
-  if (!(value > 0 && Number.isFinite(value)))
+  if (!(value > 0 && Number.isFinite(value))) {
     throw new UsageError(`${option} takes a number above 0, not ${text}`)
+  }
   return value
 }

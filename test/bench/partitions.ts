@@ -55,8 +55,9 @@ export async function run(args: readonly string[]): Promise<void> {
     positiveInteger(`--${name}`, values[name] ?? String(fallback))
   const scaleOf = (fallback: number) => {
     const scale = number('scale', fallback)
-    if (scale < S3_SCALE_MIN || scale > 1)
+    if (scale < S3_SCALE_MIN || scale > 1) {
       throw new UsageError(`--scale takes ${S3_SCALE_MIN} to 1, not ${scale}`)
+    }
     return scale
   }
   const engine = engineNamed(values.engine)

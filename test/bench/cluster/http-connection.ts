@@ -138,8 +138,9 @@ export class HttpConnection {
     const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(pending.head)?.[1])
     pending.status = status
     const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(pending.head)?.[1]
-    if (length === undefined && status !== 204 && !pending.headOnly)
+    if (length === undefined && status !== 204 && !pending.headOnly) {
       throw new Error(`an answer without a length: ${pending.head}`)
+    }
     pending.left = pending.headOnly ? 0 : Number(length ?? 0)
     return chunk.subarray(pending.head.length - before)
   }

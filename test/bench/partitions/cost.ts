@@ -1,6 +1,6 @@
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { Run } from '../../cluster/lifetime.ts'
-import { patiently } from '../metadata/patiently.ts'
+import { patiently, REST_MS } from '../metadata/patiently.ts'
 import { loadAverage } from '../proc.ts'
 import { markdownTable } from '../table.ts'
 import { Counter, type Kind, meanOf, sumOf } from './counter.ts'
@@ -34,7 +34,7 @@ export async function cost(settings: CostSettings): Promise<void> {
   const rows: string[][] = []
   try {
     const { api, cpuSeconds } = await startProcesses(lifetime, engine, processes, never)
-    const target = new MetadataTarget(api, { cpuSeconds })
+    const target = new MetadataTarget(api, { cpuSeconds, restMs: REST_MS })
     const keys = new Keys(most)
     await fill(target, keys, Number.POSITIVE_INFINITY)
     for (const count of settings.partitions) {

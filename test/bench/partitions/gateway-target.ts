@@ -14,7 +14,7 @@ const APPLICATIONS = 8
 /** Every object has the same bytes; they are compared all the same. */
 const CONTENT = 1
 
-export interface GatewayTargetOptions {
+interface GatewayTargetOptions {
   readonly endpoint: Endpoint
   /** The cluster's metadata, for what is looked at beside the load. */
   readonly api: MetadataApi

@@ -11,9 +11,9 @@ const OPEN_MAX = 4000
 /** How a process refuses that has too much to do, and not a partition that is held to a rate. */
 const OVERLOAD = 'more to do than it can'
 
-export interface MetadataTargetOptions {
+interface MetadataTargetOptions {
   readonly cpuSeconds?: () => Promise<number>
-  /** Rest after a refusal, as clients of a closed loop need it. */
+  /** Rest after a refusal, of clients that would ask again at once. */
   readonly restMs?: number
 }
 
@@ -45,7 +45,8 @@ export class MetadataTarget implements Target {
     } catch (error) {
       if (!isRefusal(error)) counter.count(kind, 'failed')
       else counter.count(kind, error.message.includes(OVERLOAD) ? 'overload' : 'refused')
-      await delay(this.#options.restMs ?? 0)
+      const { restMs } = this.#options
+      if (restMs !== undefined) await delay(restMs)
     }
   }
 

@@ -11,7 +11,7 @@ async function serve(t: TestContext, answers: readonly ((response: ServerRespons
   const ports = new Set<number | undefined>()
   const left = [...answers]
   const server = createServer((request: IncomingMessage, response) => {
-    requests.push(`${request.method} ${request.url}`)
+    requests.push(request.url ?? '')
     ports.add(request.socket.remotePort)
     request.resume()
     request.on('end', () => left.shift()?.(response))

@@ -108,8 +108,9 @@ async function start(lifetime: Run, settings: SplitSettings): Promise<Target> {
 }
 
 function whereOf({ engine, processes, gateway }: SplitSettings): string {
-  if (gateway === undefined)
+  if (gateway === undefined) {
     return `${processes} metadata ${processes === 1 ? 'process' : 'processes'} on ${engine}, over gRPC`
+  }
   return `S3 over HTTP through a gateway, ${gateway.separate ? 'a process for each service' : 'the cluster one process'}`
 }
 
