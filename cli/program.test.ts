@@ -35,6 +35,16 @@ test('flags reach the action as texts, under the names of the fields', async () 
   assert.deepEqual(called, [['start', { nodesPerZone: '3', separate: 'true', data: 'x' }]])
 })
 
+test('a flag that may do without a value is true without it', async () => {
+  for (const [given, text] of [
+    ['--emulate-s3-limits', 'true'],
+    ['--emulate-s3-limits=0.1', '0.1'],
+  ] as const) {
+    const { called } = await run('start', given, '--data', 'x')
+    assert.deepEqual(called, [['start', { emulateS3Limits: text, data: 'x' }]])
+  }
+})
+
 test('a service takes a file and flags', async () => {
   const { called } = await run('storage-node', '--config', 'n.json', '--port', '9')
   assert.deepEqual(called, [['service', 'storage-node', 'n.json', { port: '9' }]])
@@ -62,7 +72,7 @@ test('help has every option of every service with its description, and examples'
     const { code, output, called } = await run(kind, '--help')
     assert.deepEqual([code, called], [0, []])
     for (const { flag } of fieldsOf(schema)) {
-      assert.match(output, new RegExp(`${flag}( <| {2})`), `${kind} ${flag}`)
+      assert.match(output, new RegExp(`${flag}( [<[]| {2})`), `${kind} ${flag}`)
     }
     assert.match(output, /Examples:/)
   }

@@ -195,9 +195,12 @@ function addRow<R extends Pick<TopologyCommand, 'name' | 'args' | 'schema' | 'de
 
 /** One option for each field. Its text is read and checked with the other layers, not here. */
 function options(schema: ConfigSchema): Option[] {
-  return fieldsOf(schema).map(({ flag, key, description, fallback, boolean, required }) => {
-    const note = boolean || fallback === undefined ? (required ? ' (required)' : '') : ` (${fallback})`
-    return new Option(boolean ? flag : `${flag} <${placeholders[key] ?? 'value'}>`, `${description}${note}`)
+  return fieldsOf(schema).map(({ flag, key, description, fallback, value, required }) => {
+    const silent = value !== 'needed' || fallback === undefined
+    const note = silent ? (required ? ' (required)' : '') : ` (${fallback})`
+    const placeholder = placeholders[key] ?? 'value'
+    const taken = { none: '', optional: ` [${placeholder}]`, needed: ` <${placeholder}>` }[value]
+    return new Option(`${flag}${taken}`, `${description}${note}`)
   })
 }
 
@@ -240,6 +243,7 @@ const placeholders: Readonly<Record<string, string>> = {
   splitReadsPerSecond: 'number',
   splitAfterSeconds: 'number',
   mergeAfterSeconds: 'number',
+  emulateS3Limits: 'scale',
   bucket: 'name',
   prefix: 'text',
 }
@@ -267,6 +271,7 @@ const examples = {
   start: `Examples:
   ashlar start --data /srv/ashlar --host 0.0.0.0
   ashlar start --zones 1 --nodes-per-zone 4 --code rs-2-2
+  ashlar start --emulate-s3-limits=0.1          a tenth of what S3 lets a prefix do, and splits from there on
   ashlar start --separate --gateways 2
       then, to lose a zone:  kill -9 $(cat data/run/storage-node-zone-a-*.pid)
   ASHLAR_ROOT_ACCESS_KEY=admin ASHLAR_ROOT_SECRET_KEY=… ashlar start

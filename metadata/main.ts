@@ -11,6 +11,7 @@ import type { NextTurn } from '../runtime/ports/next-turn.ts'
 import type { Random } from '../runtime/ports/random.ts'
 import { nextTurn } from '../runtime/clock/next-turn.ts'
 import { GrpcMetadata } from '../runtime/metadata-client/grpc.ts'
+import type { PartitionRates } from '../core/admission/s3-rates.ts'
 import { PARTITION_SETTINGS_DEFAULT, type PartitionSettings } from '../core/partitioning/view.ts'
 import type { ClusterPlan } from './cluster/bootstrap.ts'
 import type { Engine } from './engine/engine.ts'
@@ -57,8 +58,8 @@ export interface MetadataConfig {
   readonly shared?: boolean
   /** When partitions are split, merged and moved; PARTITION_SETTINGS_DEFAULT for what is left out. */
   readonly partitions?: Partial<PartitionSettings>
-  /** Each partition is held to the rates that S3 documents for a prefix. */
-  readonly emulateS3Limits?: boolean
+  /** What each partition admits, at most; whatever it can by default. */
+  readonly heldTo?: PartitionRates
   /** How the others are reached; over gRPC by default. */
   readonly connectPeer?: ConnectPeer
   /** Time that a storage node may be down before others take its place; NODE_GRACE_SECONDS_DEFAULT by default. */
@@ -189,7 +190,7 @@ export async function startOnAll(
       existing: config.existing === true,
       nodeGraceMs: config.nodeGraceMs,
       settings: { ...PARTITION_SETTINGS_DEFAULT, ...config.partitions },
-      emulateS3Limits: config.emulateS3Limits === true,
+      heldTo: config.heldTo,
       connectPeer: config.connectPeer ?? connect,
       journal: journal === undefined || shards === undefined ? undefined : { journal, shards },
       clock,

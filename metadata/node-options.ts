@@ -1,3 +1,4 @@
+import type { PartitionRates } from '../core/admission/s3-rates.ts'
 import type { PartitionSettings } from '../core/partitioning/view.ts'
 import type { ShardTransport } from '../proto/shard-transport.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
@@ -35,8 +36,8 @@ export interface NodeOptions {
   readonly nodeGraceMs: number | undefined
   /** When partitions are split, merged and moved. */
   readonly settings: PartitionSettings
-  /** Each partition is held to the rates that S3 documents for a prefix. */
-  readonly emulateS3Limits: boolean
+  /** What each partition admits, at most; undefined: whatever it can. */
+  readonly heldTo: PartitionRates | undefined
   readonly connectPeer: ConnectPeer
   /** Where the engine's batches are copied to, if they are: storage nodes, at the addresses that the root knows them by. */
   readonly journal:

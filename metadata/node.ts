@@ -293,8 +293,8 @@ export class MetadataNode {
     partition.blobs.goBy(this.#rules)
     partition.blobs.brakeBy(this.brake)
     if (sinceMs > 0) partition.blobs.begin(Math.max(0, clock.nowMs() - sinceMs))
-    const { settings, emulateS3Limits } = this.options
-    const owned = new OwnedPartition(partition, mapped.engine, room, { clock, settings, emulateS3Limits })
+    const { settings, heldTo } = this.options
+    const owned = new OwnedPartition(partition, mapped.engine, room, { clock, settings, heldTo })
     owned.resumePurge()
     return owned
   }

@@ -1,6 +1,4 @@
 import packageFile from '../../package.json' with { type: 'json' }
-import { PARTITION_SETTLE_MS_DEFAULT, SPLIT_SUSTAINED_SECONDS_DEFAULT } from '../../core/limits.ts'
-import type { PartitionSettings } from '../../core/partitioning/view.ts'
 import {
   defaultPools,
   EngineOpenError,
@@ -19,10 +17,8 @@ import { CommandError, EXIT_USAGE, listenFailure } from '../failure.ts'
 import { holdServiceFolder } from '../folder/data-folder.ts'
 import { readSecret } from '../folder/secret.ts'
 import { openAdmin } from './admin.ts'
+import { partitionOptions } from './partition-options.ts'
 import type { ServiceWorld } from './service-world.ts'
-
-/** After a change of its range a partition must have been measured for a little longer than it takes to be split again. */
-const SETTLE_MORE_MS = PARTITION_SETTLE_MS_DEFAULT - SPLIT_SUSTAINED_SECONDS_DEFAULT * 1000
 
 export interface OpenedMetadata {
   readonly address: string
@@ -70,8 +66,7 @@ export async function openMetadata(
         ...(engine === undefined ? {} : { engines: splitEngines(engine) }),
         nodeId: config.nodeId,
         ...(config.advertise === undefined ? {} : { advertise: config.advertise }),
-        partitions: partitionSettings(config),
-        emulateS3Limits: config.emulateS3Limits,
+        ...partitionOptions(config),
         listen: true,
         host,
         port,
@@ -117,19 +112,4 @@ function engineFailure(cause: unknown): unknown {
     return new CommandError(cause.message, { hints, cause })
   }
   return cause
-}
-
-function partitionSettings(
-  config: Pick<
-    MetadataConfig,
-    'splitWritesPerSecond' | 'splitReadsPerSecond' | 'splitAfterSeconds' | 'mergeAfterSeconds'
-  >,
-): Partial<PartitionSettings> {
-  return {
-    writesPerSecond: config.splitWritesPerSecond,
-    readsPerSecond: config.splitReadsPerSecond,
-    sustainedSeconds: config.splitAfterSeconds,
-    settleMs: config.splitAfterSeconds * 1000 + SETTLE_MORE_MS,
-    mergeColdMs: config.mergeAfterSeconds * 1000,
-  }
 }

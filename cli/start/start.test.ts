@@ -67,6 +67,8 @@ test('every process is configured by a file that its own command accepts', () =>
     defaultObjectOwnership: 'ObjectWriter',
     bucketsPerAccount: '7',
     accounts: 'accounts.json',
+    emulateS3Limits: '0.1',
+    splitReadsPerSecond: '700',
   })
   const plans = planProcesses(planCluster(cluster, paths, start, true), paths)
   assert.deepEqual(
@@ -93,6 +95,17 @@ test('every process is configured by a file that its own command accepts', () =>
     assert.deepEqual([config.defaultObjectOwnership, config.bucketsPerAccount], ['ObjectWriter', 7])
     assert.equal(config.accounts, '/srv/accounts.json')
   }
+})
+
+test('what partitions are held to, and triggers that are given, reach metadata', () => {
+  const { metadata } = planCluster(
+    cluster,
+    dataPaths('/data'),
+    options({ emulateS3Limits: '0.1', splitReadsPerSecond: '700' }),
+    false,
+  )
+  const [{ emulateS3Limits, splitWritesPerSecond, splitReadsPerSecond } = {}] = metadata
+  assert.deepEqual([emulateS3Limits, splitWritesPerSecond, splitReadsPerSecond], [0.1, undefined, 700])
 })
 
 test('several metadata processes share an engine, and the others know all of them', () => {

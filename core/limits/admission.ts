@@ -59,3 +59,6 @@ export const S3_WRITES_PER_SECOND = 3500
 
 /** Reads a second likewise. */
 export const S3_READS_PER_SECOND = 5500
+
+/** Least scale of these figures that an experiment may ask for: some requests a second are left to be counted. */
+export const S3_SCALE_MIN = 0.001

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
+import { splitTriggers } from '../admission/s3-rates.ts'
 import { comparePositions } from '../keyspace/partitions.ts'
 import { decide, INITIAL_POLICY_STATE } from './decide.ts'
 import { SimulatedPartitions, type Spot } from './testing/simulated-partitions.ts'
@@ -73,6 +74,16 @@ test('a hot partition splits on prefix boundaries until no part is hot, the part
   const proposals = cluster.history.length
   cluster.run(120 * MINUTE, 10_000)
   assert.equal(cluster.history.length, proposals)
+})
+
+test('at a tenth of the scale a tenth of the load is cut in the same way, and no less', () => {
+  const tenth = { ...settings, ...splitTriggers(0.1) }
+  const hot = new SimulatedPartitions([node('n1'), node('n2')], prefixes(8, 300), tenth, [whole])
+  hot.run(5 * MINUTE)
+  assert.equal(hot.partitions.length, 8)
+  const below = new SimulatedPartitions([node('n1')], prefixes(2, 174, 274), tenth, [whole])
+  below.run(5 * MINUTE)
+  assert.deepEqual(below.history, [])
 })
 
 test('a rate that is reached in eight of the last ten seconds is a trigger, in seven it is not', () => {

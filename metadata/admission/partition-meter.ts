@@ -1,6 +1,6 @@
 import { RateWindow } from '../../core/admission/rate-window.ts'
+import type { PartitionRates } from '../../core/admission/s3-rates.ts'
 import type { PartitionRange } from '../../core/keyspace/partitions.ts'
-import { S3_READS_PER_SECOND, S3_WRITES_PER_SECOND } from '../../core/limits.ts'
 import { type LoadKind, PartitionLoad, type LoadRates } from '../../core/partitioning/load.ts'
 import { chooseSplitKey, type SplitChoice } from '../../core/partitioning/split-key.ts'
 import type { PartitionSettings } from '../../core/partitioning/view.ts'
@@ -12,12 +12,12 @@ import { slowDown } from './slow-down.ts'
 export interface MeterOptions {
   readonly clock: Clock
   readonly settings: Pick<PartitionSettings, 'writesPerSecond' | 'readsPerSecond'>
-  /** `--emulate-s3-limits`: refuse what is beyond S3's figures for a prefix. */
-  readonly emulateS3Limits: boolean
+  /** `--emulate-s3-limits`: refuse what is beyond these; undefined: nothing. */
+  readonly heldTo: PartitionRates | undefined
 }
 
 /**
- * Measures what is asked of one partition, refused or not, and holds it to S3's figures where that is wanted. One for each
+ * Measures what is asked of one partition, refused or not, and holds it to given rates where that is wanted. One for each
  * partition as it is: a range that was cut, or joined, or has come from another process, begins with a new one.
  */
 export class PartitionMeter {
@@ -28,14 +28,16 @@ export class PartitionMeter {
 
   /** @param partition its id */
   constructor(partition: number, options: MeterOptions) {
+    const { heldTo } = options
     this.#options = options
     this.#load = new PartitionLoad(options.clock.monotonicMs(), partition)
-    this.#windows = options.emulateS3Limits
-      ? { write: new RateWindow(S3_WRITES_PER_SECOND), read: new RateWindow(S3_READS_PER_SECOND) }
-      : undefined
+    this.#windows =
+      heldTo === undefined
+        ? undefined
+        : { write: new RateWindow(heldTo.write), read: new RateWindow(heldTo.read) }
   }
 
-  /** Requests that went beyond S3's figures. */
+  /** Requests that went beyond the rates it is held to. */
   get refused(): number {
     return this.#refused
   }
@@ -51,7 +53,7 @@ export class PartitionMeter {
     this.#load.count(kind, position.bucket, position.key, nowMs)
     if (this.#windows === undefined || this.#windows[kind].admit(nowMs)) return
     this.#refused++
-    throw slowDown('this partition is at the rate that S3 documents for a prefix, which it is set to keep')
+    throw slowDown('this partition is at the rate that it is held to by --emulate-s3-limits')
   }
 
   rates(): LoadRates {

@@ -22,8 +22,8 @@ export interface Field {
   readonly required: boolean
   /** Whether texts are taken as they are, and not read as JSON. */
   readonly textual: boolean
-  /** Whether it is true or false; a flag then needs no value. */
-  readonly boolean: boolean
+  /** Whether its flag takes a value: `none` if it is true or false, `optional` if it is one of these or something else. */
+  readonly value: 'none' | 'optional' | 'needed'
   /** Whether the value is a path, to be resolved against what names it. */
   readonly path: boolean
 }
@@ -62,7 +62,7 @@ export function fieldsOf(schema: ConfigSchema): Field[] {
       fallback,
       required,
       textual: inner._zod.def.type === 'string' || inner._zod.def.type === 'enum',
-      boolean: inner._zod.def.type === 'boolean',
+      value: valueOf(inner),
       path: z.globalRegistry.get(inner)?.['path'] === true,
     }
   })
@@ -143,6 +143,13 @@ function reason(issue: z.core.$ZodIssue): string {
   }
   if (issue.code === 'invalid_key') return issue.issues.map((inner) => inner.message).join('; ')
   return issue.message
+}
+
+function valueOf(schema: z.core.$ZodType): Field['value'] {
+  if (schema instanceof z.ZodBoolean) return 'none'
+  return schema instanceof z.ZodUnion && schema.options.some((one) => one instanceof z.ZodBoolean)
+    ? 'optional'
+    : 'needed'
 }
 
 interface Unwrapped {

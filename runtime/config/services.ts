@@ -8,6 +8,7 @@ import {
   LOAD_SECONDS,
   MERGE_COLD_MS_DEFAULT,
   REPAIR_BYTES_PER_SECOND_DEFAULT,
+  S3_SCALE_MIN,
   SCRUB_DAYS_DEFAULT,
   SCRUB_DAYS_MAX,
   SPLIT_READS_PER_SECOND_DEFAULT,
@@ -98,18 +99,24 @@ export function isSharedEngine(text: string | undefined): boolean {
   return text !== undefined && splitEngines(text).every((one) => /^(postgres|etcd):/.test(one))
 }
 
+const s3Scale = `expected true, false or a scale from ${S3_SCALE_MIN} to 1`
+
 /** When ranges of keys are split and merged; for experiments, too. */
 export const partitioning = {
   splitWritesPerSecond: z
     .int('expected a whole number')
     .min(1, 'expected 1 or more')
-    .default(SPLIT_WRITES_PER_SECOND_DEFAULT)
-    .describe('Writes a second from which on a range of keys is split in two'),
+    .optional()
+    .describe(
+      `Writes a second from which on a range of keys is split in two (${SPLIT_WRITES_PER_SECOND_DEFAULT}, times the scale of --emulate-s3-limits)`,
+    ),
   splitReadsPerSecond: z
     .int('expected a whole number')
     .min(1, 'expected 1 or more')
-    .default(SPLIT_READS_PER_SECOND_DEFAULT)
-    .describe('Reads a second from which on a range of keys is split in two'),
+    .optional()
+    .describe(
+      `Reads a second from which on a range of keys is split in two (${SPLIT_READS_PER_SECOND_DEFAULT}, times the scale of --emulate-s3-limits)`,
+    ),
   splitAfterSeconds: z
     .int('expected a whole number')
     .min(2, 'expected 2 or more')
@@ -120,10 +127,10 @@ export const partitioning = {
     .default(MERGE_COLD_MS_DEFAULT / 1000)
     .describe('Seconds that neighbouring ranges must be cold before they are merged'),
   emulateS3Limits: z
-    .boolean('expected true or false')
+    .union([z.boolean(), z.number().min(S3_SCALE_MIN, s3Scale).max(1, s3Scale)], s3Scale)
     .default(false)
     .describe(
-      'Refuse with 503 SlowDown what goes beyond 3,500 writes or 5,500 reads a second of a range, as S3 does',
+      'Refuse with 503 SlowDown what goes beyond 3,500 writes or 5,500 reads a second of a range, as S3 does; with a scale such as 0.1, beyond that part of it',
     ),
 }
 

@@ -59,7 +59,7 @@ const benchmarks: readonly Benchmark[] = [
   },
   {
     name: 'partitions',
-    what: 'ranges that split by themselves: ops/s and partitions over time, and a hot prefix held to the figures of S3',
+    what: 'ranges that split by themselves: ops/s and partitions over time, and a hot prefix held to the figures of S3 (--help)',
     load: () => import('./partitions.ts'),
   },
   {

@@ -11,3 +11,12 @@ export function positiveInteger(option: string, text: string): number {
   }
   return value
 }
+
+/** The value of an option that measures something. Throws UsageError unless it is above 0. */
+export function positiveNumber(option: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw new UsageError(`${option} takes a number above 0, not ${text}`)
+  }
+  return value
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import fc from 'fast-check'
+import { s3Rates } from '../../core/admission/s3-rates.ts'
 import {
   ADMISSION_LIFE_MS,
   ADMISSIONS_MAX,
@@ -74,7 +75,7 @@ test('a listing is counted where it begins', () => {
 
 test("S3's figures are kept to the request, writes and reads apart, by each partition for itself", () => {
   const clock = new ManualClock()
-  const options = { clock, settings: PARTITION_SETTINGS_DEFAULT, emulateS3Limits: true }
+  const options = { clock, settings: PARTITION_SETTINGS_DEFAULT, heldTo: s3Rates(1) }
   const [left, right] = [1, 2].map((id) => new PartitionMeter(id, options))
   assert.ok(left !== undefined && right !== undefined)
   for (let second = 0; second < 3; second++) {
@@ -102,9 +103,19 @@ test("S3's figures are kept to the request, writes and reads apart, by each part
   assert.deepEqual(left.rates().writes.at(-1), 5010)
 })
 
+test('held to a tenth, a tenth is let through', () => {
+  const clock = new ManualClock()
+  const meter = new PartitionMeter(1, { clock, settings: PARTITION_SETTINGS_DEFAULT, heldTo: s3Rates(0.1) })
+  assert.deepEqual(
+    [commit, get].map((operation) => admitted(() => meter.take(operation('b', 'k')), 1000)),
+    [350, 550],
+  )
+  assert.equal(meter.refused, 650 + 450)
+})
+
 test('without the emulation a partition measures, refuses nothing, and knows where to be cut', () => {
   const clock = new ManualClock()
-  const meter = new PartitionMeter(1, { clock, settings: PARTITION_SETTINGS_DEFAULT, emulateS3Limits: false })
+  const meter = new PartitionMeter(1, { clock, settings: PARTITION_SETTINGS_DEFAULT, heldTo: undefined })
   for (let second = 0; second < 12; second++) {
     for (let index = 0; index < 8000; index++) meter.take(commit('b', index % 2 === 0 ? 'left/k' : 'right/k'))
     clock.advance(1000)

@@ -11,15 +11,29 @@ export interface HttpRequest {
   readonly body: Iterable<Uint8Array>
   /** Takes the body of a good answer; a piece is valid during the call only. */
   readonly take?: (piece: Buffer) => void
+  /** A HEAD: its answer announces a length, and has no body. */
+  readonly headOnly?: boolean
+}
+
+/** An answer other than 2xx; the connection goes on. */
+export class HttpRefusal extends Error {
+  override readonly name = 'HttpRefusal'
+  readonly status: number
+
+  constructor(status: number, answer: string) {
+    super(`refused: ${answer}`)
+    this.status = status
+  }
 }
 
 interface Pending {
   readonly take: ((piece: Buffer) => void) | undefined
+  readonly headOnly: boolean
   head: string
   /** Bytes of body to come; undefined while the head is. */
   left: number | undefined
   readonly refusal: Buffer[]
-  good: boolean
+  status: number
   resolve(head: string): void
   reject(error: Error): void
 }
@@ -60,12 +74,17 @@ export class HttpConnection {
     return connection
   }
 
-  /** Resolves to the head of a good answer. Rejects for any other, with its body. */
-  async exchange({ head, body, take }: HttpRequest): Promise<string> {
+  /** Whether it has failed, or was closed, and can be asked nothing more. */
+  get over(): boolean {
+    return this.#failure !== undefined || this.#socket.destroyed
+  }
+
+  /** Resolves to the head of a good answer. @throws {HttpRefusal} any other */
+  async exchange({ head, body, take, headOnly = false }: HttpRequest): Promise<string> {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#pending !== undefined) throw new Error('one request at a time')
     const { promise, resolve, reject } = Promise.withResolvers<string>()
-    const pending = { take, head: '', left: undefined, refusal: [], good: false, resolve, reject }
+    const pending = { take, headOnly, head: '', left: undefined, refusal: [], status: 0, resolve, reject }
     this.#pending = pending
     await Promise.all([promise, this.#send(head, body, pending)])
     return await promise
@@ -101,7 +120,7 @@ export class HttpConnection {
       if (pending.left === undefined) return
       if (body.byteLength > pending.left) throw new Error('more than the answer announced')
       pending.left -= body.byteLength
-      if (!pending.good) pending.refusal.push(Buffer.from(body))
+      if (!isGood(pending)) pending.refusal.push(Buffer.from(body))
       else if (body.byteLength > 0) pending.take?.(body)
       if (pending.left === 0) this.#finish(pending)
     } catch (error) {
@@ -117,17 +136,22 @@ export class HttpConnection {
     pending.head = end === -1 ? text : text.slice(0, end + HEAD_END.length)
     if (end === -1) return chunk.subarray(chunk.byteLength)
     const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(pending.head)?.[1])
-    pending.good = status >= 200 && status < 300
+    pending.status = status
     const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(pending.head)?.[1]
-    if (length === undefined && status !== 204) throw new Error(`an answer without a length: ${pending.head}`)
-    pending.left = Number(length ?? 0)
+    if (length === undefined && status !== 204 && !pending.headOnly) {
+      throw new Error(`an answer without a length: ${pending.head}`)
+    }
+    pending.left = pending.headOnly ? 0 : Number(length ?? 0)
     return chunk.subarray(pending.head.length - before)
   }
 
   #finish(pending: Pending): void {
     this.#pending = undefined
-    if (pending.good) pending.resolve(pending.head)
-    else pending.reject(new Error(`refused: ${pending.head}${Buffer.concat(pending.refusal).toString()}`))
+    const { head, status, refusal } = pending
+    if (isGood(pending)) pending.resolve(head)
+    else pending.reject(new HttpRefusal(status, `${head}${Buffer.concat(refusal).toString()}`))
+    // The server closes it.
+    if (/\r\nconnection: *close\r\n/i.test(head)) this.#fail(new Error('the server closes the connection'))
   }
 
   #fail(error: Error): void {
@@ -136,6 +160,10 @@ export class HttpConnection {
     this.#pending = undefined
     this.#socket.destroy()
   }
+}
+
+function isGood({ status }: Pending): boolean {
+  return status >= 200 && status < 300
 }
 
 async function drained(socket: Socket): Promise<void> {

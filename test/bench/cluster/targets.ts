@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readPid } from '../../../cli/folder/data-folder.ts'
-import { startCluster, temporaryFolder, type Cluster } from '../../cluster/harness.ts'
+import { startCluster, temporaryFolder, type Cluster, type ClusterOptions } from '../../cluster/harness.ts'
 import { cpuSecondsOf } from '../proc.ts'
 import type { Endpoint } from './job.ts'
 import type { Lifetime } from '../../cluster/lifetime.ts'
@@ -37,7 +37,7 @@ export async function startAnchor(run: Lifetime): Promise<Target> {
 export async function startTarget(
   run: Lifetime,
   name: string,
-  options: { readonly separate: boolean; readonly environment?: Readonly<Record<string, string>> },
+  options: ClusterOptions & { readonly separate: boolean },
 ): Promise<ClusterTarget> {
   const cluster = await startCluster(run, options)
   const { hostname, port } = new URL(cluster.endpoints[0] ?? '')

@@ -5,12 +5,11 @@ import { MetadataError } from '../../../proto/metadata-api.ts'
 /** A client that was refused rests for so long. */
 export const REST_MS = 50
 
-/** Asks until it is done, for what is prepared: processes that have just started still share out what there is. */
-export async function patiently(ask: () => Promise<unknown>): Promise<void> {
+/** Asks until it is done, for what is prepared or looked at: processes that have just started still share out what there is. */
+export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      await ask()
-      return
+      return await ask()
     } catch (error) {
       if (!isRefusal(error) && !isUnavailable(error)) throw error
       await delay(REST_MS)

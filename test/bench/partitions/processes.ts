@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readClusterFile } from '../../../cli/folder/cluster-file.ts'
 import { findFreePorts } from '../../../cli/folder/ports.ts'
+import { readSecret } from '../../../cli/folder/secret.ts'
 import { connectMetadata } from '../../../cli/services/metadata-client.ts'
+import { metadataAddresses } from '../../../cli/start/plan.ts'
+import { s3Rates, splitTriggers } from '../../../core/admission/s3-rates.ts'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
 import { systemClock } from '../../../runtime/clock/system-clock.ts'
 import { systemRandom } from '../../../runtime/random/system-random.ts'
+import { startTarget } from '../cluster/targets.ts'
 import { startBenchMetadata } from '../metadata/service.ts'
 import { temporaryFolder } from '../../cluster/harness.ts'
 import { atEnd, type Lifetime } from '../../cluster/lifetime.ts'
@@ -13,6 +18,7 @@ import { ashlar, killNow } from '../../cluster/processes.ts'
 import { EtcdServers } from '../../servers/etcd.ts'
 import { startPostgres } from '../../servers/postgres.ts'
 import { cpuSecondsOf } from '../proc.ts'
+import { GatewayTarget } from './gateway-target.ts'
 
 export type EngineName = 'level' | 'postgres' | 'etcd'
 
@@ -59,10 +65,30 @@ export async function startProcesses(
   }
 }
 
-/** Metadata on `level` in this process, held to S3's figures: asked without a network, which a small machine has no time for. */
-export async function startHeldToLimits(run: Lifetime): Promise<MetadataApi> {
+/** Metadata on `level` in this process, held to a scale of S3's figures: asked without a network, for which a small machine has no time. */
+export async function startHeldToLimits(run: Lifetime, scale: number): Promise<MetadataApi> {
   const dataDirectory = join(await temporaryFolder(run), 'metadata')
-  return await startBenchMetadata(run, { dataDirectory, emulateS3Limits: true })
+  const partitions = splitTriggers(scale)
+  return await startBenchMetadata(run, { dataDirectory, heldTo: s3Rates(scale), partitions })
+}
+
+/** A whole cluster as `ashlar start` makes it, with a process of its own, or one for each service. */
+export async function startGateway(
+  run: Lifetime,
+  { separate, clients, args }: { separate: boolean; clients: number; args: readonly string[] },
+): Promise<GatewayTarget> {
+  const { cluster, endpoint, cpu } = await startTarget(run, 'gateway', { separate, args })
+  const file = await readClusterFile(cluster.paths.cluster)
+  if (file === undefined) throw new Error('the cluster has no cluster.json')
+  const ports = { clock: systemClock, random: systemRandom }
+  const secret = await readSecret(cluster.paths.secret)
+  const connection = connectMetadata(metadataAddresses(file), secret, ports)
+  atEnd(run, () => connection.close())
+  const target = new GatewayTarget({ endpoint, api: connection.api, cpuSeconds: cpu, clients })
+  atEnd(run, () => {
+    target.close()
+  })
+  return target
 }
 
 async function engineArguments(run: Lifetime, engine: EngineName, folder: string): Promise<string[]> {
