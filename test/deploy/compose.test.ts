@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { SHUTDOWN_GRACE_MS } from '../../core/limits.ts'
 import { parseAddress, splitAddresses } from '../../runtime/config/fields.ts'
@@ -116,7 +116,9 @@ for (const [engine, files] of Object.entries(starts)) {
       if (!isOwn(service)) continue
       const config = services.get(name)?.config ?? assert.fail(name)
       const targets = (service.volumes ?? []).map((volume) => volume.split(':')[1])
-      if ('data' in config && config.data !== undefined) assert.deepEqual(targets, [config.data], name)
+      if ('data' in config && config.data !== undefined) {
+        assert.deepEqual(targets, [dirname(config.data)], name)
+      }
       assert.equal(service.read_only, true)
       assert.deepEqual(service.cap_drop, ['ALL'])
       assert.ok(Number.parseInt(service.stop_grace_period ?? '', 10) * 1000 > SHUTDOWN_GRACE_MS)
