@@ -2,7 +2,7 @@
 import { get } from 'node:http'
 
 /** Less than the timeout of the Dockerfile's HEALTHCHECK, which would kill this. */
-const TIMEOUT_MS = 4000
+const TIMEOUT_MS = 9000
 
 const port = process.env['ASHLAR_ADMIN_PORT'] ?? ''
 const asked = get(
