@@ -43,6 +43,8 @@ export const rooms: Readonly<Record<string, Room>> = {
     ],
     external: true,
   },
+  // What runs in containers beside the program.
+  deploy: { imports: [], external: true },
   test: {
     imports: [
       'scripts',
@@ -66,7 +68,7 @@ export const testSupport = /(^|\/)(testing\/|testing\.ts$|test-support\.ts$)/
 
 /** Paths that adapt the real world, or choose who does: all of `ambient` is theirs to use. */
 export const worldly: readonly RegExp[] = [
-  /^(runtime|scripts|test|cli)\//,
+  /^(runtime|scripts|test|cli|deploy)\//,
   /(^|\/)main\.ts$/,
   /\.test\.ts$/,
   testSupport,

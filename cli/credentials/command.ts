@@ -7,7 +7,8 @@ import { readSecret } from '../folder/secret.ts'
 import type { credentialsConfig } from './config.ts'
 
 /**
- * The root credentials of a local cluster as text, or the token of its admin interface: those of the environment, which win at a start, or those of its folder.
+ * The root credentials of a local cluster as text: those of the environment, which win at a start, or those of its folder; or the token
+ * of the admin interface of any cluster.
  * @throws {CommandError} there are none
  */
 export async function showCredentials(
@@ -15,7 +16,7 @@ export async function showCredentials(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
   const paths = dataPaths(config.data)
-  if (config.admin) return `${adminToken(await readSecret(paths.secret))}\n`
+  if (config.admin) return `${adminToken(await readSecret(config.secretFile ?? paths.secret))}\n`
   const path = paths.credentials
   const credentials = credentialsFromEnvironment(environment) ?? (await readCredentials(path))
   if (credentials === undefined) {

@@ -10,4 +10,5 @@ export const credentialsConfig = z.strictObject({
     .boolean('expected true or false')
     .default(false)
     .describe('Print the token of the admin interface instead, for when it listens beyond loopback'),
+  secretFile: field.path.optional().describe("With --admin, instead of --data: file of the cluster's secret"),
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -38,3 +38,23 @@ test('an accounts file is read only if nobody else may', async (t) => {
     return true
   })
 })
+
+test(
+  'who may read a file that is somebody else’s is its owner’s affair, as of a secret mounted into a container; who may write it is not',
+  { skip: process.getuid?.() === 0 ? false : 'only root can give a file away' },
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'ashlar-accounts-'))
+    t.after(() => rm(folder, { recursive: true, force: true }))
+    const path = join(folder, 'accounts.json')
+    await writeFile(path, '{"accounts": []}')
+    await chown(path, 65_534, 65_534)
+    for (const mode of [0o400, 0o440, 0o444]) {
+      await chmod(path, mode)
+      assert.deepEqual(await readAccounts(path), [])
+    }
+    for (const mode of [0o460, 0o446]) {
+      await chmod(path, mode)
+      await assert.rejects(readAccounts(path), /others than its owner may read or change it/)
+    }
+  },
+)

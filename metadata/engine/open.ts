@@ -13,7 +13,7 @@ export type EnginePorts = PostgresPorts & EtcdPorts
 
 interface EngineScheme {
   /** What stands before the colon. */
-  readonly scheme: string
+  readonly scheme: RegExp
   /** For people. */
   readonly example: string
   /** @param rest what follows the colon @param spec all of it */
@@ -23,17 +23,18 @@ interface EngineScheme {
 /** The engines there are. A driver of another store adds a row. Drivers are loaded when they are needed: most clusters need none. */
 const schemes: readonly EngineScheme[] = [
   {
-    scheme: 'level',
+    scheme: /^level$/,
     example: 'level:/srv/metadata',
     open: (folder) => LevelEngine.open(folder),
   },
   {
-    scheme: 'memory',
+    scheme: /^memory$/,
     example: 'memory:',
     open: async () => new MemoryEngine(),
   },
   {
-    scheme: 'postgres',
+    // Both are libpq's; operators that make servers hand out the longer one.
+    scheme: /^postgres(ql)?$/,
     example: 'postgres://user:password@host:5432/database',
     async open(_rest, spec, ports) {
       const { openPostgresEngine } = await import('./postgres/open.ts')
@@ -41,7 +42,7 @@ const schemes: readonly EngineScheme[] = [
     },
   },
   {
-    scheme: 'etcd',
+    scheme: /^etcd$/,
     example: 'etcd://h1:2379,h2:2379,h3:2379',
     async open(_rest, spec, ports) {
       const { openEtcdEngine } = await import('./etcd/open.ts')
@@ -56,12 +57,12 @@ const schemes: readonly EngineScheme[] = [
  * @throws {EngineOpenError} and what the driver throws
  */
 export async function openEngine(spec: string, ports: EnginePorts): Promise<Engine> {
-  const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(spec) ?? []
-  const row = schemes.find((one) => one.scheme === scheme)
+  const [, scheme = '', rest] = /^([a-z]+):(.*)$/s.exec(spec) ?? []
+  const row = schemes.find((one) => one.scheme.test(scheme))
   if (row === undefined || rest === undefined) {
     const examples = schemes.map(({ example }) => example).join(', ')
     // What stands after the colon may hold a password.
-    throw new EngineSpecError(`${scheme ?? 'the address'} names no engine; there are ${examples}`)
+    throw new EngineSpecError(`${scheme || 'the address'} names no engine; there are ${examples}`)
   }
   if (scheme === 'level' && rest === '') throw new EngineSpecError('level: lacks its folder')
   return await row.open(rest, spec, ports)

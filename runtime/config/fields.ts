@@ -31,6 +31,11 @@ export const host = z
     'expected a host name or an IP address',
   )
 
+/** Whether a host stands for all addresses of the machine, IPv4 or IPv6: one to listen on, not to call. */
+export function isWildcard(text: string): boolean {
+  return /^0+(\.0+){0,3}$|^[0:]*:[0:]*$/.test(text)
+}
+
 export const port = z
   .int('expected a whole number')
   .min(0, 'expected 0 (any free port) or more')

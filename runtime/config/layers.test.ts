@@ -48,6 +48,23 @@ test('relative paths: in the file from its folder, elsewhere from the working di
   assert.equal(config.data, '/etc/ashlar/shards')
 })
 
+test('who listens on all addresses says by what address it is reached', () => {
+  const flags = { node: 'n-1', zone: 'z', data: '/d', metadata: 'm:1', secretFile: 's' }
+  for (const host of ['0.0.0.0', '0', '::', '0:0:0:0:0:0:0:0']) {
+    assert.deepEqual(
+      faultsOf(() => resolveConfig(storageNodeConfig, { ...nothing, flags: { ...flags, host } })),
+      [
+        'advertise: missing (it listens on all addresses, which are none that others can call); give --advertise, ASHLAR_ADVERTISE or "advertise" in the config file',
+      ],
+    )
+    const given = { ...flags, host, advertise: 'n-1:9102' }
+    assert.equal(resolveConfig(storageNodeConfig, { ...nothing, flags: given }).advertise, 'n-1:9102')
+  }
+  for (const host of ['10.0.0.7', '::1', 'node-0']) {
+    assert.equal(resolveConfig(storageNodeConfig, { ...nothing, flags: { ...flags, host } }).host, host)
+  }
+})
+
 test('every fault is named at once, with its field and where it came from', () => {
   const file = { path: '/etc/g.json', value: { metadata: 'nowhere', prot: 9000, region: 5 } }
   const faults = faultsOf(() =>

@@ -130,8 +130,10 @@ function faultsOf(
   const key = String(issue.path[0])
   if (values[key] === undefined) {
     const field = fieldsOf(schema).find((one) => one.key === key)
+    // A rule between fields says why this one is needed.
+    const why = issue.code === 'custom' ? ` (${issue.message})` : ''
     return [
-      `${key}: missing; give ${field?.flag ?? key}, ${field?.variable ?? ''} or "${key}" in the config file`,
+      `${key}: missing${why}; give ${field?.flag ?? key}, ${field?.variable ?? ''} or "${key}" in the config file`,
     ]
   }
   return [`${issue.path.join('.')}: ${reason(issue)} (from ${sources.get(key) ?? 'the default'})`]

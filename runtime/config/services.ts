@@ -24,6 +24,7 @@ import {
   code,
   domain,
   host,
+  isWildcard,
   logLevel,
   name,
   objectOwnership,
@@ -48,6 +49,16 @@ const metadata = addresses.describe(
 
 /** Internal ports listen on loopback unless told otherwise: they are for the cluster alone. */
 const internalHost = host.default('127.0.0.1').describe('Address to listen on')
+
+/** Others cannot call what stands for all addresses of a machine, so that who listens there says by what address it is reached. */
+const reachable = {
+  path: ['advertise'],
+  message: 'it listens on all addresses, which are none that others can call',
+} satisfies Parameters<z.ZodType['refine']>[1]
+
+function isReachable({ host: at, advertise }: { host: string; advertise?: string | undefined }): boolean {
+  return advertise !== undefined || !isWildcard(at)
+}
 
 /** Metrics and the admin interface, which every service has and none opens unless told to. */
 const admin = {
@@ -96,7 +107,7 @@ export function splitEngines(text: string): string[] {
 
 /** Whether several processes can have the engines at the same time. */
 export function isSharedEngine(text: string | undefined): boolean {
-  return text !== undefined && splitEngines(text).every((one) => /^(postgres|etcd):/.test(one))
+  return text !== undefined && splitEngines(text).every((one) => /^(postgres(ql)?|etcd):/.test(one))
 }
 
 const s3Scale = `expected true, false or a scale from ${S3_SCALE_MIN} to 1`
@@ -134,65 +145,76 @@ export const partitioning = {
     ),
 }
 
-export const metadataConfig = z.strictObject({
-  data: path.optional().describe('Folder of the metadata; not with --engine'),
-  engine,
-  nodeId: name
-    .default('metadata')
-    .describe('Name of this process among those that share an engine; each has its own'),
-  host: internalHost,
-  port: port.default(9101).describe('Port to listen on'),
-  advertise: address
-    .optional()
-    .describe('host:port the others reach this process by; by default what it listens on'),
-  ...partitioning,
-  secretFile,
-  clusterId: clusterId.describe('Identity of the cluster; a folder of another one is refused'),
-  nodes: z
-    .record(name, z.array(name).min(1, 'expected at least one node'))
-    .refine((zones) => Object.keys(zones).length >= 1, 'expected at least one zone')
-    .refine((zones) => Object.keys(zones).length <= ZONES_MAX, `expected at most ${ZONES_MAX} zones`)
-    .refine((zones) => Object.values(zones).flat().length <= NODES_MAX, `expected at most ${NODES_MAX} nodes`)
-    .refine(
-      (zones) => new Set(Object.values(zones).flat()).size === Object.values(zones).flat().length,
-      'a node is named twice',
-    )
-    .describe('Storage nodes of a new cluster by zone, as JSON: {"zone-a": ["zone-a-1"]}'),
-  existing: z
-    .boolean('expected true or false')
-    .default(false)
-    .describe('Refuse to start, and to begin a new cluster, where there is none yet'),
-  code: code
-    .default('rs-4-2')
-    .describe(
-      'Erasure code of a new cluster: rs-<data>-<parity>, lrc-<data>-<groups>-<global parities> or replica-<copies>',
-    ),
-  nodeGraceSeconds,
-  ...admin,
-  pidFile,
-  logLevel: level,
-})
+export const metadataConfig = z
+  .strictObject({
+    data: path.optional().describe('Folder of the metadata; not with --engine'),
+    engine,
+    nodeId: name
+      .default('metadata')
+      .describe('Name of this process among those that share an engine; each has its own'),
+    host: internalHost,
+    port: port.default(9101).describe('Port to listen on'),
+    advertise: address
+      .optional()
+      .describe(
+        'host:port the others reach this process by; by default what it listens on, unless that is all addresses',
+      ),
+    ...partitioning,
+    secretFile,
+    clusterId: clusterId.describe('Identity of the cluster; a folder of another one is refused'),
+    nodes: z
+      .record(name, z.array(name).min(1, 'expected at least one node'))
+      .refine((zones) => Object.keys(zones).length >= 1, 'expected at least one zone')
+      .refine((zones) => Object.keys(zones).length <= ZONES_MAX, `expected at most ${ZONES_MAX} zones`)
+      .refine(
+        (zones) => Object.values(zones).flat().length <= NODES_MAX,
+        `expected at most ${NODES_MAX} nodes`,
+      )
+      .refine(
+        (zones) => new Set(Object.values(zones).flat()).size === Object.values(zones).flat().length,
+        'a node is named twice',
+      )
+      .describe('Storage nodes of a new cluster by zone, as JSON: {"zone-a": ["zone-a-1"]}'),
+    existing: z
+      .boolean('expected true or false')
+      .default(false)
+      .describe('Refuse to start, and to begin a new cluster, where there is none yet'),
+    code: code
+      .default('rs-4-2')
+      .describe(
+        'Erasure code of a new cluster: rs-<data>-<parity>, lrc-<data>-<groups>-<global parities> or replica-<copies>',
+      ),
+    nodeGraceSeconds,
+    ...admin,
+    pidFile,
+    logLevel: level,
+  })
+  .refine(isReachable, reachable)
 
-export const storageNodeConfig = z.strictObject({
-  node: name.describe('Name of this node, as the cluster map knows it'),
-  zone: name.describe('Zone of this node'),
-  clusterId: clusterId
-    .optional()
-    .describe('Identity of the cluster, which then must be that of its metadata; by default any is taken'),
-  data: path.describe('Folder of the shards'),
-  host: internalHost,
-  port: port.default(9102).describe('Port to listen on'),
-  advertise: address
-    .optional()
-    .describe('host:port the others reach this node by; by default what it listens on'),
-  metadata,
-  secretFile,
-  scrubDays,
-  compactionBytesPerSecond,
-  ...admin,
-  pidFile,
-  logLevel: level,
-})
+export const storageNodeConfig = z
+  .strictObject({
+    node: name.describe('Name of this node, as the cluster map knows it'),
+    zone: name.describe('Zone of this node'),
+    clusterId: clusterId
+      .optional()
+      .describe('Identity of the cluster, which then must be that of its metadata; by default any is taken'),
+    data: path.describe('Folder of the shards'),
+    host: internalHost,
+    port: port.default(9102).describe('Port to listen on'),
+    advertise: address
+      .optional()
+      .describe(
+        'host:port the others reach this node by; by default what it listens on, unless that is all addresses',
+      ),
+    metadata,
+    secretFile,
+    scrubDays,
+    compactionBytesPerSecond,
+    ...admin,
+    pidFile,
+    logLevel: level,
+  })
+  .refine(isReachable, reachable)
 
 export const gatewayConfig = z.strictObject({
   host: host.default('127.0.0.1').describe('Address to listen on'),
