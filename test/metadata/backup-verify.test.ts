@@ -102,17 +102,17 @@ test('each rule names what breaks it', async () => {
   const wrong: [RegExp, EngineEntry[]][] = [
     [/^keys of space 99 are unknown/, [...entries, { key: Uint8Array.of(0x99), value: Uint8Array.of() }]],
     [/^buckets, key 10/, [...entries, { key: Uint8Array.of(0x10, 0x78), value: Uint8Array.of(0xff) }]],
-    [/is not among those of its owner/, without(has(ownedBucketKey(OWNER, BUCKET)))],
-    [/should own bucket bucket, which is not there/, without(inSpace(0x10))],
+    [/bucket bucket: it is not among the buckets of its owner/, without(has(ownedBucketKey(OWNER, BUCKET)))],
+    [/bucket bucket: .* should own it, and it is not there/, without(inSpace(0x10))],
     [
-      /objects of bucket elsewhere, which is not there/,
+      /bucket elsewhere: there are objects of it, and it is not there/,
       [...entries, { key: objectKey('elsewhere', 'x'), value: object('x', { bucket: 'elsewhere' }) }],
     ],
     [
       /bucket\/x: .* in the place of another/,
       [...entries, { key: objectKey(BUCKET, 'x'), value: object('y') }],
     ],
-    [/a record of bucket\/x: /, [...entries, { key: objectKey(BUCKET, 'x'), value: Uint8Array.of(0xff) }]],
+    [/bucket\/x: a record of it: /, [...entries, { key: objectKey(BUCKET, 'x'), value: Uint8Array.of(0xff) }]],
     [
       /bucket\/x: a delete marker is the current object/,
       [...entries, { key: objectKey(BUCKET, 'x'), value: object('x', { deleteMarker: true }) }],
@@ -149,7 +149,7 @@ test('each rule names what breaks it', async () => {
         },
       ],
     ],
-    [/bucket\/whole: version .* should have 1 manifest pages, and has 0/, without(inSpace(0x21))],
+    [/bucket\/whole: version .*: it should have 1 manifest pages, and has 0/, without(inSpace(0x21))],
     [
       /bucket\/k: page 0 belongs to version .*, which is not there/,
       [...entries, { key: manifestPageKey(BUCKET, 'k', newId(), 0), value: page.value }],
