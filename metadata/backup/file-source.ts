@@ -1,4 +1,4 @@
-import { compareBytes } from '../../core/keyspace/bytes.ts'
+import { isWithin, type KeyRange } from '../../core/keyspace/bytes.ts'
 import type { EngineEntry } from '../engine/engine.ts'
 import type { RecordSource } from '../structure/source.ts'
 import { type BackupSource, type CheckedBackup, readChunks } from './format/reader.ts'
@@ -17,13 +17,13 @@ export class FileRecords implements RecordSource {
     return this.#checked.header.engines
   }
 
-  async *pages(engine: number, space: number, gte?: Uint8Array): AsyncGenerator<readonly EngineEntry[]> {
+  async *pages(engine: number, space: number, range?: KeyRange): AsyncGenerator<readonly EngineEntry[]> {
     const start = this.#checked.spaces.find((one) => one.engine === engine && one.space === space)
     if (start === undefined) return
     for await (const chunk of readChunks(this.#source, start.at)) {
       if (chunk.engine !== engine || chunk.space !== space) return
       const { entries } = chunk
-      const wanted = gte === undefined ? entries : entries.filter(({ key }) => compareBytes(key, gte) >= 0)
+      const wanted = range === undefined ? entries : entries.filter(({ key }) => isWithin(range, key))
       if (wanted.length > 0) yield wanted
     }
   }

@@ -111,14 +111,14 @@ export class ClusterRecords {
       const standing = layout.outboxStanding(engine, outbox)
       if (standing === 'left over') continue
       if (standing === 'stray') {
-        const detail = `tasks wait in the outbox of partition ${outbox}, which no partition has`
-        this.#faults.add('outbox', `${detail}${this.#on(engine)}`)
+        const detail = `tasks wait in its outbox, which no partition has${this.#on(engine)}`
+        this.#faults.add('outbox', detail, { partition: outbox })
         continue
       }
       const reserve = this.#reserves.outbox.get(name) ?? 0
       if (last < reserve) continue
-      const detail = `a task of partition ${outbox} has the number ${last}, and those from ${reserve} on may be given again`
-      this.#faults.add('sequence', `${detail}${this.#on(engine)}`)
+      const detail = `a task has the number ${last}, and those from ${reserve} on may be given again`
+      this.#faults.add('sequence', `${detail}${this.#on(engine)}`, { partition: outbox })
     }
     for (const { engine, bucket, partition } of this.#purges) {
       if (layout.outboxStanding(engine, partition) !== 'stray') continue
@@ -190,8 +190,8 @@ export class ClusterRecords {
     // Earlier programs had repairs among the garbage.
     const inPlace = kind === 'repair' || kind === undefined || key[0] === outboxKey(0, kind, 0)[0]
     if (Number(record.sequence) !== sequence || !inPlace) {
-      const detail = `the task ${record.sequence} lies in the place of task ${sequence} of partition ${partition}`
-      this.#faults.add('outbox', `${detail}${this.#on(engine)}`)
+      const detail = `the task ${record.sequence} lies in the place of task ${sequence}`
+      this.#faults.add('outbox', `${detail}${this.#on(engine)}`, { partition })
     }
     const name = nameOf(engine, partition)
     const known = this.#tasks.get(name)

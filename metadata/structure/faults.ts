@@ -7,6 +7,8 @@ export interface FaultPlace {
   readonly key?: string
   /** Of an object, or the id of an upload. */
   readonly version?: string
+  /** Its number, of what is a partition's. */
+  readonly partition?: number
 }
 
 /** Records that cannot be, or do not fit each other. */
@@ -61,7 +63,8 @@ export class NamedFaults extends Faults {
   }
 }
 
-function sentence(detail: string, { bucket, key }: FaultPlace): string {
+function sentence(detail: string, { bucket, key, partition }: FaultPlace): string {
+  if (partition !== undefined) return `partition ${partition}: ${detail}`
   if (bucket === undefined) return detail
   return key === undefined ? `bucket ${bucket}: ${detail}` : `${bucket}/${key}: ${detail}`
 }

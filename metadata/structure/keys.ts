@@ -1,5 +1,5 @@
-import { compareBytes, prefixRange } from '../../core/keyspace/bytes.ts'
-import { objectKey, SPACE, spacesAt } from '../../core/keyspace/keys.ts'
+import { type KeyRange, successor } from '../../core/keyspace/bytes.ts'
+import { SPACE, spacesAt } from '../../core/keyspace/keys.ts'
 import type { Position } from '../../core/keyspace/partitions.ts'
 import { decodeUtf8 } from '../../core/keyspace/utf8.ts'
 import type { EngineEntry } from '../engine/engine.ts'
@@ -32,11 +32,17 @@ const checks: readonly (readonly [number, (check: Checks, entry: EngineEntry) =>
 /** The spaces that {@link KeyWalk} reads. */
 export const keySpaces: ReadonlySet<number> = new Set(checks.map(([space]) => space))
 
-/** Which keys are gone over: of one bucket, those that begin so; `single`: only the one that is exactly so. */
+/** Told of each key before it is checked, which waits for it. */
+type Reached = (engine: number, position: Position) => Promise<void> | undefined
+
+/** Which keys are gone over: of one bucket, from one on, those that begin so or the one that is so. */
 export interface KeyScope {
-  readonly bucket: string
-  readonly prefix: string
-  readonly single?: boolean
+  readonly bucket?: string
+  readonly prefix?: string
+  /** Instead of a prefix. */
+  readonly key?: string
+  /** Where to begin; by default with the first. */
+  readonly from?: Position
 }
 
 /**
@@ -52,14 +58,13 @@ export class KeyWalk {
   readonly #lost = new Set<string>()
   /** Partitions of which it was said that their orders may be given again. */
   readonly #orders = new Set<number>()
-  readonly #reached: (position: Position) => void
+  readonly #reached: Reached
 
-  /** @param reached told of each key before it is checked */
   constructor(
     source: RecordSource,
     cluster: ClusterRecords,
     faults: Faults,
-    reached: (position: Position) => void = () => undefined,
+    reached: Reached = () => undefined,
   ) {
     this.#source = source
     this.#cluster = cluster
@@ -69,22 +74,23 @@ export class KeyWalk {
   }
 
   /** @throws what the source throws */
-  async engine(engine: number, scope?: KeyScope, from?: Position): Promise<void> {
-    const start = from ?? (scope && { bucket: scope.bucket, key: scope.prefix })
-    const starts = new Map(start && spacesAt(start.bucket, start.key).map((key) => [key[0], key]))
+  async engine(engine: number, scope: KeyScope = {}): Promise<void> {
+    const ranges = rangesOf(scope)
     const cursors = await Promise.all(
       checks.map(async ([space, give]) => ({
         give,
-        cursor: await SpaceCursor.open(this.#source.pages(engine, space, starts.get(space))),
+        cursor: await SpaceCursor.open(this.#source.pages(engine, space, ranges.get(space))),
       })),
     )
-    const inScope = scope && within(scope)
     try {
       for (;;) {
         const position = first(cursors.map(({ cursor }) => cursor.position))
-        if (position === undefined || inScope?.(position) === false) return
+        if (position === undefined) return
         const at = { bucket: decodeUtf8(position.bucket), key: decodeUtf8(position.key) }
-        this.#reached(at)
+        // In the order of keys, one that begins with another and a NUL is found among what belongs to that.
+        if (scope.key !== undefined && at.key !== scope.key) return
+        const settled = this.#reached(engine, at)
+        if (settled !== undefined) await settled
         const place = { bucket: at.bucket, key: at.key }
         // Where nothing is to be said of it, it is gone past all the same.
         const standing = this.#layout?.standing(engine, at) ?? 'here'
@@ -98,9 +104,13 @@ export class KeyWalk {
             if (entry === undefined || cursor.position === undefined) break
             if (comparePosition(cursor.position, position) !== 0) break
             if (standing === 'here') {
-              this.#faults.try(() => 'a record of it', place, () => {
-                give(check, entry)
-              })
+              this.#faults.try(
+                () => 'a record of it',
+                place,
+                () => {
+                  give(check, entry)
+                },
+              )
             }
             const wait = cursor.step()
             if (wait !== undefined) await wait
@@ -119,8 +129,8 @@ export class KeyWalk {
 
   #ends(engine: number, { bucket, key }: Position, { versions, uploads }: Checks): void {
     if (!this.#cluster.has(bucket) && !this.#lost.has(bucket)) {
-      if (versions.any) this.#noBucket(bucket, 'objects')
-      else if (uploads.any && !this.#cluster.isPurged(bucket)) this.#noBucket(bucket, 'uploads')
+      if (versions.any) this.#noBucket({ bucket, key }, 'an object')
+      else if (uploads.any && !this.#cluster.isPurged(bucket)) this.#noBucket({ bucket, key }, 'an upload')
     }
     const partition = this.#layout?.at({ bucket, key })
     if (partition === undefined || versions.orderMax === 0n || this.#orders.has(partition.id)) return
@@ -131,9 +141,9 @@ export class KeyWalk {
     this.#faults.add('sequence', detail, { bucket, key })
   }
 
-  #noBucket(bucket: string, what: string): void {
-    this.#lost.add(bucket)
-    this.#faults.add('no-bucket', `there are ${what} of it, and it is not there`, { bucket })
+  #noBucket(place: Position, what: string): void {
+    this.#lost.add(place.bucket)
+    this.#faults.add('no-bucket', `it is ${what} of a bucket that is not there, maybe one of many`, place)
   }
 
   #stray(engine: number, { bucket, key }: Position): void {
@@ -142,12 +152,18 @@ export class KeyWalk {
   }
 }
 
-function within({ bucket, prefix, single = false }: KeyScope): (position: EntryPosition) => boolean {
-  const start = objectKey(bucket, prefix)
-  const { lt } = prefixRange(start)
-  return (position) => {
-    const key = objectKey(decodeUtf8(position.bucket), decodeUtf8(position.key))
-    return single ? compareBytes(key, start) === 0 : compareBytes(key, lt) < 0
+/** By space. */
+function rangesOf({ bucket, prefix = '', key, from }: KeyScope): Map<number | undefined, KeyRange> {
+  const start = from ?? { bucket: bucket ?? '', key: key ?? prefix }
+  return new Map(
+    spacesAt(start.bucket, start.key).map((gte, index) => [gte[0], { gte, lt: endOf(gte, index) }]),
+  )
+
+  function endOf(gte: Uint8Array, index: number): Uint8Array {
+    if (bucket === undefined) return successor(gte.subarray(0, 1))
+    // The text of the key and its end; of an object the key alone.
+    if (key !== undefined) return Uint8Array.of(...gte, 0, 2)
+    return successor(spacesAt(bucket, prefix)[index] ?? gte)
   }
 }
 

@@ -86,11 +86,12 @@ export function faultOfMap({ partitions, nextId, coordinationEngine }: Partition
   const [first] = partitions
   if (first === undefined) return 'it has no partition'
   const start = positionOf(first.start)
-  if (start.bucket !== '' || start.key !== '') return `nobody has what lies before ${start.bucket}/${start.key}`
+  if (start.bucket !== '' || start.key !== '')
+    return `nobody has what lies before ${start.bucket}/${start.key}`
   const outboxes = new Set<bigint>()
   for (const [index, { id, start: from, outboxes: all }] of partitions.entries()) {
-    const to = partitions[index + 1]?.start
-    if (to !== undefined && comparePositions(positionOf(from), positionOf(to)) >= 0) {
+    const following = partitions[index + 1]
+    if (following !== undefined && comparePositions(positionOf(from), positionOf(following.start)) >= 0) {
       return `partition ${id} ends before it begins`
     }
     if (id === 0n || id >= nextId) return `partition ${id} has a number that may be given again`
