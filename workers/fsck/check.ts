@@ -125,6 +125,7 @@ class Check {
     this.#progress(this.#groupsDone)
     await this.#records(from, { group: Number.POSITIVE_INFINITY, blob: undefined }, first)
     await this.#suspects.settle()
+    this.#progress(this.#groupsDone)
   }
 
   /** Goes over the blobs of a group after that address. Resolves to the last one, where a round ended before the group. */
