@@ -133,7 +133,11 @@ export class KeyCheck {
     this.#endOfVersions()
     for (const [version, { said, found }] of this.#annotations) {
       if (said === found) continue
-      this.#fault('annotations', `version ${version} should have ${said} annotations, and has ${found}`, version)
+      this.#fault(
+        'annotations',
+        `version ${version} should have ${said} annotations, and has ${found}`,
+        version,
+      )
     }
     for (const [version, manifest] of this.#manifests) {
       const fault = manifest.end()

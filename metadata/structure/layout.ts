@@ -86,8 +86,9 @@ export function faultOfMap({ partitions, nextId, coordinationEngine }: Partition
   const [first] = partitions
   if (first === undefined) return 'it has no partition'
   const start = positionOf(first.start)
-  if (start.bucket !== '' || start.key !== '')
+  if (start.bucket !== '' || start.key !== '') {
     return `nobody has what lies before ${start.bucket}/${start.key}`
+  }
   const outboxes = new Set<bigint>()
   for (const [index, { id, start: from, outboxes: all }] of partitions.entries()) {
     const following = partitions[index + 1]

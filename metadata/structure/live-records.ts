@@ -1,4 +1,4 @@
-import { compareBytes, type KeyRange, prefixRange } from '../../core/keyspace/bytes.ts'
+import { compareBytes, isWithin, type KeyRange, prefixRange } from '../../core/keyspace/bytes.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { type MetadataApi, MetadataError } from '../../proto/metadata-api.ts'
 import { unpackEntries } from '../backup/format/entries.ts'
@@ -61,14 +61,16 @@ export class LiveRecords implements RecordSource {
 
   /** @throws {SnapshotGoneError} @throws {MetadataError} */
   async *pages(engine: number, space: number, range?: KeyRange): AsyncGenerator<readonly EngineEntry[]> {
-    const { gte, lt } = range ?? prefixRange(Uint8Array.of(space))
-    let after: Uint8Array = keyBefore(gte)
+    const wanted = range ?? prefixRange(Uint8Array.of(space))
+    let after: Uint8Array = keyBefore(wanted.gte)
     for (;;) {
-      const entries = await this.#page(engine, after, lt)
+      const entries = await this.#page(engine, after, wanted.lt)
       const last = entries.at(-1)
       if (last === undefined) return
-      const wanted = entries.filter(({ key }) => compareBytes(gte, key) <= 0)
-      if (wanted.length > 0) yield wanted
+      const within = entries.filter(({ key }) => isWithin(wanted, key))
+      if (within.length > 0) yield within
+      // An earlier program does not know where to end.
+      if (compareBytes(last.key, wanted.lt) >= 0) return
       after = last.key
     }
   }

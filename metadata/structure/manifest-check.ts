@@ -42,7 +42,8 @@ export class ManifestCheck {
     if (this.#parts !== this.#partCount) {
       return `its manifest has ${this.#parts} parts, not ${this.#partCount}`
     }
-    if (this.#offset !== this.#size) return `its parts are of ${this.#offset} bytes together, not of ${this.#size}`
+    if (this.#offset !== this.#size)
+      return `its parts are of ${this.#offset} bytes together, not of ${this.#size}`
     return undefined
   }
 }

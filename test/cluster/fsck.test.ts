@@ -101,7 +101,10 @@ test('metadata that is lost is rebuilt from the nodes, and every object is there
   await cluster.startAgain()
   const planted = await cluster.command('fsck')
   assert.equal(planted.code, 1, planted.stdout + planted.stderr)
-  assert.match(planted.stdout, /kept\/more: its pointer leads to a null version of order 7, which is not there/)
+  assert.match(
+    planted.stdout,
+    /kept\/more: its pointer leads to a null version of order 7, which is not there/,
+  )
   assert.match(planted.stdout, /nowhere: somebody should own it, and it is not there/)
   assert.match(planted.stdout, /What to do: empty and delete the bucket/)
   assert.match(planted.stdout, /2 disagreements/)

@@ -145,15 +145,24 @@ describe('PostgreSQL with client certificates', { skip: (await postgresMissing()
   it('is refused without a certificate, with one of another authority, and with another name in it', async () => {
     const { client, stranger, authority, other } = certificates
     await assertRefused(open([primary], 'verify-full'), /client certificate/)
-    await assertRefused(open([primary], 'verify-full', { client: stranger }), /unknown ca|client certificate/i)
+    await assertRefused(
+      open([primary], 'verify-full', { client: stranger }),
+      /unknown ca|client certificate/i,
+    )
     // PostgreSQL says no more to the client, and the reason in its own log.
     const somebody = await authority.issue({ name: 'somebody' })
-    await assertRefused(open([primary], 'verify-full', { client: somebody }), /authentication failed for user/)
+    await assertRefused(
+      open([primary], 'verify-full', { client: somebody }),
+      /authentication failed for user/,
+    )
     const expired = await authority.issue({ name: 'ashlar', expired: true })
     await assertRefused(open([primary], 'verify-full', { client: expired }), /certificate expired/)
     const mixed = { cert: client.cert, key: stranger.key }
     await assertRefused(open([primary], 'verify-full', { client: mixed }), /key values mismatch/)
-    await assertRefused(open([primary], 'verify-full', { ca: other.ca, client }), /self-signed certificate|unable to/)
+    await assertRefused(
+      open([primary], 'verify-full', { ca: other.ca, client }),
+      /self-signed certificate|unable to/,
+    )
   })
 
   it('is refused where the server is another, or its certificate has expired', async () => {

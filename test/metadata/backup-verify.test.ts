@@ -17,8 +17,8 @@ import { metadataConfig, world } from '../contract/metadata-service.ts'
 import { assertVerified, backUp, fileOf, KeptEngine } from './backups.ts'
 import { entries, has, plants } from './record-plants.ts'
 
-async function faultsOf(entries: readonly EngineEntry[]): Promise<readonly string[]> {
-  const ordered = entries.toSorted((left, right) => compareBytes(left.key, right.key))
+async function faultsOf(given: readonly EngineEntry[]): Promise<readonly string[]> {
+  const ordered = given.toSorted((left, right) => compareBytes(left.key, right.key))
   return (await verifyBackup(await fileOf(ordered))).faults
 }
 
