@@ -13,7 +13,7 @@ const GONE: ReadonlySet<FailureCode> = new Set([
   FailureCode.METHOD_NOT_ALLOWED,
 ])
 
-export function isGone(error: unknown): error is MetadataError {
+function isGone(error: unknown): error is MetadataError {
   return error instanceof MetadataError && GONE.has(error.code)
 }
 
