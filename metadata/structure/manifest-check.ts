@@ -42,8 +42,7 @@ export class ManifestCheck {
     if (this.#parts !== this.#partCount) {
       return `its manifest has ${this.#parts} parts, not ${this.#partCount}`
     }
-    if (this.#offset !== this.#size)
-      return `its parts are of ${this.#offset} bytes together, not of ${this.#size}`
-    return undefined
+    if (this.#offset === this.#size) return undefined
+    return `its parts are of ${this.#offset} bytes together, not of ${this.#size}`
   }
 }

@@ -86,7 +86,13 @@ test('metadata that is lost is rebuilt from the nodes, and every object is there
   const after = await cluster.command('fsck', '--deep', '--json')
   assert.equal(after.code, 0, after.stdout + after.stderr)
   await cluster.client().send(new PutObjectCommand({ Bucket: 'kept', Key: 'more', Body: 'more' }))
-  // Records that lead to nothing.
+})
+
+test('records that lead to nothing are named, with what to do', async (t) => {
+  const cluster = await startCluster(t)
+  const client = cluster.client()
+  await client.send(new CreateBucketCommand({ Bucket: 'kept' }))
+  await client.send(new PutObjectCommand({ Bucket: 'kept', Key: 'more', Body: 'more' }))
   await cluster.stop()
   const engine = await LevelEngine.open(cluster.paths.metadata)
   await engine.commit({
