@@ -233,6 +233,7 @@ const placeholders: Readonly<Record<string, string>> = {
   garbageGraceSeconds: 'number',
   compactionBytesPerSecond: 'bytes',
   repairBytesPerSecond: 'bytes',
+  bytesPerSecond: 'bytes',
   weight: 'number',
   groups: 'number',
   at: 'bucket/key',

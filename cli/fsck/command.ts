@@ -1,4 +1,8 @@
-import { FSCK_PROGRESS_MS } from '../../core/limits.ts'
+import {
+  BACKUP_REQUEST_TIMEOUT_MS,
+  FSCK_BYTES_PER_SECOND_DEFAULT,
+  FSCK_PROGRESS_MS,
+} from '../../core/limits.ts'
 import type { MetadataApi } from '../../proto/metadata-api.ts'
 import { formatAddress } from '../../runtime/config/fields.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
@@ -26,7 +30,7 @@ const EXIT_BLIND = 2
 export async function runFsck(config: FsckConfig, world: World): Promise<number> {
   try {
     const target = await targetOf(config)
-    const asked = await askMetadata(target, world)
+    const asked = await askMetadata(target, world, BACKUP_REQUEST_TIMEOUT_MS)
     try {
       return await follow(eventsOf(config, target, asked.api, world), config, world)
     } finally {
@@ -51,13 +55,13 @@ function hintsOf(error: unknown): readonly string[] {
 }
 
 async function* eventsOf(
-  { bucket, prefix, deep }: FsckConfig,
+  { bucket, prefix, deep, bytesPerSecond = FSCK_BYTES_PER_SECOND_DEFAULT }: FsckConfig,
   target: Target,
   api: MetadataApi,
   { clock, random }: World,
 ): AsyncGenerator<FsckEvent> {
   const { signal } = listenForStop(clock)
-  const options = { bucket, prefix, deep }
+  const options = { bucket, prefix, deep, bytesPerSecond }
   const secret = await readSecret(target.secretFile)
   const { nodes } = await api.call('getCluster', {}, signal)
   const admin = target.local?.cluster.ports.admin

@@ -9,6 +9,9 @@ const zones = z
   .record(field.name, z.record(field.name, field.address))
   .refine((all) => Object.keys(all).length <= ZONES_MAX, `expected at most ${ZONES_MAX} zones`)
 
+/** As other rates are given, and `unlimited`. */
+const rate = z.preprocess((given) => (given === 'unlimited' ? 0 : given), field.bytes)
+
 /** What is for a rebuild alone. */
 const rebuildFields = {
   engine: z
@@ -48,6 +51,11 @@ export const fsckConfig = z
     bucket: z.string().min(1).optional().describe('Only this bucket'),
     prefix: z.string().optional().describe('With --bucket: only keys that begin so'),
     deep: flag('Read every shard, and every object against its ETag and checksums'),
+    bytesPerSecond: rate
+      .optional()
+      .describe(
+        'With --deep: most bytes read in a second, such as 100MiB (the default); 0 or unlimited: no limit',
+      ),
     rebuild: flag('Make metadata anew, of the shards alone, in an empty engine; the cluster is not running'),
     ...rebuildFields,
     json: flag('Print a JSON line for everything found, and one for the result'),
@@ -56,6 +64,10 @@ export const fsckConfig = z
   .refine(({ bucket, prefix }) => prefix === undefined || bucket !== undefined, {
     path: ['prefix'],
     message: 'give --bucket with --prefix',
+  })
+  .refine(({ deep, bytesPerSecond }) => deep || bytesPerSecond === undefined, {
+    path: ['bytesPerSecond'],
+    message: 'give --deep with --bytes-per-second',
   })
   .superRefine((config, context) => {
     const { rebuild, nodes, engine, secretFile, clusterId } = config

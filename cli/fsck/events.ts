@@ -1,15 +1,16 @@
 /** A check as the events it is made of: in this process, or as lines from the process that has the nodes. */
 
 import type { FsckOptions, FsckWorld } from '../../workers/fsck/context.ts'
-import { checkCluster, type FsckProgress, type FsckResult } from '../../workers/fsck/check.ts'
+import type { FsckProgress, FsckResult } from '../../workers/fsck/check.ts'
 import { ObjectReader } from '../../workers/fsck/deep.ts'
-import type { Finding } from '../../workers/fsck/finding.ts'
 import type { Random } from '../../runtime/ports/random.ts'
 import { createStore } from '../../store/store.ts'
+import { checkAll, type RecordsProgress } from './check-all.ts'
+import type { FsckFinding } from './kinds.ts'
 
 export type FsckEvent =
-  | { readonly finding: Finding }
-  | { readonly progress: FsckProgress }
+  | { readonly finding: FsckFinding }
+  | { readonly progress: FsckProgress | RecordsProgress }
   /** The last. */
   | { readonly result: FsckResult }
   /** Instead of a result: metadata does not answer any more. */
@@ -34,7 +35,7 @@ export async function* checkEvents(
   const reader = new ObjectReader((content, until) =>
     store.readContent(content, { start: 0, end: Number(content.size) }, until),
   )
-  const running = checkCluster(world, {
+  const running = checkAll(world, {
     ...options,
     reader,
     signal: either,
@@ -44,7 +45,9 @@ export async function* checkEvents(
     onProgress: (progress) => {
       if (clock.monotonicMs() - toldMs < PROGRESS_EVERY_MS) return
       toldMs = clock.monotonicMs()
-      events.put({ progress: { ...progress, counts: { ...progress.counts } } })
+      events.put({
+        progress: 'counts' in progress ? { ...progress, counts: { ...progress.counts } } : progress,
+      })
     },
   })
   const ended = running.then(

@@ -1,41 +1,17 @@
-import type { Disagreement, Finding } from '../../workers/fsck/finding.ts'
 import type { FsckProgress, FsckResult } from '../../workers/fsck/check.ts'
 import { FSCK_EXAMPLES_MAX } from '../../core/limits.ts'
-import { formatBytes, formatCount } from '../format.ts'
+import { formatBytes, formatCount, formatSpan } from '../format.ts'
+import type { ReadingProgress } from '../../workers/fsck/reading.ts'
 import { plural } from '../plural.ts'
-
-/** What each kind is, for people. In the order in which they are shown: the worst first. */
-const TITLES = {
-  unreadable: 'blobs that cannot be read',
-  manifest: 'manifests that are missing or do not add up',
-  digest: 'objects whose bytes are not what was put',
-  'no-pool': 'blobs of a placement group that no pool has',
-  'other-group': 'blobs that lie in another placement group than their record says',
-  'other-owner': 'blobs with shards that say another owner',
-  'other-size': 'blobs with shards that say another size',
-  'other-code': 'blobs with shards that say another code',
-  degraded: 'blobs that lack shards and can be read',
-  corrupt: 'blobs with shards that cannot be read where they lie',
-  damaged: 'blobs with shards that are known to be damaged',
-  misplaced: 'blobs with shards where nobody looks for them',
-  orphan: 'blobs that no record names',
-  unowned: 'blobs of which nobody can say whose they are',
-  duplicate: 'blobs with shards in a second place',
-  surplus: 'blobs with shards that they do not have',
-  record: 'records that contradict themselves',
-  annotations: 'versions with another number of annotations than they say',
-  'null-version': 'keys whose null version cannot be found, or that have two',
-  'owner-index': 'buckets that are not among those of their owner',
-} as const satisfies Readonly<Record<Disagreement, string>>
-
-const KINDS = Object.keys(TITLES).filter((kind): kind is Disagreement => kind in TITLES)
+import type { RecordsProgress } from './check-all.ts'
+import { type FsckFinding, type FsckKind, KIND_ROWS, KINDS } from './kinds.ts'
 
 /** Gathers what was found, of which it keeps the first of each kind. */
 export class Report {
-  readonly #counts = new Map<Disagreement, number>()
-  readonly #examples = new Map<Disagreement, Finding[]>()
+  readonly #counts = new Map<FsckKind, number>()
+  readonly #examples = new Map<FsckKind, FsckFinding[]>()
 
-  add(finding: Finding): void {
+  add(finding: FsckFinding): void {
     const { kind } = finding
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)
     const examples = this.#examples.get(kind) ?? []
@@ -68,7 +44,7 @@ export class Report {
             `On their way: ${formatCount(young)} blobs that are being written or were just removed, ${formatCount(garbage)} that wait to be removed`,
           ]),
       '',
-      ...KINDS.flatMap((kind) => this.#section(kind, TITLES[kind])),
+      ...KINDS.flatMap((kind) => this.#section(kind)),
       ...blind.map(({ what, why }) => `Not looked at: ${what}: ${why}`),
       ...(unseenShards === 0
         ? []
@@ -80,24 +56,27 @@ export class Report {
     ].join('\n')
   }
 
-  #section(kind: Disagreement, title: string): string[] {
+  #section(kind: FsckKind): string[] {
     const count = this.#counts.get(kind) ?? 0
     if (count === 0) return []
     const examples = this.#examples.get(kind) ?? []
     const more = count - examples.length
+    const { title, advice } = KIND_ROWS[kind]
     return [
       `${formatCount(count)} ${title} (${kind}):`,
       ...examples.map((finding) => `  ${lineOf(finding)}`),
       ...(more === 0 ? [] : [`  … and ${formatCount(more)} more; --json tells all`]),
+      `  What to do: ${advice}.`,
       '',
     ]
   }
 }
 
-function lineOf({ detail, place, group, blob, shards = [] }: Finding): string {
-  const { bucket, key, version, part = 0, annotation = '' } = place ?? {}
+function lineOf({ detail, place, group, blob, shards = [] }: FsckFinding): string {
+  const { bucket, key, version, part = 0, annotation = '', partition } = place ?? {}
   const names = [
     bucket === undefined ? '' : key === undefined ? bucket : `${bucket}/${key}`,
+    partition === undefined ? '' : `partition ${partition}`,
     version === undefined ? '' : `version ${version}`,
     part === 0 ? '' : `part ${part}`,
     annotation === '' ? '' : `annotation ${annotation}`,
@@ -108,10 +87,29 @@ function lineOf({ detail, place, group, blob, shards = [] }: Finding): string {
     first === undefined
       ? ''
       : `; shard ${first.shard} of stripe ${first.stripe} on ${first.node === '' ? 'no node' : first.node}${shards.length > 1 ? `, and ${shards.length - 1} more` : ''}`
-  return `${names.join(' ')}: ${detail}${where}`
+  return `${names.length === 0 ? 'the cluster' : names.join(' ')}: ${detail}${where}`
 }
 
-export function progressLine({ groupsDone, groups, counts }: FsckProgress): string {
+export function progressLine(progress: FsckProgress | RecordsProgress): string {
+  if ('recordBytes' in progress) {
+    const { recordBytes, of } = progress
+    return `fsck: records, ${formatBytes(recordBytes)}${of === 0 ? '' : ` of about ${formatBytes(of)}`}\n`
+  }
+  const { groupsDone, groups, counts, reading } = progress
   const { nodeBlobs, objects } = counts
-  return `fsck: ${groupsDone} of ${groups} placement groups, ${formatCount(nodeBlobs)} blobs, ${formatCount(objects)} objects\n`
+  const parts = [
+    `${groupsDone} of ${groups} placement groups`,
+    `${formatCount(nodeBlobs)} blobs`,
+    `${formatCount(objects)} objects`,
+    ...(reading === undefined ? [] : readingOf(reading)),
+  ]
+  return `fsck: ${parts.join(', ')}\n`
+}
+
+function readingOf({ bytesRead, bytesPerSecond, bytesLeft }: ReadingProgress): string[] {
+  const read = `${formatBytes(bytesRead)} read`
+  if (bytesPerSecond === 0) return [read]
+  const rate = `${formatBytes(bytesPerSecond)}/s`
+  if (bytesLeft === undefined) return [read, rate]
+  return [read, rate, `about ${formatSpan(bytesLeft / bytesPerSecond)} left`]
 }

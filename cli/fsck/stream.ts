@@ -15,7 +15,8 @@ export function fsckStream(world: FsckWorld & { readonly random: Random }): Admi
     const bucket = query.get('bucket') ?? undefined
     const prefix = query.get('prefix') ?? undefined
     try {
-      const options = { bucket, prefix, deep: query.get('deep') === 'true' }
+      const bytesPerSecond = Number(query.get('bytesPerSecond') ?? 0)
+      const options = { bucket, prefix, deep: query.get('deep') === 'true', bytesPerSecond }
       for await (const event of checkEvents(world, options, signal)) yield `${JSON.stringify(event)}\n`
     } catch (error) {
       yield `${JSON.stringify({ failure: error instanceof Error ? error.message : String(error) })}\n`
@@ -27,13 +28,14 @@ export function fsckStream(world: FsckWorld & { readonly random: Random }): Admi
 export async function* eventsFrom(
   address: string,
   secret: string,
-  { bucket, prefix, deep }: FsckOptions,
+  { bucket, prefix, deep, bytesPerSecond = 0 }: FsckOptions,
   signal: AbortSignal,
 ): AsyncGenerator<FsckEvent> {
   const url = new URL(`http://${address}${FSCK_PATH}`)
   if (bucket !== undefined) url.searchParams.set('bucket', bucket)
   if (prefix !== undefined) url.searchParams.set('prefix', prefix)
   if (deep) url.searchParams.set('deep', 'true')
+  if (bytesPerSecond > 0) url.searchParams.set('bytesPerSecond', String(bytesPerSecond))
   const headers = { authorization: `Bearer ${adminToken(secret)}` }
   try {
     const answer = await fetch(url, { headers, signal })

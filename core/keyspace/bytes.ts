@@ -149,6 +149,10 @@ export function prefixRange(prefix: Uint8Array): KeyRange {
   return { gte: prefix, lt: successor(prefix) }
 }
 
+export function isWithin({ gte, lt }: KeyRange, key: Uint8Array): boolean {
+  return compareBytes(gte, key) <= 0 && compareBytes(key, lt) < 0
+}
+
 /** Order of keys: byte by byte, a shorter one first. */
 export function compareBytes(left: Uint8Array, right: Uint8Array): number {
   const shared = Math.min(left.length, right.length)

@@ -16,6 +16,9 @@ export const FSCK_SUSPECTS_MAX = 4096
 /** Pause before the second look: longer than a write, a delete or a repair of a small blob leaves nodes and records apart. */
 export const FSCK_SECOND_LOOK_MS = 2000
 
+/** Snapshots of metadata in a row that are let go before a check of its records has come on by a key. */
+export const FSCK_SNAPSHOTS_MAX = 3
+
 /** Attempts at a second look that sees nothing change while it lasts. */
 export const FSCK_LOOKS_MAX = 5
 
@@ -24,6 +27,9 @@ export const FSCK_REQUESTS_IN_FLIGHT_MAX = 32
 
 /** Shards, and contents of objects, that are read at once: up to a few MiB each. */
 export const FSCK_READS_IN_FLIGHT_MAX = 8
+
+/** Bytes that `--deep` reads in a second by default: a part of what a few disks give, and as much as repair may take. */
+export const FSCK_BYTES_PER_SECOND_DEFAULT = 100 * 1024 * 1024
 
 /** Records of one bucket that are fetched together. */
 export const FSCK_PAGE_RECORDS = 1000

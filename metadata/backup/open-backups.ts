@@ -85,9 +85,10 @@ export class OpenBackups {
 
   /**
    * A page of one engine's entries after a key, packed as in a chunk of the file; empty at the end.
+   * @param before exclusive; empty or absent: to the last key
    * @throws {MetadataError} INVALID_REQUEST for a backup that is not open, or no more
    */
-  async read(id: string, engine: number, after: Uint8Array): Promise<Uint8Array> {
+  async read(id: string, engine: number, after: Uint8Array, before?: Uint8Array): Promise<Uint8Array> {
     const opened = this.#open.get(id)
     const snapshot = opened?.snapshots[engine]
     if (opened === undefined || snapshot === undefined) {
@@ -97,7 +98,7 @@ export class OpenBackups {
     }
     opened.reading++
     try {
-      return packEntries(await snapshot.read(after))
+      return packEntries(await snapshot.read(after, before))
     } catch (error) {
       if (!(error instanceof SnapshotLostError)) throw error
       await this.close(id)

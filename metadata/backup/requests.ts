@@ -51,8 +51,8 @@ export async function answerBackup(
       return { case: 'openBackup', value }
     }
     case 'readBackup': {
-      const { id, engine, after } = operation.value
-      const entries = await backups.read(id, engine, after)
+      const { id, engine, after, before } = operation.value
+      const entries = await backups.read(id, engine, after, before)
       return { case: 'readBackup', value: create(ReadBackupReplySchema, { entries }) }
     }
     case 'closeBackup':

@@ -23,7 +23,7 @@ import type { EngineEntry } from '../engine/engine.ts'
 import { clusterMapKind, decodeRecord, encodeRecord, outboxKind, restoreKind } from '../records.ts'
 import { formatStamp } from '../cluster/format.ts'
 import { BackupDamagedError } from './format/frame.ts'
-import { spaceTable } from './spaces.ts'
+import { spaceTable, unknownSpace } from './spaces.ts'
 
 /** The one partition of what was restored. */
 const PARTITION = WHOLE_RANGE.id
@@ -97,10 +97,6 @@ export class Rewriter {
     const record = create(OutboxRecordSchema, { ...fields, sequence: BigInt(sequence) })
     return { key: outboxKey(PARTITION, kind, sequence), value: encodeRecord(outboxKind, record) }
   }
-}
-
-export function unknownSpace(space: number): string {
-  return `keys of space ${space.toString(16).padStart(2, '0')} are unknown to this program`
 }
 
 /** Storage nodes refuse whoever goes by an older map than they have heard of. */

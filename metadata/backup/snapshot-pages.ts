@@ -1,4 +1,4 @@
-import { next } from '../../core/keyspace/bytes.ts'
+import { compareBytes, next } from '../../core/keyspace/bytes.ts'
 import { BACKUP_CHUNK_BYTES, ENGINE_SCAN_ENTRIES_MAX } from '../../core/limits.ts'
 import type { EngineEntry, EngineSnapshot } from '../engine/engine.ts'
 import { packedBytes } from './format/entries.ts'
@@ -23,12 +23,17 @@ export class SnapshotPages {
     this.#isForeign = isForeign
   }
 
-  /** @param after exclusive; empty: from the first key. Nothing: there are no more @throws {SnapshotLostError} */
-  async read(after: Uint8Array): Promise<readonly EngineEntry[]> {
+  /**
+   * @param after exclusive; empty: from the first key
+   * @param before exclusive; empty or absent: to the last key
+   * @returns nothing: there are no more
+   * @throws {SnapshotLostError}
+   */
+  async read(after: Uint8Array, before: Uint8Array = new Uint8Array()): Promise<readonly EngineEntry[]> {
     const isForeign = this.#isForeign
-    if (isForeign === undefined) return await this.#page(after)
+    if (isForeign === undefined) return await this.#page(after, before)
     for (let from = after; ;) {
-      const page = await this.#page(from)
+      const page = await this.#page(from, before)
       const last = page.at(-1)
       if (last === undefined) return page
       const own = page.filter(({ key }) => !isForeign(key))
@@ -37,11 +42,13 @@ export class SnapshotPages {
     }
   }
 
-  async #page(after: Uint8Array): Promise<readonly EngineEntry[]> {
+  async #page(after: Uint8Array, before: Uint8Array): Promise<readonly EngineEntry[]> {
     const gte = after.length === 0 ? EVERYTHING.gte : next(after)
+    const lt = before.length === 0 ? EVERYTHING.lt : before
+    if (compareBytes(gte, lt) >= 0) return []
     // So many as make a page, if they are like the last ones.
     const limit = Math.min(ENGINE_SCAN_ENTRIES_MAX, Math.ceil(BACKUP_CHUNK_BYTES / this.#entryBytes))
-    const page = pageOf(await this.#snapshot.scan({ gte, lt: EVERYTHING.lt, limit }))
+    const page = pageOf(await this.#snapshot.scan({ gte, lt, limit }))
     const bytes = page.reduce((sum, entry) => sum + packedBytes(entry), 0)
     if (page.length > 0) this.#entryBytes = Math.max(1, bytes / page.length)
     return page

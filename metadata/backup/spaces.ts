@@ -67,6 +67,10 @@ const rows: readonly (readonly [number, SpaceRow])[] = [
 
 export const spaceTable: ReadonlyMap<number, SpaceRow> = new Map(rows)
 
+export function unknownSpace(space: number): string {
+  return `keys of space ${space.toString(16).padStart(2, '0')} are unknown to this program`
+}
+
 function row<T extends Message & { format: number }>(
   name: string,
   treatment: SpaceRow['treatment'],

@@ -1,4 +1,4 @@
-import { compareBytes, type KeyRange, next } from '../../core/keyspace/bytes.ts'
+import { isWithin, type KeyRange, next } from '../../core/keyspace/bytes.ts'
 import {
   bucketPurgeSpace,
   orderReserveKey,
@@ -44,7 +44,5 @@ export function outboxRecords(id: number): KeyRange[] {
 }
 
 export function isAmong(ranges: readonly RecordRange[], key: Uint8Array): boolean {
-  return ranges.some(
-    ({ gte, lt, holds }) => compareBytes(gte, key) <= 0 && compareBytes(key, lt) < 0 && holds(key),
-  )
+  return ranges.some((range) => isWithin(range, key) && range.holds(key))
 }

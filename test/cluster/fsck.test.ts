@@ -14,7 +14,9 @@ import {
   UploadPartCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
+import { nullVersionKey, nullVersionValue, ownedBucketKey } from '../../core/keyspace/keys.ts'
 import { PART_BYTES_MIN } from '../../core/limits.ts'
+import { LevelEngine } from '../../metadata/engine/level.ts'
 import { bytesOf } from '../../store/testing/harness.ts'
 import { readClusterFile } from '../../cli/folder/cluster-file.ts'
 import { startCluster } from './harness.ts'
@@ -65,7 +67,7 @@ async function assertReads(client: S3Client, puts: readonly Put[]): Promise<void
 test('metadata that is lost is rebuilt from the nodes, and every object is there as it was', async (t) => {
   const cluster = await startCluster(t)
   const puts = await fill(cluster.client())
-  const before = await cluster.command('fsck', '--deep')
+  const before = await cluster.command('fsck', '--deep', '--bytes-per-second', 'unlimited')
   assert.equal(before.code, 0, before.stdout + before.stderr)
   assert.match(before.stdout, /1 bucket, 5 objects, .*6 blobs/)
   assert.match(before.stdout, /No disagreement/)
@@ -84,6 +86,36 @@ test('metadata that is lost is rebuilt from the nodes, and every object is there
   const after = await cluster.command('fsck', '--deep', '--json')
   assert.equal(after.code, 0, after.stdout + after.stderr)
   await cluster.client().send(new PutObjectCommand({ Bucket: 'kept', Key: 'more', Body: 'more' }))
+})
+
+test('records that lead to nothing are named, with what to do', async (t) => {
+  const cluster = await startCluster(t)
+  const client = cluster.client()
+  await client.send(new CreateBucketCommand({ Bucket: 'kept' }))
+  await client.send(new PutObjectCommand({ Bucket: 'kept', Key: 'more', Body: 'more' }))
+  await cluster.stop()
+  const engine = await LevelEngine.open(cluster.paths.metadata)
+  await engine.commit({
+    fence: { key: Uint8Array.of(0xee), token: undefined },
+    puts: [
+      { key: ownedBucketKey('somebody', 'nowhere'), value: new Uint8Array() },
+      { key: nullVersionKey('kept', 'more'), value: nullVersionValue(7n) },
+    ],
+    deletes: [],
+  })
+  await engine.close()
+  await cluster.startAgain()
+  const planted = await cluster.command('fsck')
+  assert.equal(planted.code, 1, planted.stdout + planted.stderr)
+  assert.match(
+    planted.stdout,
+    /kept\/more: its pointer leads to a null version of order 7, which is not there/,
+  )
+  assert.match(planted.stdout, /nowhere: somebody should own it, and it is not there/)
+  assert.match(planted.stdout, /What to do: empty and delete the bucket/)
+  assert.match(planted.stdout, /2 disagreements/)
+  const limited = await cluster.command('fsck', '--bytes-per-second', '1MiB')
+  assert.match(limited.stderr, /give --deep with --bytes-per-second/)
 })
 
 test('over the network: a sound cluster is clean, and a node that is away is told', async (t) => {

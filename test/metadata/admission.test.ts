@@ -166,7 +166,7 @@ class Owner {
   readonly meter = new PartitionMeter(1, {
     clock: this.clock,
     settings: PARTITION_SETTINGS_DEFAULT,
-    emulateS3Limits: true,
+    heldTo: s3Rates(1),
   })
 
   /** As the service does it. @returns the admission, of a request that asks for one; false: refused */

@@ -5,88 +5,21 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { create } from '@bufbuild/protobuf'
 import { compareBytes } from '../../core/keyspace/bytes.ts'
-import {
-  annotationKey,
-  manifestPageKey,
-  nullVersionKey,
-  nullVersionValue,
-  objectKey,
-  outboxKey,
-  ownedBucketKey,
-  versionKey,
-} from '../../core/keyspace/keys.ts'
+import { objectKey, partitionMapKey } from '../../core/keyspace/keys.ts'
 import { verifyBackup } from '../../metadata/backup/verify.ts'
 import type { EngineEntry } from '../../metadata/engine/engine.ts'
 import { startOn } from '../../metadata/main.ts'
-import { annotationKind, encodeRecord, objectKind, outboxKind } from '../../metadata/records.ts'
-import type { MetadataApi } from '../../proto/metadata-api.ts'
-import {
-  AnnotationRecordSchema,
-  BucketVersioning,
-  ObjectRecordSchema,
-  OutboxRecordSchema,
-} from '../../proto/gen/ashlar/v1/records_pb.js'
-import {
-  BUCKET,
-  complete,
-  createBucket,
-  get,
-  newId,
-  OWNER,
-  put,
-  putPart,
-  remove,
-  setVersioning,
-  startUpload,
-} from '../contract/metadata-requests.ts'
+import { encodeRecord, partitionMapKind } from '../../metadata/records.ts'
+import { PartitionMapSchema } from '../../proto/gen/ashlar/v1/partitions_pb.js'
+import { BucketVersioning } from '../../proto/gen/ashlar/v1/records_pb.js'
+import { BUCKET, createBucket, put, remove, setVersioning } from '../contract/metadata-requests.ts'
 import { metadataConfig, world } from '../contract/metadata-service.ts'
-import { allEntries, assertVerified, backUp, fileOf, KeptEngine } from './backups.ts'
+import { assertVerified, backUp, fileOf, KeptEngine } from './backups.ts'
+import { entries, has, plants } from './record-plants.ts'
 
-async function annotate(api: MetadataApi, key: string, name: string): Promise<void> {
-  const { version = '' } = (await get(api, key)) ?? {}
-  const blob = { id: newId(), size: 1n, code: 'replica-3', group: 131_072 }
-  const annotation = { name, size: 1n, etag: 'e', blob }
-  await api.call('putAnnotation', { bucket: BUCKET, key, version, annotation, limitPerObject: 10 })
-}
-
-/** A bit of everything: versions, markers, a null version below others, annotations, a manifest, tasks. */
-async function scene(): Promise<EngineEntry[]> {
-  const engine = new KeptEngine()
-  const { api, close } = await startOn(engine, metadataConfig(), world)
-  await createBucket(api)
-  await put(api, 'k')
-  await setVersioning(api, BucketVersioning.ENABLED)
-  await put(api, 'k')
-  await annotate(api, 'k', 'note')
-  await put(api, 'k')
-  await put(api, 'deleted')
-  await remove(api, 'deleted')
-  const upload = await startUpload(api, 'whole')
-  await complete(api, 'whole', upload, [await putPart(api, 'whole', upload, 1)])
-  await close()
-  return await allEntries(engine)
-}
-
-async function faultsOf(entries: readonly EngineEntry[]): Promise<readonly string[]> {
-  const ordered = entries.toSorted((left, right) => compareBytes(left.key, right.key))
+async function faultsOf(given: readonly EngineEntry[]): Promise<readonly string[]> {
+  const ordered = given.toSorted((left, right) => compareBytes(left.key, right.key))
   return (await verifyBackup(await fileOf(ordered))).faults
-}
-
-const entries = await scene()
-const object = (key: string, more = {}) =>
-  encodeRecord(objectKind, create(ObjectRecordSchema, { bucket: BUCKET, key, version: newId(), ...more }))
-const has = (left: Uint8Array) => (entry: EngineEntry) => compareBytes(left, entry.key) === 0
-const inSpace = (space: number) => (entry: EngineEntry) => entry.key[0] === space
-
-function found(such: (entry: EngineEntry) => boolean): EngineEntry {
-  const entry = entries.find(such)
-  assert.ok(entry !== undefined)
-  return entry
-}
-
-const without = (such: (entry: EngineEntry) => boolean): EngineEntry[] => {
-  const first = found(such)
-  return entries.filter((entry) => entry !== first)
 }
 
 test('what a service has written has no faults', async () => {
@@ -95,82 +28,54 @@ test('what a service has written has no faults', async () => {
 })
 
 test('each rule names what breaks it', async () => {
-  const current = found(has(objectKey(BUCKET, 'k')))
-  const page = found(inSpace(0x21))
-  const blob = { id: newId(), size: 1n, code: 'replica-3', group: 1 }
-  const garbageTask = create(OutboxRecordSchema, { task: { case: 'garbage', value: { blobs: [blob] } } })
-  const wrong: [RegExp, EngineEntry[]][] = [
-    [/^keys of space 99 are unknown/, [...entries, { key: Uint8Array.of(0x99), value: Uint8Array.of() }]],
-    [/^buckets, key 10/, [...entries, { key: Uint8Array.of(0x10, 0x78), value: Uint8Array.of(0xff) }]],
-    [/is not among those of its owner/, without(has(ownedBucketKey(OWNER, BUCKET)))],
-    [/should own bucket bucket, which is not there/, without(inSpace(0x10))],
-    [
-      /objects of bucket elsewhere, which is not there/,
-      [...entries, { key: objectKey('elsewhere', 'x'), value: object('x', { bucket: 'elsewhere' }) }],
-    ],
-    [
-      /bucket\/x: .* in the place of another/,
-      [...entries, { key: objectKey(BUCKET, 'x'), value: object('y') }],
-    ],
-    [/a record of bucket\/x: /, [...entries, { key: objectKey(BUCKET, 'x'), value: Uint8Array.of(0xff) }]],
-    [
-      /bucket\/x: a delete marker is the current object/,
-      [...entries, { key: objectKey(BUCKET, 'x'), value: object('x', { deleteMarker: true }) }],
-    ],
-    [/bucket\/k: its newest version is an object/, without(has(objectKey(BUCKET, 'k')))],
-    [
-      /bucket\/k: its current object is older/,
-      [
-        ...entries,
-        { key: versionKey(BUCKET, 'k', 999_999n), value: object('k', { order: 999_999n, versioned: true }) },
-      ],
-    ],
-    [
-      /bucket\/k: version .* lies in two places/,
-      [
-        ...without(has(objectKey(BUCKET, 'k'))),
-        current,
-        { key: versionKey(BUCKET, 'k', 0n), value: current.value },
-      ],
-    ],
-    [/bucket\/k: nothing leads to its null version/, without(inSpace(0x27))],
-    [
-      /bucket\/new: its pointer leads to a null version of order 7/,
-      [...entries, { key: nullVersionKey(BUCKET, 'new'), value: nullVersionValue(7n) }],
-    ],
-    [/bucket\/k: version .* should have 1 annotations, and has 0/, without(inSpace(0x28))],
-    [
-      /annotations of version .* are not to be purged/,
-      [
-        ...entries,
-        {
-          key: annotationKey({ bucket: BUCKET, key: 'k', version: newId() }, 'n'),
-          value: encodeRecord(annotationKind, create(AnnotationRecordSchema, { name: 'n' })),
-        },
-      ],
-    ],
-    [/bucket\/whole: version .* should have 1 manifest pages, and has 0/, without(inSpace(0x21))],
-    [
-      /bucket\/k: page 0 belongs to version .*, which is not there/,
-      [...entries, { key: manifestPageKey(BUCKET, 'k', newId(), 0), value: page.value }],
-    ],
-    [
-      /bucket\/x: its blob .* is to be removed as garbage/,
-      [
-        ...entries,
-        { key: objectKey(BUCKET, 'x'), value: object('x', { blob }) },
-        { key: outboxKey(9, 'garbage', 1), value: encodeRecord(outboxKind, garbageTask) },
-      ],
-    ],
-  ]
-  for (const [message, changed] of wrong) {
-    const unique = [...new Map(changed.map((entry) => [entry.key.join(), entry])).values()]
-    const faults = await faultsOf(unique)
+  for (const [, message, changed] of plants) {
+    const faults = await faultsOf(changed)
     assert.ok(
       faults.some((fault) => message.test(fault)),
       `${message}: ${faults.join('; ') || 'nothing'}`,
     )
   }
+})
+
+test('a partition map with gaps, overlaps or strange outboxes is named', async () => {
+  const map = entries.find(has(partitionMapKey))
+  assert.ok(map !== undefined)
+  const rest = entries.filter((entry) => entry !== map)
+  const first = { id: 1n, start: { bucket: '', key: '' }, engine: 'e', outboxes: [1n] }
+  const other = { id: 2n, start: { bucket: 'm', key: '' }, engine: 'e', outboxes: [2n] }
+  const wrong = [
+    [/it has no partition/, []],
+    [/nobody has what lies before m\//, [other]],
+    [
+      /partition 1 ends before it begins/,
+      [
+        { ...first, start: undefined },
+        { ...other, start: undefined },
+      ],
+    ],
+    [/partition 9 has a number that may be given again/, [{ ...first, id: 9n, outboxes: [9n] }]],
+    [/partition 1 does not have its own outbox/, [{ ...first, outboxes: [2n] }]],
+    [/two partitions have the outbox 2/, [{ ...first, outboxes: [1n, 2n] }, other]],
+  ] as const
+  for (const [message, partitions] of wrong) {
+    const record = create(PartitionMapSchema, {
+      partitions: partitions.map(({ start, outboxes, ...one }) => ({
+        ...one,
+        outboxes: [...outboxes],
+        ...(start === undefined ? {} : { start }),
+      })),
+      nextId: 3n,
+      coordinationEngine: 'e',
+    })
+    const value = encodeRecord(partitionMapKind, record)
+    const faults = await faultsOf([...rest, { key: partitionMapKey, value }])
+    assert.ok(
+      faults.some((fault) => message.test(fault)),
+      `${message}: ${faults.join('; ') || 'nothing'}`,
+    )
+  }
+  const torn = await faultsOf([...rest, { key: partitionMapKey, value: Uint8Array.of(0xff) }])
+  assert.match(torn[0] ?? '', /^partition maps, key 06/)
 })
 
 test('whichever single record of objects is lost, it is missed, unless it was all of its key', async () => {

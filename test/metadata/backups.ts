@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { compareBytes } from '../../core/keyspace/bytes.ts'
+import { engineIdKey } from '../../core/keyspace/keys.ts'
 import { readChunks, type BackupSource } from '../../metadata/backup/format/reader.ts'
 import type { Moments } from '../../metadata/backup/moments.ts'
 import { restoreInto } from '../../metadata/backup/restore.ts'
@@ -48,7 +50,9 @@ export const HEADER = {
 /** A file of these entries, in order of key. */
 export async function fileOf(entries: readonly EngineEntry[]): Promise<DiskFile> {
   const file = await emptyFile()
-  const writer = await BackupWriter.start(file, HEADER)
+  const id = entries.find(({ key }) => compareBytes(key, engineIdKey) === 0)?.value
+  const engines = id === undefined ? HEADER.engines : [Buffer.from(id).toString('hex')]
+  const writer = await BackupWriter.start(file, { ...HEADER, engines })
   await writer.add(0, entries)
   await writer.end()
   return file

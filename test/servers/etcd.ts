@@ -22,7 +22,13 @@ export interface EtcdServersOptions {
   /** More of etcd's own arguments, for each member. */
   readonly args?: readonly string[]
   /** Paths of PEM files, for TLS towards clients; members among each other use none. */
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
+  readonly tls?: {
+    readonly ca: string
+    readonly cert: string
+    readonly key: string
+    /** What `ctl` shows; members then ask all clients for a certificate of the authority. */
+    readonly client?: { readonly cert: string; readonly key: string }
+  }
 }
 
 interface MemberProcess {
@@ -145,7 +151,11 @@ export class EtcdServers {
   /** Runs etcdctl against all members, or one. @returns what it printed */
   async ctl(args: readonly string[], index?: number): Promise<string> {
     const endpoints = index === undefined ? this.endpoints : [this.endpoints[index] ?? '']
-    const tls = this.#tls === undefined ? [] : ['--cacert', this.#tls.ca]
+    const client = this.#tls?.client
+    const tls = [
+      ...(this.#tls === undefined ? [] : ['--cacert', this.#tls.ca]),
+      ...(client === undefined ? [] : ['--cert', client.cert, '--key', client.key]),
+    ]
     const { stdout } = await execute(
       'etcdctl',
       ['--endpoints', endpoints.join(','), '--command-timeout', '3s', ...tls, ...args],
@@ -185,8 +195,10 @@ export class EtcdServers {
     await mkdir(member.directory, { recursive: true })
     const log = createWriteStream(`${member.directory}.log`, { flags: 'a' })
     await once(log, 'open')
-    const tls =
-      this.#tls === undefined ? [] : [`--cert-file=${this.#tls.cert}`, `--key-file=${this.#tls.key}`]
+    const tls = [
+      ...(this.#tls === undefined ? [] : [`--cert-file=${this.#tls.cert}`, `--key-file=${this.#tls.key}`]),
+      ...(this.#tls?.client === undefined ? [] : ['--client-cert-auth', `--trusted-ca-file=${this.#tls.ca}`]),
+    ]
     const client = `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${member.client}`
     const peer = `http://127.0.0.1:${member.peer}`
     const cluster = this.#members.map(({ name, peer: port }) => `${name}=http://127.0.0.1:${port}`)

@@ -170,6 +170,7 @@ test('records that miss what belongs to them, or contradict themselves', async (
     'owner-index bucket',
     'record record',
     'unreadable record',
+    'unsaid pages',
   ])
   await cluster.close()
 })

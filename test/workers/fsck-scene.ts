@@ -1,19 +1,20 @@
 /** A whole cluster in one process, and what a check of it finds. */
 
-import { checkCluster, type FsckRequest, type FsckResult } from '../../workers/fsck/check.ts'
+import { checkAll, type AllRequest } from '../../cli/fsck/check-all.ts'
+import type { FsckFinding } from '../../cli/fsck/kinds.ts'
+import type { FsckResult } from '../../workers/fsck/check.ts'
 import { ObjectReader } from '../../workers/fsck/deep.ts'
-import type { Finding } from '../../workers/fsck/finding.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import type { WholeCluster } from './cluster.ts'
 
 export interface Checked extends FsckResult {
-  readonly findings: readonly Finding[]
+  readonly findings: readonly FsckFinding[]
 }
 
 /** Checks the cluster as it is, with time passing as needed. */
-export async function check(cluster: WholeCluster, options: Partial<FsckRequest> = {}): Promise<Checked> {
+export async function check(cluster: WholeCluster, options: Partial<AllRequest> = {}): Promise<Checked> {
   const { metadata, shards, clock, store } = cluster
-  const findings: Finding[] = []
+  const findings: FsckFinding[] = []
   const reader = new ObjectReader((content, signal) =>
     store.readObject(
       content as Parameters<typeof store.readObject>[0],
@@ -22,7 +23,7 @@ export async function check(cluster: WholeCluster, options: Partial<FsckRequest>
     ),
   )
   const result = await clock.drive(
-    checkCluster(
+    checkAll(
       { metadata, shards, clock, log: silentLog },
       {
         deep: false,

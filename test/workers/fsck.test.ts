@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BLOB_ORPHAN_AGE_MS_MIN } from '../../core/limits.ts'
+import type { ReadingProgress } from '../../workers/fsck/reading.ts'
 import { check, kindsOf } from './fsck-scene.ts'
 import { WholeCluster } from './cluster.ts'
 
@@ -49,5 +50,32 @@ test('an orphan is found once it is old enough, and is young before', async () =
   const after = await check(cluster)
   assert.deepEqual(kindsOf(after), ['orphan'])
   assert.equal(after.findings[0]?.place?.key, 'lost')
+  await cluster.close()
+})
+
+test('deep keeps to its rate, and says how far it is', async () => {
+  const cluster = await scene(4)
+  const { clock } = cluster
+  const told: ReadingProgress[] = []
+  const startMs = clock.monotonicMs()
+  const rate = 200_000
+  const { findings, counts } = await check(cluster, {
+    deep: true,
+    bytesPerSecond: rate,
+    onProgress: (progress) => {
+      if ('reading' in progress && progress.reading !== undefined) told.push(progress.reading)
+    },
+  })
+  assert.deepEqual(findings, [])
+  const seconds = (clock.monotonicMs() - startMs) / 1000
+  const bytes = counts.shardBytes + counts.recordBytes
+  assert.ok(seconds > (0.9 * bytes) / rate, `${bytes} bytes in ${seconds} s`)
+  const last = told.at(-1)
+  assert.ok(last !== undefined)
+  assert.ok(last.bytesRead >= counts.shardBytes, `${last.bytesRead} of ${counts.shardBytes}`)
+  // Annotations are read as shards, and not as objects.
+  assert.ok((last.bytesLeft ?? 0) < 0.1 * bytes, String(last.bytesLeft))
+  assert.ok(last.bytesPerSecond <= 1.1 * rate, String(last.bytesPerSecond))
+  assert.ok(told.some(({ bytesLeft = 0 }) => bytesLeft > 0))
   await cluster.close()
 })

@@ -18,14 +18,17 @@ import { readShards, type ObjectReader } from './deep.ts'
 import type { Counts, Finding } from './finding.ts'
 import { groupsToCheck } from './groups.ts'
 import { IdSet } from './id-set.ts'
-import { describeAll, isLive, resolveBlobs, type DescribedBlob } from './looks.ts'
+import { describeAll, isLive, resolveBlobs, type DescribedBlob, type Resolution } from './looks.ts'
 import { walkRecords } from './records.ts'
+import type { ReadingProgress } from './reading.ts'
 import { Suspects } from './suspects.ts'
 
 export interface FsckProgress {
   readonly groupsDone: number
   readonly groups: number
   readonly counts: Readonly<Counts>
+  /** With `deep`. */
+  readonly reading?: ReadingProgress
 }
 
 export interface FsckResult {
@@ -49,7 +52,10 @@ export async function checkCluster(world: FsckWorld, request: FsckRequest): Prom
   const view = await context.look()
   const groups = await groupsToCheck(context, view)
   const check = new Check(context, view, groups, reader, (groupsDone) => {
-    onProgress?.({ groupsDone, groups: groups.length, counts: context.counts })
+    const { counts, reading } = context
+    const share = groups.length === 0 ? 1 : groupsDone / groups.length
+    const deep = options.deep ? { reading: reading.progress(share) } : {}
+    onProgress?.({ groupsDone, groups: groups.length, counts, ...deep })
   })
   await check.run()
   return { counts: context.counts, blind: blindOf(context, view) }
@@ -78,6 +84,7 @@ class Check {
   readonly #reader: ObjectReader | undefined
   readonly #progress: (groupsDone: number) => void
   readonly #suspects: Suspects
+  #groupsDone = 0
   #seen = new IdSet()
 
   constructor(
@@ -100,6 +107,7 @@ class Check {
     let from: Reached = { group: Number.NEGATIVE_INFINITY, blob: undefined }
     let first = true
     for (const [index, group] of this.#groups.entries()) {
+      this.#groupsDone = index
       this.#progress(index)
       let after: ShardAddress | undefined
       for (;;) {
@@ -113,9 +121,11 @@ class Check {
         this.#seen = new IdSet()
       }
     }
-    this.#progress(this.#groups.length)
+    this.#groupsDone = this.#groups.length
+    this.#progress(this.#groupsDone)
     await this.#records(from, { group: Number.POSITIVE_INFINITY, blob: undefined }, first)
     await this.#suspects.settle()
+    this.#progress(this.#groupsDone)
   }
 
   /** Goes over the blobs of a group after that address. Resolves to the last one, where a round ended before the group. */
@@ -164,19 +174,23 @@ class Check {
     const resolved = await resolveBlobs(this.#context, blobs)
     for (const [i, blob] of blobs.entries()) {
       this.#seen.add(blob.blob)
-      if (this.#context.covers(resolved[i]?.place)) this.#count(blob)
+      if (this.#context.covers(resolved[i]?.place)) this.#count(blob, resolved[i]?.resolution)
       await this.#compare(blob, resolved[i], listed)
     }
     if (!this.#context.options.deep) return
     const covered = blobs.filter((_, i) => this.#context.covers(resolved[i]?.place))
     await readShards(this.#context, covered)
+    this.#progress(this.#groupsDone)
   }
 
-  #count({ held }: DescribedBlob): void {
-    const { counts } = this.#context
+  #count({ held }: DescribedBlob, resolution: Resolution | undefined): void {
+    const { counts, reading } = this.#context
+    const shardBytes = held.reduce((sum, { bytes }) => sum + bytes, 0)
     counts.nodeBlobs++
     counts.shards += held.length
-    for (const { bytes } of held) counts.shardBytes += bytes
+    counts.shardBytes += shardBytes
+    const live = resolution !== undefined && isLive(resolution)
+    reading.saw(shardBytes, live ? Number(resolution.blob?.size ?? 0n) : 0)
   }
 
   async #compare(
@@ -222,6 +236,7 @@ class Check {
         : {
             object: async (object, parts) => {
               await reader.verify(this.#context, object, parts)
+              this.#progress(this.#groupsDone)
             },
           }),
     })

@@ -6,6 +6,7 @@ import type { Clock } from '../../runtime/ports/clock.ts'
 import type { Log } from '../../runtime/ports/log.ts'
 import { askMetadata } from '../blob/context.ts'
 import { WorkView } from '../cluster/view.ts'
+import { Reading } from './reading.ts'
 import { noCounts, type Counts, type Finding } from './finding.ts'
 
 export interface FsckWorld {
@@ -22,6 +23,8 @@ export interface FsckOptions {
   readonly prefix?: string | undefined
   /** Reads every shard, and every object against its ETag and checksums. */
   readonly deep: boolean
+  /** With `deep`: bytes that are read in a second at most; 0 or absent: no limit. */
+  readonly bytesPerSecond?: number | undefined
   /** FSCK_ROUND_BLOBS_MAX by default. */
   readonly roundBlobsMax?: number
 }
@@ -43,6 +46,7 @@ export class FsckContext {
   /** Nodes that could not be listed, by name. */
   readonly silent = new Map<string, string>()
   readonly blind: Blind[] = []
+  readonly reading: Reading
   #view: WorkView | undefined
 
   constructor(world: FsckWorld, options: FsckOptions, signal: AbortSignal, tell: (finding: Finding) => void) {
@@ -50,6 +54,7 @@ export class FsckContext {
     this.options = options
     this.signal = signal
     this.tell = tell
+    this.reading = new Reading(world.clock, options.bytesPerSecond ?? 0)
   }
 
   /** The cluster as it is now. @throws {MetadataError} */

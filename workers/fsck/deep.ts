@@ -37,11 +37,12 @@ function same(one: ShardAt): (other: ShardAt) => boolean {
 }
 
 async function readBlob(context: FsckContext, { group, blob, held }: DescribedBlob): Promise<ShardAt[]> {
-  const { world, signal, counts } = context
+  const { world, signal, counts, reading } = context
   const view = await context.look()
   const bad: ShardAt[] = []
   for (const { node, stripe, shard, bytes, damaged } of held) {
     if (damaged) continue
+    await reading.shard(bytes, signal)
     const address = { group, blob, stripe, shard }
     try {
       const blocks = await inTime(world.clock, signal, (ending) =>
@@ -91,35 +92,35 @@ export class ObjectReader {
   }
 
   async #faultOf(
-    { signal }: FsckContext,
+    context: FsckContext,
     object: ObjectRecord,
     parts: readonly PartRecord[] | undefined,
   ): Promise<Finding | undefined> {
     try {
       const faults =
         parts === undefined
-          ? await this.#single(object, signal)
-          : await this.#manyParts(object, parts, signal)
+          ? await this.#single(context, object)
+          : await this.#manyParts(context, object, parts)
       if (faults.length === 0) return undefined
       return { kind: 'digest', detail: `its bytes do not have its ${faults.join(', ')}` }
     } catch (error) {
-      signal.throwIfAborted()
+      context.signal.throwIfAborted()
       if (!(error instanceof StoreError)) throw error
       return { kind: 'digest', detail: `its bytes cannot be read: ${error.message}` }
     }
   }
 
-  async #single(object: ObjectRecord, signal: AbortSignal): Promise<string[]> {
+  async #single(context: FsckContext, object: ObjectRecord): Promise<string[]> {
     const { bucket, key, version, size, blob } = object
     const content = { bucket, key, version, size, ...(blob === undefined ? {} : { blob }) }
-    const digests = await this.#digests(content, algorithmsOf(object.checksums), signal)
+    const digests = await this.#digests(context, content, algorithmsOf(object.checksums))
     return wrong(object, digests)
   }
 
   async #manyParts(
+    context: FsckContext,
     object: ObjectRecord,
     parts: readonly PartRecord[],
-    signal: AbortSignal,
   ): Promise<string[]> {
     const { bucket, key, version } = object
     const faults: string[] = []
@@ -135,7 +136,7 @@ export class ObjectReader {
         part: partNumber,
         ...(blob === undefined ? {} : { blob }),
       }
-      const digests = await this.#digests(content, wanted, signal)
+      const digests = await this.#digests(context, content, wanted)
       all.push({ digests, bytes: Number(size) })
       faults.push(...wrong(part, digests).map((what) => `${what} of part ${partNumber}`))
     }
@@ -161,14 +162,15 @@ export class ObjectReader {
   }
 
   async #digests(
+    { signal, reading }: FsckContext,
     content: StoredContent,
     algorithms: readonly ChecksumAlgorithm[],
-    signal: AbortSignal,
   ): Promise<Digests> {
     const running = algorithms.map((name) => [name, createChecksum(name)] as const)
     if (content.size > 0n) {
       for await (const piece of this.#read(content, signal)) {
         for (const [, checksum] of running) checksum.update(piece)
+        await reading.object(piece.byteLength, signal)
       }
     }
     return new Map(running.map(([name, checksum]) => [name, checksum.digest()]))

@@ -2,7 +2,7 @@
 
 import type { Place } from '../blob/identify.ts'
 
-/** Ways in which metadata and shards, or records among themselves, disagree. */
+/** Ways in which metadata and shards disagree. */
 export type Disagreement =
   /** A record's blob lacks shards, and can be read. */
   | 'degraded'
@@ -30,16 +30,8 @@ export type Disagreement =
   | 'surplus'
   /** A shard that its node knows to be unreadable. */
   | 'damaged'
-  /** Pages of a manifest that are missing, or do not add up to the object. */
-  | 'manifest'
-  /** A record that contradicts itself. */
-  | 'record'
-  /** A version says another number of annotations than it has. */
-  | 'annotations'
-  /** A bucket that is not among those of its owner. */
-  | 'owner-index'
-  /** A null version that cannot be found as such, or of which there are two. */
-  | 'null-version'
+  /** The records that should say whose a blob is cannot be read. */
+  | 'unsaid'
   /** `--deep`: a shard that cannot be read, though its node did not know. */
   | 'corrupt'
   /** `--deep`: content that does not have the ETag or a checksum of its record. */

@@ -1,8 +1,7 @@
-/** Everything that metadata has, bucket by bucket, and what in it contradicts itself. */
+/** Everything that metadata has, bucket by bucket, and the blobs that it names. */
 
 import { FSCK_PAGE_RECORDS, FSCK_REQUESTS_IN_FLIGHT_MAX } from '../../core/limits.ts'
-import { NULL_VERSION_ID } from '../../core/records/version-id.ts'
-import { FailureCode, type VersionSummary } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import type { VersionSummary } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import type {
   BlobRecord,
   BucketRecord,
@@ -10,14 +9,12 @@ import type {
   PartRecord,
   UploadRecord,
 } from '../../proto/gen/ashlar/v1/records_pb.js'
-import { MetadataError } from '../../proto/metadata-api.ts'
 import { askMetadata, eachOf } from '../blob/context.ts'
 import type { Place } from '../blob/identify.ts'
 import { annotationsOf } from './annotations.ts'
 import type { FsckContext } from './context.ts'
-import { isGone, unlessGone } from './gone.ts'
+import { unlessUnreadable } from './gone.ts'
 import { manifestOf } from './manifest.ts'
-import type { Finding } from './finding.ts'
 
 /** A blob that a record names. */
 export interface NamedBlob {
@@ -33,8 +30,7 @@ export interface RecordVisitor {
 }
 
 /**
- * Walks over all records that the filters let through. Counts and tells only where `first`, since a check may have to walk
- * more than once.
+ * Walks over all records that the filters let through. Counts only where `first`, since a check may have to walk more than once.
  * @throws {MetadataError} metadata cannot be reached, or the signal's reason
  */
 export async function walkRecords(
@@ -43,10 +39,7 @@ export async function walkRecords(
   visitor: RecordVisitor,
 ): Promise<void> {
   for await (const bucket of bucketsOf(context)) {
-    if (first) {
-      context.counts.buckets++
-      await checkOwner(context, bucket)
-    }
+    if (first) context.counts.buckets++
     const walk = new BucketWalk(context, bucket, first, visitor)
     await walk.versions()
     await walk.uploads()
@@ -69,17 +62,6 @@ async function* bucketsOf({ world, signal, options }: FsckContext): AsyncGenerat
   }
 }
 
-async function checkOwner(context: FsckContext, { name, owner, createdMs }: BucketRecord): Promise<void> {
-  const { world, signal, tell } = context
-  const request = { owner, prefix: name, limit: 1 }
-  const { buckets } = await askMetadata(world, signal, 'listBuckets', request)
-  if (buckets[0]?.name === name) return
-  const now = await unlessGone(askMetadata(world, signal, 'getBucket', { name }))
-  if (now?.bucket?.owner !== owner || now.bucket.createdMs !== createdMs) return
-  const detail = `the bucket is of ${owner}, who does not have it among their buckets`
-  tell({ kind: 'owner-index', detail, place: { bucket: name } })
-}
-
 class BucketWalk {
   readonly #context: FsckContext
   readonly #bucket: string
@@ -96,7 +78,6 @@ class BucketWalk {
   async versions(): Promise<void> {
     const { world, signal, options, counts } = this.#context
     let markers = { keyMarker: '', versionIdMarker: '' }
-    let previousNull: string | undefined
     for (;;) {
       const request = {
         bucket: this.#bucket,
@@ -104,15 +85,12 @@ class BucketWalk {
         limit: FSCK_PAGE_RECORDS,
         ...markers,
       }
-      const page = await unlessGone(askMetadata(world, signal, 'listVersions', request))
+      const what = `bucket ${this.#bucket}${markers.keyMarker === '' ? '' : `, keys from ${markers.keyMarker} on`}`
+      const asking = askMetadata(world, signal, 'listVersions', request)
+      const page = await unlessUnreadable(this.#context, what, asking)
       if (page === undefined) return
       await eachOf(page.versions, FSCK_REQUESTS_IN_FLIGHT_MAX, (version) => this.#version(version))
-      for (const { versionId, object, deleteMarker } of page.versions) {
-        if (this.#first && deleteMarker) counts.deleteMarkers++
-        if (versionId !== NULL_VERSION_ID || object === undefined) continue
-        if (object.key === previousNull) await this.#twoNullVersions(object.key)
-        previousNull = object.key
-      }
+      if (this.#first) counts.deleteMarkers += page.versions.filter(({ deleteMarker }) => deleteMarker).length
       if (!page.truncated) return
       markers = { keyMarker: page.nextKeyMarker, versionIdMarker: page.nextVersionIdMarker }
     }
@@ -122,17 +100,10 @@ class BucketWalk {
     const { world, signal, counts } = this.#context
     const key = summary?.key ?? ''
     const named = { bucket: this.#bucket, key, versionId }
-    if (deleteMarker && versionId !== NULL_VERSION_ID) return
-    let object: ObjectRecord | undefined
-    try {
-      object = (await askMetadata(world, signal, 'getObject', named)).object
-    } catch (error) {
-      if (!isGone(error)) throw error
-      if (versionId === NULL_VERSION_ID && error.code === FailureCode.NO_SUCH_VERSION) {
-        await this.#lostNullVersion(key)
-      }
-      return
-    }
+    if (deleteMarker) return
+    const asking = askMetadata(world, signal, 'getObject', named)
+    const read = await unlessUnreadable(this.#context, `object ${this.#bucket}/${key}`, asking)
+    const object = read?.object
     if (object === undefined || object.deleteMarker) return
     if (this.#first) counts.objects++
     const place = { bucket: this.#bucket, key, version: object.version, part: 0, annotation: '' }
@@ -140,14 +111,13 @@ class BucketWalk {
     if (object.blob !== undefined) {
       blobs.push({ place: { ...place, blob: object.blob.id }, blob: object.blob })
     }
-    this.#checkObject(object)
     let parts: readonly PartRecord[] | undefined
     if (object.manifest !== undefined) {
-      parts = await manifestOf(this.#context, object, versionId, this.#first)
+      parts = await manifestOf(this.#context, object)
       blobs.push(...blobsOfParts(place, parts ?? []))
     }
     if (object.annotationCount > 0) {
-      const annotations = await annotationsOf(this.#context, object, versionId, this.#first)
+      const annotations = await annotationsOf(this.#context, object, versionId)
       if (this.#first) counts.annotations += annotations.length
       for (const { name, blob } of annotations) {
         if (blob !== undefined) blobs.push({ place: { ...place, annotation: name, blob: blob.id }, blob })
@@ -167,7 +137,9 @@ class BucketWalk {
         limit: FSCK_PAGE_RECORDS,
         ...markers,
       }
-      const page = await unlessGone(askMetadata(world, signal, 'listUploads', request))
+      const what = `uploads of bucket ${this.#bucket}`
+      const asking = askMetadata(world, signal, 'listUploads', request)
+      const page = await unlessUnreadable(this.#context, what, asking)
       if (page === undefined) return
       if (this.#first) counts.uploads += page.uploads.length
       await eachOf(page.uploads, FSCK_REQUESTS_IN_FLIGHT_MAX, (upload) => this.#upload(upload))
@@ -182,9 +154,13 @@ class BucketWalk {
     let after = 0
     for (;;) {
       const request = { bucket: this.#bucket, key, uploadId, after, limit: FSCK_PAGE_RECORDS }
-      const page = await unlessGone(askMetadata(world, signal, 'listParts', request))
+      const what = `upload ${uploadId} to ${this.#bucket}/${key}`
+      const page = await unlessUnreadable(
+        this.#context,
+        what,
+        askMetadata(world, signal, 'listParts', request),
+      )
       if (page === undefined) return
-      for (const part of page.parts) this.#checkSize(part, { ...place, part: part.partNumber })
       await this.#give(blobsOfParts(place, page.parts))
       after = page.parts.at(-1)?.partNumber ?? 0
       if (!page.truncated || after === 0) return
@@ -197,52 +173,6 @@ class BucketWalk {
       for (const { blob } of blobs) this.#context.counts.recordBytes += Number(blob.size)
     }
     if (blobs.length > 0) await this.#visitor.blobs(blobs)
-  }
-
-  #checkObject(object: ObjectRecord): void {
-    const { bucket, key, version, manifest, blob } = object
-    const place = { bucket, key, version }
-    if (manifest === undefined) this.#checkSize(object, place)
-    else if (blob !== undefined) this.#record(place, 'it has a blob of its own and a manifest')
-    if (bucket !== this.#bucket) this.#record(place, `it lies in the bucket ${this.#bucket}`)
-  }
-
-  #checkSize({ size, blob }: Pick<PartRecord, 'size' | 'blob'>, place: Finding['place']): void {
-    if ((blob?.size ?? 0n) === size) return
-    this.#record(place, `it is of ${size} bytes, its blob of ${blob?.size ?? 'none'}`)
-  }
-
-  #record(place: Finding['place'], detail: string): void {
-    if (this.#first && place !== undefined) this.#context.tell({ kind: 'record', detail, place })
-  }
-
-  async #lostNullVersion(key: string): Promise<void> {
-    if (!this.#first) return
-    if ((await this.#nullVersions(key)) === 0) return
-    const { world, signal, tell } = this.#context
-    const named = { bucket: this.#bucket, key, versionId: NULL_VERSION_ID }
-    try {
-      await askMetadata(world, signal, 'getObject', named)
-    } catch (error) {
-      if (!(error instanceof MetadataError) || error.code !== FailureCode.NO_SUCH_VERSION) return
-      const detail = 'its null version is listed, and cannot be found: what leads to it is missing'
-      tell({ kind: 'null-version', detail, place: { bucket: this.#bucket, key } })
-    }
-  }
-
-  async #twoNullVersions(key: string): Promise<void> {
-    if (!this.#first || (await this.#nullVersions(key)) < 2) return
-    const detail = 'it has more than one null version'
-    this.#context.tell({ kind: 'null-version', detail, place: { bucket: this.#bucket, key } })
-  }
-
-  /** How many of exactly this key are listed, on one page. */
-  async #nullVersions(key: string): Promise<number> {
-    const { world, signal } = this.#context
-    const request = { bucket: this.#bucket, prefix: key, limit: FSCK_PAGE_RECORDS }
-    const page = await unlessGone(askMetadata(world, signal, 'listVersions', request))
-    const those = page?.versions.filter((one) => one.object?.key === key && one.versionId === NULL_VERSION_ID)
-    return those?.length ?? 0
   }
 }
 

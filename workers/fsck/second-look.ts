@@ -125,7 +125,7 @@ function judge(
   if (resolution instanceof MetadataError) {
     const detail = `metadata cannot say whether a record names it: ${resolution.message}`
     const about = { group: blob.group, blob: blob.blob, place: resolved.place }
-    return { ...NOTHING, findings: [{ kind: 'manifest', detail, ...about }] }
+    return { ...NOTHING, findings: [{ kind: 'unsaid', detail, ...about }] }
   }
   if (isLive(resolution) && resolution.blob !== undefined) {
     const { held, group } = blob

@@ -79,3 +79,12 @@ export function kindOf(code: status, details: string): EtcdErrorKind {
       return 'unknown'
   }
 }
+
+/** Of what grpc-js says to a request that no connection took, what the network or TLS said. One line; empty: nothing. */
+export function connectFailureOf(details: string): string {
+  const [, last = ''] = /Last error: (?:Error: )?(.*?)(?:\. Resolution note: .*)?$/s.exec(details) ?? []
+  // OpenSSL's own words: `406D…:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:../deps/…`
+  const [, alert] = /:(?:ssl\/tls|tlsv1|tlsv13) alert ([a-z ]+):/.exec(last) ?? []
+  if (alert !== undefined) return `it refuses our certificate, or that there is none: TLS alert ${alert}`
+  return (last.split('\n', 1)[0] ?? '').replace(/; if the root CA is installed locally.*$/, '').trim()
+}

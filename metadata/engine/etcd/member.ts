@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf'
 import {
   type ChannelCredentials,
   Client,
@@ -7,9 +8,12 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { ETCD_CONNECT_MS } from '../../../core/limits.ts'
+import { Maintenance, StatusRequestSchema } from '../../../proto/gen/etcdserverpb/rpc_pb.js'
 import type { Clock } from '../../../runtime/ports/clock.ts'
-import { EtcdError, kindOf } from './errors.ts'
-import { channelOptions, type Method } from './rpc.ts'
+import { connectFailureOf, EtcdError, kindOf } from './errors.ts'
+import { channelOptions, type Method, methodOf } from './rpc.ts'
+
+const statusMethod = methodOf(Maintenance.method.status)
 
 /** The connection to one member of the ensemble, which is made when it is first needed. */
 export class Member {
@@ -101,8 +105,12 @@ export class Member {
       for (;;) {
         const state = channel.getConnectivityState(true)
         if (state === connectivityState.READY) return
-        if (late || state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
+        if (late || state === connectivityState.SHUTDOWN) {
           throw this.#error('no connection', status.UNAVAILABLE, 'unsent')
+        }
+        if (state === connectivityState.TRANSIENT_FAILURE) {
+          const why = await this.#whyUnconnected(timeout)
+          throw this.#error(`no connection${why === '' ? '' : `: ${why}`}`, status.UNAVAILABLE, 'unsent')
         }
         const changed = Promise.withResolvers<undefined>()
         channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
@@ -113,6 +121,18 @@ export class Member {
     } finally {
       done.abort()
     }
+  }
+
+  /** Why the last attempt to connect failed: told to a request that changes nothing, and that no connection takes. */
+  async #whyUnconnected(timeout: Promise<void>): Promise<string> {
+    const answer = Promise.withResolvers<string>()
+    const { path, write, read } = statusMethod
+    const call = this.#client.makeUnaryRequest(path, write, read, create(StatusRequestSchema), (error) => {
+      answer.resolve(error === null ? '' : connectFailureOf(error.details))
+    })
+    const why = await Promise.race([answer.promise, timeout.then(() => '')])
+    call.cancel()
+    return why
   }
 
   #errorOf(error: unknown): EtcdError {

@@ -1,6 +1,7 @@
 /** A write is admitted, and its range is another process's, or another partition's, before it commits. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { s3Rates } from '../../../core/admission/s3-rates.ts'
 import { S3_WRITES_PER_SECOND } from '../../../core/limits.ts'
 import { FailureCode } from '../../../proto/gen/ashlar/v1/metadata_pb.js'
 import type { MetadataApi } from '../../../proto/metadata-api.ts'
@@ -10,7 +11,7 @@ import { World } from './world.ts'
 
 async function scene() {
   const world = new World()
-  const start = (id: string) => world.start(id, { config: { emulateS3Limits: true } })
+  const start = (id: string) => world.start(id, { config: { heldTo: s3Rates(1) } })
   await world.clock.drive(Promise.all(['a', 'b'].map(start)))
   await world.settle()
   const requests = new Requests(world.clock)

@@ -3796,6 +3796,13 @@ export declare type ReadBackupRequest = Message<"ashlar.v1.ReadBackupRequest"> &
    * @generated from field: bytes after = 3;
    */
   after: Uint8Array;
+
+  /**
+   * exclusive; empty: to the last key
+   *
+   * @generated from field: bytes before = 4;
+   */
+  before: Uint8Array;
 };
 
 /**

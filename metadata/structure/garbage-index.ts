@@ -1,5 +1,5 @@
-import { BACKUP_GARBAGE_CHECKED_MAX } from '../../../core/limits.ts'
-import type { BlobRecord, OutboxRecord } from '../../../proto/gen/ashlar/v1/records_pb.js'
+import { BACKUP_GARBAGE_CHECKED_MAX } from '../../core/limits.ts'
+import type { BlobRecord, OutboxRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 
 /** The blobs that are to be removed, and the manifest pages that stay until they are: bounded, past the bound not all are known. */
 export class GarbageIndex {
