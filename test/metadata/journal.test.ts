@@ -46,6 +46,7 @@ class Nodes {
   putsLeft = Number.POSITIVE_INFINITY
   /** Kind of blob that no node takes. */
   refused: JournalKind | undefined
+  onRefused: () => void = () => undefined
 
   async add(zone: string, id: string): Promise<void> {
     const more = { nodeId: id, zone, segmentBytes: 16 * 1024 * 1024, checkpointBytes: 1024 * 1024 }
@@ -98,6 +99,7 @@ class Nodes {
       put: guard(async (request, signal) => {
         if (this.putsLeft-- <= 0) throw new ShardError('unavailable', 'cut off')
         if (readJournalBlob(request.address.blob)?.kind === this.refused) {
+          this.onRefused()
           throw new ShardError('unavailable', 'refused')
         }
         await service.put(request, signal)
@@ -321,6 +323,21 @@ test('a base that was never finished is not used: the one before and the segment
   const count = (kind: string) =>
     new Set(blobs.filter((one) => one.kind === kind).map(({ blob }) => blob)).size
   assert.deepEqual([count('base'), count('complete')], [2, 2])
+})
+
+test('bases that fail one after another, with no commit in between, leave no gap before what comes then', async () => {
+  const scene = await Scene.on(await Nodes.six())
+  await scene.write()
+  await scene.settle()
+  scene.nodes.refused = 'base'
+  scene.clock.advance(JOURNAL_REBASE_MS + 1)
+  let refusals = 0
+  scene.nodes.onRefused = () => refusals++
+  await scene.pass(() => refusals > 2 * scene.nodes.services.size)
+  await scene.write()
+  await scene.pass(() => scene.shipped)
+  assert.equal((await scene.recover()).content, scene.states.at(-1))
+  await scene.journal.close()
 })
 
 test('the two newest bases stay, with the segments since the older', async () => {
