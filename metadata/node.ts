@@ -87,7 +87,7 @@ export class MetadataNode {
     brake: RestoreBrake,
   ) {
     this.brake = brake
-    const { id: self, clock, log, connectPeer } = options
+    const { id: self, clock, random, log, connectPeer } = options
     this.options = options
     this.#engines = engines
     this.maps = maps
@@ -107,7 +107,6 @@ export class MetadataNode {
       openPartition: (mapped) => this.#openPartition(mapped),
       openRoot: () => this.#openRoot(),
     })
-    const { random } = options
     this.commitHolds = new CommitHolds({ self, host: this.host, clock, log })
     const moments = { self, maps, engines, holds: this.commitHolds, peers: this.peers, clock, random }
     this.backups = new OpenBackups({ moments: new Moments(moments), clock, random, log })

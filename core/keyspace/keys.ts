@@ -102,22 +102,6 @@ export const clusterMapKey: Uint8Array = new KeyWriter(SPACE.clusterMap).bytes()
 export const partitionMapKey: Uint8Array = new KeyWriter(SPACE.partitionMap).bytes()
 export const engineIdKey: Uint8Array = new KeyWriter(SPACE.engineId).bytes()
 
-export const journalPositionKey: Uint8Array = new KeyWriter(SPACE.journal).bytes()
-
-/** @param number of a batch; they grow */
-export function journalTailKey(number: number): Uint8Array {
-  return new KeyWriter(SPACE.journal).number(number, 8).bytes()
-}
-
-/** @param to the last number; by default all */
-export function journalTailSpace(to = Number.MAX_SAFE_INTEGER - 1): KeyRange {
-  return { gte: journalTailKey(0), lt: journalTailKey(to + 1) }
-}
-
-export function readJournalTailKey(key: Uint8Array): number {
-  return new KeyReader(key).number(8)
-}
-
 /** @param node a metadata process */
 export function memberKey(node: string): Uint8Array {
   return new KeyWriter(SPACE.member).rest(node).bytes()

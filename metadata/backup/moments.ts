@@ -104,8 +104,9 @@ export class Moments {
     if (outcome.status === 'rejected') throw outcome.reason
     const opened = outcome.value
     try {
-      if (heldMs === undefined)
+      if (heldMs === undefined) {
         throw new MomentMissedError('not every metadata process held its commits for long enough')
+      }
       // It only ever goes forward: it was this one all the time.
       if ((await maps.refresh()).version === table.version) return { opened, heldMs }
       throw new MomentMissedError('the partition map was being changed')
@@ -184,6 +185,6 @@ async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
   const results = await Promise.allSettled(asked)
   const failed = results.find((result) => result.status === 'rejected')
   if (failed === undefined) return
-  const { reason } = failed
+  const reason: unknown = failed.reason
   throw new MomentMissedError(reason instanceof Error ? reason.message : String(reason), { cause: reason })
 }

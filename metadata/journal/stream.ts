@@ -159,7 +159,14 @@ export class JournalStream implements BatchListener {
 
   #newOpen(): Open {
     const nowMs = this.#clock.nowMs()
-    return { batches: [], numbers: [], bytes: 0, fromMs: nowMs, toMs: nowMs, sinceMs: this.#clock.monotonicMs() }
+    return {
+      batches: [],
+      numbers: [],
+      bytes: 0,
+      fromMs: nowMs,
+      toMs: nowMs,
+      sinceMs: this.#clock.monotonicMs(),
+    }
   }
 
   #add(open: Open, batch: JournalBatch): void {

@@ -1,4 +1,9 @@
-import { journalPositionKey, journalTailKey, journalTailSpace, readJournalTailKey } from '../../core/keyspace/keys.ts'
+import {
+  journalPositionKey,
+  journalTailKey,
+  journalTailSpace,
+  readJournalTailKey,
+} from '../../core/keyspace/journal-keys.ts'
 import { ENGINE_SCAN_ENTRIES_MAX, JOURNAL_CATCH_UP_BYTES_MAX } from '../../core/limits.ts'
 import { packEntries, packedBytes, unpackEntries } from '../backup/format/entries.ts'
 import { type Engine, type EngineBatch, type EngineEntry, FencedError } from '../engine/engine.ts'
@@ -200,7 +205,8 @@ async function readPosition(engine: Engine): Promise<KeptPosition | undefined> {
 
 async function readRecords(engine: Engine): Promise<EngineEntry[]> {
   const records: EngineEntry[] = []
-  for (let { gte, lt } = journalTailSpace(); ;) {
+  const { gte: first, lt } = journalTailSpace()
+  for (let gte = first; ;) {
     const page = await engine.scan({ gte, lt, limit: ENGINE_SCAN_ENTRIES_MAX })
     records.push(...page)
     const last = page.at(-1)

@@ -156,7 +156,7 @@ for (const seed of [1, 2]) {
     const chance = seeded(seed + 100)
     const engines = await world.clock.drive(Promise.all([scene.engineId(0), scene.engineId(1)]))
     scene.start(CHAINS)
-    let over = false
+    const state = { over: false }
     let changes = 0
     const change = async (): Promise<void> => {
       const map = world.map()
@@ -168,7 +168,7 @@ for (const seed of [1, 2]) {
       else await requests.move(api, chance.next() < 0.1 ? 0 : id, chance.pick(world.ids))
     }
     const changing = (async () => {
-      while (!over) {
+      while (!state.over) {
         await world.clock.sleep(chance.between(5, 80))
         await change().then(
           () => changes++,
@@ -185,7 +185,7 @@ for (const seed of [1, 2]) {
       if (one !== undefined) shown.push(one)
     }
     assert.ok(shown.length > 5, `${shown.length}`)
-    over = true
+    state.over = true
     await world.clock.drive(changing)
     await scene.close()
     assert.equal(scene.broken, 0)
