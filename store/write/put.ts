@@ -198,8 +198,8 @@ async function write<T>(
   try {
     const admission = await leave.ask(ownership, content.size, signal)
     const admitted = (written: Written): Commit<T> => {
-      const { send, find } = prepare(written)
-      return { send: () => send(admission), find }
+      const prepared = prepare(written)
+      return { send: () => prepared.send(admission), find: (inquiry) => prepared.find(inquiry) }
     }
     if (content.size === 0) {
       const accepted = await acceptEmpty(content, scope)
