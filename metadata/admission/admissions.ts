@@ -30,11 +30,6 @@ export class Admissions {
     this.#random = random
   }
 
-  /** Those that wait for their commits. */
-  get count(): number {
-    return this.#open.size
-  }
-
   /** @returns its id, which nobody can guess; never 0 */
   give({ bucket, key }: Position, reservation: Ticket): bigint {
     this.#forget(ADMISSIONS_MAX - 1)

@@ -46,8 +46,10 @@ interface Written {
   readonly accepted: AcceptedContent
   /** Absent for size 0. */
   readonly blob?: BlobInit
-  readonly admission: bigint
 }
+
+/** How a commit is made of what was written, given the admission that it brings. */
+type Prepare<T> = (written: Written) => Pick<Commit<T>, 'find'> & { send(admission: bigint): Promise<T> }
 
 type Ownership = Pick<ShardOwner, 'bucket' | 'key' | 'version' | 'part' | 'annotation'>
 
@@ -60,40 +62,33 @@ export async function putObject(
   const { bucket, key, owner, headers, storageClass, tags, acl, conditions, content } = request
   const version = newIdentifier(clock, random)
   const ownership = { bucket, key, version, part: 0 }
-  return write(
-    environment,
-    content,
-    storageClass,
-    ownership,
-    signal,
-    ({ size, accepted, blob, admission }) => ({
-      send: async () => {
-        const object = {
-          format: RECORD_FORMAT,
-          bucket,
-          key,
-          version,
-          size: BigInt(size),
-          etag: accepted.etag,
-          headers,
-          checksums: [...accepted.checksums],
-          storageClass,
-          owner,
-          ...(tags === undefined ? {} : { tags }),
-          ...(acl === undefined ? {} : { acl }),
-          ...(blob === undefined ? {} : { blob: copy(blob) }),
-        }
-        const reply = await metadata.call('commitObject', {
-          object,
-          conditions,
-          repairs: repairs(ownership, blob),
-          admission,
-        })
-        return present(reply.object)
-      },
-      find: (inquiry) => findVersion(metadata, { bucket, key, version }, inquiry),
-    }),
-  )
+  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob }) => ({
+    send: async (admission) => {
+      const object = {
+        format: RECORD_FORMAT,
+        bucket,
+        key,
+        version,
+        size: BigInt(size),
+        etag: accepted.etag,
+        headers,
+        checksums: [...accepted.checksums],
+        storageClass,
+        owner,
+        ...(tags === undefined ? {} : { tags }),
+        ...(acl === undefined ? {} : { acl }),
+        ...(blob === undefined ? {} : { blob: copy(blob) }),
+      }
+      const reply = await metadata.call('commitObject', {
+        object,
+        conditions,
+        repairs: repairs(ownership, blob),
+        admission,
+      })
+      return present(reply.object)
+    },
+    find: (inquiry) => findVersion(metadata, { bucket, key, version }, inquiry),
+  }))
 }
 
 export async function putPart(
@@ -104,43 +99,36 @@ export async function putPart(
   const { metadata } = environment
   const { bucket, key, uploadId, partNumber, storageClass, content } = request
   const ownership = { bucket, key, version: uploadId, part: partNumber }
-  return write(
-    environment,
-    content,
-    storageClass,
-    ownership,
-    signal,
-    ({ size, accepted, blob, admission }) => ({
-      send: async () => {
-        const part = {
-          format: RECORD_FORMAT,
-          partNumber,
-          size: BigInt(size),
-          etag: accepted.etag,
-          checksums: [...accepted.checksums],
-          ...(blob === undefined ? {} : { blob: copy(blob) }),
-        }
-        const reply = await metadata.call('commitPart', {
-          bucket,
-          key,
-          uploadId,
-          part,
-          repairs: repairs(ownership, blob),
-          admission,
-        })
-        return present(reply.part)
-      },
-      find: async (inquiry) => {
-        const asked = { bucket, key, uploadId, after: partNumber - 1, limit: 1 }
-        const { parts } = await metadata.call('listParts', asked, inquiry)
-        const [part] = parts
-        if (part?.partNumber !== partNumber) return undefined
-        // An empty part has no blob to be known by, but then any empty part is as good.
-        if (blob === undefined) return part.size === 0n && part.etag === accepted.etag ? part : undefined
-        return part.blob?.id === blob.id ? part : undefined
-      },
-    }),
-  )
+  return write(environment, content, storageClass, ownership, signal, ({ size, accepted, blob }) => ({
+    send: async (admission) => {
+      const part = {
+        format: RECORD_FORMAT,
+        partNumber,
+        size: BigInt(size),
+        etag: accepted.etag,
+        checksums: [...accepted.checksums],
+        ...(blob === undefined ? {} : { blob: copy(blob) }),
+      }
+      const reply = await metadata.call('commitPart', {
+        bucket,
+        key,
+        uploadId,
+        part,
+        repairs: repairs(ownership, blob),
+        admission,
+      })
+      return present(reply.part)
+    },
+    find: async (inquiry) => {
+      const asked = { bucket, key, uploadId, after: partNumber - 1, limit: 1 }
+      const { parts } = await metadata.call('listParts', asked, inquiry)
+      const [part] = parts
+      if (part?.partNumber !== partNumber) return undefined
+      // An empty part has no blob to be known by, but then any empty part is as good.
+      if (blob === undefined) return part.size === 0n && part.etag === accepted.etag ? part : undefined
+      return part.blob?.id === blob.id ? part : undefined
+    },
+  }))
 }
 
 export async function putAnnotation(
@@ -158,8 +146,8 @@ export async function putAnnotation(
     ANNOTATION_STORAGE_CLASS,
     ownership,
     signal,
-    ({ size, accepted, blob, admission }) => ({
-      send: async () => {
+    ({ size, accepted, blob }) => ({
+      send: async (admission) => {
         const annotation = {
           format: RECORD_FORMAT,
           name,
@@ -203,13 +191,16 @@ async function write<T>(
   storageClass: string,
   ownership: Ownership,
   signal: AbortSignal | undefined,
-  prepare: (written: Written) => Commit<T>,
+  prepare: Prepare<T>,
 ): Promise<T> {
   const { admission: leave } = environment
   const scope = new Scope(signal)
   try {
     const admission = await leave.ask(ownership, content.size, signal)
-    const admitted = (written: Omit<Written, 'admission'>) => prepare({ ...written, admission })
+    const admitted = (written: Written): Commit<T> => {
+      const prepared = prepare(written)
+      return { send: () => prepared.send(admission), find: (inquiry) => prepared.find(inquiry) }
+    }
     if (content.size === 0) {
       const accepted = await acceptEmpty(content, scope)
       return await commitOrThrow(environment, admitted({ size: 0, accepted }))
@@ -230,7 +221,7 @@ async function writeBlob<T>(
   storageClass: string,
   ownership: Ownership,
   scope: Scope,
-  prepare: (written: Omit<Written, 'admission'>) => Commit<T>,
+  prepare: (written: Written) => Commit<T>,
 ): Promise<T> {
   const { snapshot, group, id } = await placeBlob(environment, storageClass, content.size)
   const code = group.pool.code.name

@@ -32,6 +32,21 @@ export const objectCases: readonly Case[] = [
     },
   ],
   [
+    'a write is admitted beforehand, and committed with the admission, with another, or with none',
+    async (api) => {
+      await createBucket(api)
+      const ask = async (key: string) => (await api.call('admitWrite', { bucket: BUCKET, key })).admission
+      const [first, second] = [await ask('k'), await ask('k')]
+      assert.ok(first !== 0n && second !== 0n && first !== second)
+      assert.equal(await get(api, 'k'), undefined)
+      for (const admission of [first, first, 1n, 0n]) {
+        const object = objectInit('k')
+        await api.call('commitObject', { object, admission })
+        assert.equal((await get(api, 'k'))?.version, object.version)
+      }
+    },
+  ],
+  [
     'what is not there is named',
     async (api) => {
       await failsWith(get(api, 'k'), FailureCode.NO_SUCH_BUCKET)
