@@ -53,8 +53,11 @@ export class OpenBackups {
     this.#parts = parts
   }
 
-  /** @throws {MetadataError} INVALID_REQUEST when too many are open; BACKUP_REFUSED when the engines show no one moment now */
-  async open(): Promise<OpenedBackup> {
+  /**
+   * @param allRecords with those that are no partition's where they lie
+   * @throws {MetadataError} INVALID_REQUEST when too many are open; BACKUP_REFUSED when the engines show no one moment now
+   */
+  async open(allRecords = false): Promise<OpenedBackup> {
     if (this.#open.size + this.#opening >= BACKUPS_OPEN_MAX) {
       throw invalidRequest(`${BACKUPS_OPEN_MAX} backups are being taken already`)
     }
@@ -62,7 +65,7 @@ export class OpenBackups {
     this.#opening++
     try {
       const { opened: shown, heldMs } = await moments.look({
-        open: (engines) => this.#show(engines),
+        open: (engines) => this.#show(engines, allRecords),
         undo: ({ snapshots }) => closeAll(snapshots),
       })
       const id = Buffer.from(random.bytes(IDENTIFIER_BYTES)).toString('hex')
@@ -122,11 +125,14 @@ export class OpenBackups {
     await Promise.all([...this.#open.keys()].map((id) => this.close(id)))
   }
 
-  async #show(engines: readonly BackedUpEngine[]): Promise<Shown> {
+  async #show(engines: readonly BackedUpEngine[], allRecords: boolean): Promise<Shown> {
     // Before the snapshots: what was acknowledged by then is in them.
     const atMs = this.#parts.clock.nowMs()
     const results = await Promise.allSettled(
-      engines.map(async ({ engine, isForeign }) => new SnapshotPages(await engine.openSnapshot(), isForeign)),
+      engines.map(
+        async ({ engine, isForeign }) =>
+          new SnapshotPages(await engine.openSnapshot(), allRecords ? undefined : isForeign),
+      ),
     )
     const snapshots = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     const failed = results.find((result) => result.status === 'rejected')

@@ -37,7 +37,7 @@ export async function answerBackup(
 ): Promise<Reply['result']> {
   switch (operation.case) {
     case 'openBackup': {
-      const { id, atMs, engines, heldMs, bytes } = await backups.open()
+      const { id, atMs, engines, heldMs, bytes } = await backups.open(operation.value.allRecords)
       const value = create(OpenBackupReplySchema, {
         id,
         clusterId,

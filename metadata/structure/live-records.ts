@@ -43,7 +43,7 @@ export class LiveRecords implements RecordSource {
     signal: AbortSignal,
     onBytes: (bytes: number) => void = () => undefined,
   ): Promise<LiveRecords> {
-    return new LiveRecords(api, await api.call('openBackup', {}, signal), signal, onBytes)
+    return new LiveRecords(api, await api.call('openBackup', { allRecords: true }, signal), signal, onBytes)
   }
 
   /** The spaces in which an engine has something. @throws as {@link pages} */

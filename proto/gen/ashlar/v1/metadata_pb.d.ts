@@ -3705,6 +3705,12 @@ export declare const ChangePartitionsReplySchema: GenMessage<ChangePartitionsRep
  * @generated from message ashlar.v1.OpenBackupRequest
  */
 export declare type OpenBackupRequest = Message<"ashlar.v1.OpenBackupRequest"> & {
+  /**
+   * with what is no partition's where it lies, which a backup leaves out: for who looks for it
+   *
+   * @generated from field: bool all_records = 1;
+   */
+  allRecords: boolean;
 };
 
 /**
