@@ -169,8 +169,9 @@ for (const [way, args] of Object.entries(ways)) {
       }
       for (const service of rendered.services) {
         if (!selects(service.spec.selector, metadata.labels)) continue
-        for (const { targetPort } of service.spec.ports)
+        for (const { targetPort } of service.spec.ports) {
           assert.ok(ports.has(targetPort), service.metadata.name)
+        }
       }
       const folders = container.volumeMounts.map(({ mountPath }) => mountPath)
       const files = spec.volumes.flatMap(({ name, secret }) => {

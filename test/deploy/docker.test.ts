@@ -60,12 +60,9 @@ let built: Promise<string> | undefined
 
 /** Built once for all tests of this file. */
 async function image(t: TestContext): Promise<string> {
-  built ??= docker(
-    ['build', '-f', 'deploy/docker/Dockerfile', '-t', IMAGE, '--build-arg', `NODE_IMAGE=${BASE}`, root].map(
-      (arg) => (arg === 'deploy/docker/Dockerfile' ? join(root, arg) : arg),
-    ),
-    { DOCKER_BUILDKIT: '1' },
-  )
+  const dockerfile = join(root, 'deploy', 'docker', 'Dockerfile')
+  const args = ['build', '--file', dockerfile, '--tag', IMAGE, '--build-arg', `NODE_IMAGE=${BASE}`, root]
+  built ??= docker(args, { DOCKER_BUILDKIT: '1' })
   await built
   atEnd(t, async () => void (await docker(['image', 'rm', '-f', IMAGE]).catch(() => undefined)))
   return IMAGE
@@ -92,8 +89,14 @@ test(
     const port = await freePort()
     atEnd(t, async () => void (await docker(['rm', '-f', '-v', name])))
     await docker([
-      ...['run', '--detach', '--name', name, '--publish', `127.0.0.1:${port}:9000`],
-      ...['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', tag],
+      'run',
+      '--detach',
+      `--name=${name}`,
+      `--publish=127.0.0.1:${port}:9000`,
+      '--read-only',
+      '--cap-drop=ALL',
+      '--security-opt=no-new-privileges',
+      tag,
     ])
     const state = async (format: string) => (await docker(['inspect', name, '--format', format])).trim()
     const healthy = async () => {

@@ -22,13 +22,8 @@ async function reachedFrom(first: string): Promise<Set<string>> {
     const text = await readFile(join(root, file), 'utf8')
     for (const [, , reference = ''] of text.matchAll(REFERENCE)) {
       const next = relative(root, join(root, dirname(file), reference))
-      if (
-        await stat(join(root, next)).then(
-          (found) => found.isFile(),
-          () => false,
-        )
-      )
-        left.push(next)
+      const found = await stat(join(root, next)).catch(() => undefined)
+      if (found?.isFile() === true) left.push(next)
     }
   }
   return reached
