@@ -283,12 +283,14 @@ describe('PostgreSQL', { skip }, () => {
     }, `${table()}&statement_timeout=1000`))
 
   it('waits for a server that is slow to let the first connection in', async () => {
-    const door = await slowDoor(server.port, 3 * POSTGRES_SILENCE_MS)
-    try {
-      const engine = await openOn([door], table())
-      await engine.close()
-    } finally {
-      door.close()
+    for (const options of ['', '&connect_timeout=1']) {
+      const door = await slowDoor(server.port, 3 * POSTGRES_SILENCE_MS)
+      try {
+        const engine = await openOn([door], `${table()}${options}`)
+        await engine.close()
+      } finally {
+        door.close()
+      }
     }
   })
 

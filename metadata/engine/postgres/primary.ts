@@ -5,7 +5,7 @@ import {
   POSTGRES_SCOUT_USED_MS,
 } from '../../../core/limits.ts'
 import { type ConnectionOptions, PostgresConnection } from './connection.ts'
-import { isPassing, NotPrimaryError, reasonOf } from './errors.ts'
+import { ConnectionLostError, isPassing, NotPrimaryError, reasonOf } from './errors.ts'
 import type { PostgresPorts } from './ports.ts'
 import { type Place, prepareSession } from './session.ts'
 import type { Tls } from './tls.ts'
@@ -78,13 +78,14 @@ export class Primary {
   }
 
   /**
-   * @param patient waits while all hosts are down or standbys, as during a failover
+   * @param patient waits while all hosts are down or standbys, as during a failover. A host that is there and has not answered in time is
+   *   waited for in any case
    * @throws {NoPrimaryError}
    */
   async connect(patient: boolean): Promise<PrimarySession> {
     const { clock } = this.#ports
     const { signal } = this.#closing
-    const until = clock.monotonicMs() + (patient ? POSTGRES_FAILOVER_MS : 0)
+    const until = clock.monotonicMs() + POSTGRES_FAILOVER_MS
     for (;;) {
       const failures: { host: string; error: unknown }[] = []
       const tried = new Set<number>()
@@ -96,7 +97,10 @@ export class Primary {
           failures.push({ host: this.#nameOf(index), error })
         }
       }
-      if (!failures.some(({ error }) => isPassing(error)) || clock.monotonicMs() >= until) {
+      const wait = failures.some(({ error }) =>
+        patient ? isPassing(error) : error instanceof ConnectionLostError,
+      )
+      if (!wait || clock.monotonicMs() >= until) {
         const reasons = failures.map(({ host, error }) => `${host}: ${reasonOf(error)}`)
         throw new NoPrimaryError(`no PostgreSQL that takes writes: ${reasons.join('; ')}`, {
           cause: failures[0]?.error,
