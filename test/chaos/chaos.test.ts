@@ -17,6 +17,8 @@ for (const { name, what, shortForm, unable, run } of cases) {
       t.skip(reason)
       return
     }
-    t.diagnostic(await run(t, { chance: seeded(seed), rounds: 1, tell: (progress) => t.diagnostic(progress) }))
+    t.diagnostic(
+      await run(t, { chance: seeded(seed), rounds: 1, tell: (progress) => t.diagnostic(progress) }),
+    )
   })
 }
