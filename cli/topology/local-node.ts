@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { open, readdir, rm } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
 import { LOCAL_NODES_MAX, LOCK_WAIT_MS } from '../../core/limits.ts'
 import { storageNodeConfig, type StorageNodeConfig } from '../../runtime/config/services.ts'
 import { CommandError } from '../failure.ts'
@@ -112,14 +113,14 @@ async function changeFile(
 
 /** What the start gave the other nodes; the defaults where it gave them no file, since all run in its process. */
 async function optionsOfOthers(paths: DataPaths, cluster: ClusterFile): Promise<NodeOptions> {
-  const options = storageNodeConfig.pick({ scrubDays: true, compactionBytesPerSecond: true, logLevel: true })
+  const { scrubDays, compactionBytesPerSecond, logLevel } = storageNodeConfig.shape
+  const options = z.object({ scrubDays, compactionBytesPerSecond, logLevel })
   for (const node of nodeNames(cluster)) {
     const text = await readSmallFile(paths.config(nodeService(node)))
     if (text === undefined) continue
-    const parsed = options.loose().safeParse(parseJson(text))
+    const parsed = options.safeParse(parseJson(text))
     if (!parsed.success) continue
-    const { scrubDays, compactionBytesPerSecond, logLevel } = parsed.data
-    return { scrubDays, compactionBytesPerSecond, logLevel }
+    return parsed.data
   }
   return options.parse({ logLevel: 'warn' })
 }
