@@ -13,6 +13,7 @@ const LATER_FAILURES: ReadonlySet<FailureCode> = new Set([
   FailureCode.UNKNOWN_NODE,
   FailureCode.TOPOLOGY_REFUSED,
   FailureCode.PARTITION_REFUSED,
+  FailureCode.BACKUP_REFUSED,
   FailureCode.STALE_EPOCH,
   FailureCode.STALE_BLOB,
   FailureCode.SLOW_DOWN,
