@@ -62,7 +62,7 @@ let built: Promise<string> | undefined
 async function image(t: TestContext): Promise<string> {
   const dockerfile = join(root, 'deploy', 'docker', 'Dockerfile')
   const args = ['build', '--file', dockerfile, '--tag', IMAGE, '--build-arg', `NODE_IMAGE=${BASE}`, root]
-  built ??= docker(args, { DOCKER_BUILDKIT: '1' })
+  built ??= docker(args)
   await built
   atEnd(t, async () => void (await docker(['image', 'rm', '-f', IMAGE]).catch(() => undefined)))
   return IMAGE
