@@ -61,7 +61,7 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
     name,
     what,
     ...(unable !== undefined && { unable }),
-    async run(t, { chance, rounds }) {
+    async run(t, { chance, rounds, tell }) {
       const short = rounds === 1
       const { metadata, faults } = await ground(t, short ? SHORT : LONG)
       const services = await startServices(t, { gateways: GATEWAYS, metadata })
@@ -98,6 +98,7 @@ export function metadataFaults({ name, what, ground, unable }: MetadataFaultsOpt
         const all = short && changes !== undefined ? oneOfEach(chance, ofProcesses) : ofProcesses.flat()
         for (const fault of inAnyOrder(chance, [...all, ...several, ...faults])) {
           done.push(`${new Date().toISOString().slice(11)} ${fault.name}`)
+          if (!short) tell(`round ${round + 1} of ${rounds}: ${fault.name}`)
           if (fault.outage === true) await outages.during(() => fault.run(chance))
           else await fault.run(chance)
           await load.progress(STEP)
