@@ -10,6 +10,7 @@ import {
   type FsckResult,
 } from '../../workers/fsck/check.ts'
 import type { FsckWorld } from '../../workers/fsck/context.ts'
+import { patient } from '../../workers/fsck/patient.ts'
 import type { FsckFinding } from './kinds.ts'
 
 /** How far the first part is. */
@@ -25,7 +26,8 @@ export interface AllRequest extends Omit<FsckRequest, 'onFinding' | 'onProgress'
 }
 
 /** @throws {MetadataError} metadata cannot be reached, or the signal's reason */
-export async function checkAll(world: FsckWorld, request: AllRequest): Promise<FsckResult> {
+export async function checkAll(hasty: FsckWorld, request: AllRequest): Promise<FsckResult> {
+  const world = { ...hasty, metadata: patient(hasty.metadata, hasty.clock) }
   const unseen = await checkRecords(world, request)
   const result = await checkCluster(world, request)
   return { ...result, blind: [...unseen, ...result.blind] }

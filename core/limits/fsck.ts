@@ -31,6 +31,10 @@ export const FSCK_READS_IN_FLIGHT_MAX = 8
 /** Bytes that `--deep` reads in a second by default: a part of what a few disks give, and as much as repair may take. */
 export const FSCK_BYTES_PER_SECOND_DEFAULT = 100 * 1024 * 1024
 
+/** Pauses of a check after metadata has refused it for load; each is twice as long as the one before, up to the second. */
+export const FSCK_REST_MS = 50
+export const FSCK_REST_MS_MAX = 2000
+
 /** Records of one bucket that are fetched together. */
 export const FSCK_PAGE_RECORDS = 1000
 

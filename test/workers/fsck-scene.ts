@@ -12,7 +12,10 @@ export interface Checked extends FsckResult {
 }
 
 /** Checks the cluster as it is, with time passing as needed. */
-export async function check(cluster: WholeCluster, options: Partial<AllRequest> = {}): Promise<Checked> {
+export async function check(
+  cluster: Pick<WholeCluster, 'metadata' | 'shards' | 'clock' | 'store'>,
+  options: Partial<AllRequest> = {},
+): Promise<Checked> {
   const { metadata, shards, clock, store } = cluster
   const findings: FsckFinding[] = []
   const reader = new ObjectReader((content, signal) =>

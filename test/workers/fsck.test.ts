@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BLOB_ORPHAN_AGE_MS_MIN } from '../../core/limits.ts'
+import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { type MetadataApi, MetadataError } from '../../proto/metadata-api.ts'
 import type { ReadingProgress } from '../../workers/fsck/reading.ts'
 import { check, kindsOf } from './fsck-scene.ts'
 import { WholeCluster } from './cluster.ts'
@@ -25,6 +27,35 @@ test('a sound cluster is clean, and everything in it is counted', async () => {
   assert.equal(counts.recordBlobs, 11)
   assert.equal(counts.nodeBlobs, 11)
   assert.equal(counts.young + counts.garbage, 0)
+  await cluster.close()
+})
+
+test('metadata that refuses for load is asked again, and nothing is left out', async () => {
+  const cluster = await scene(6)
+  const { metadata, shards, clock, store } = cluster
+  let asked = 0
+  const busy: MetadataApi = {
+    call(operation, request, signal) {
+      asked++
+      if (asked % 3 === 0) return metadata.call(operation, request, signal)
+      return Promise.reject(new MetadataError(FailureCode.SLOW_DOWN, 'too much to do'))
+    },
+  }
+  const { findings, blind, counts } = await check({ metadata: busy, shards, clock, store }, { deep: true })
+  assert.deepEqual([findings, blind], [[], []])
+  assert.deepEqual([counts.objects, counts.objectsRead], [9, 9])
+  const ending = new AbortController()
+  const refused = check(
+    {
+      metadata: { call: () => Promise.reject(new MetadataError(FailureCode.SLOW_DOWN, 'always')) },
+      shards,
+      clock,
+      store,
+    },
+    { signal: ending.signal },
+  )
+  ending.abort(new Error('no longer wanted'))
+  await assert.rejects(refused, /no longer wanted/)
   await cluster.close()
 })
 
