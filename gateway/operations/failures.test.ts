@@ -3,7 +3,7 @@ import test from 'node:test'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { MetadataError } from '../../proto/metadata-api.ts'
 import { StoreError, type StoreErrorCode } from '../../store/api.ts'
-import { clusterFailure } from './failures.ts'
+import { clusterFailure, loudnessOf } from './failures.ts'
 
 /** Statuses that the SDKs of AWS try again. */
 const retried = [500, 502, 503, 504]
@@ -56,6 +56,14 @@ test('what the store could not do is retried', () => {
     const failure = clusterFailure(new StoreError(code, 'internal detail'))
     assert.deepEqual([failure?.code, failure?.status], [name, status])
   }
+})
+
+test('failures of the cluster are told in the log, refusals for load only where all is', () => {
+  const loudnessFor = (code: FailureCode) =>
+    loudnessOf(clusterFailure(new MetadataError(code, '')) ?? assert.fail())
+  assert.equal(loudnessFor(FailureCode.UNAVAILABLE), 'warn')
+  assert.equal(loudnessFor(FailureCode.SLOW_DOWN), 'debug')
+  assert.equal(loudnessFor(FailureCode.NO_SUCH_KEY), undefined)
 })
 
 test('anything else is not a failure of the cluster', () => {

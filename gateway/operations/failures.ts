@@ -64,6 +64,15 @@ export function clusterFailure(thrown: unknown): S3Error | undefined {
 }
 
 /**
+ * How loud an answer is in the log; undefined: it is the client's affair. Refusals for load come by the thousand, when there is least
+ * time for them: they are metadata's metrics.
+ */
+export function loudnessOf({ code, status }: S3Error): 'warn' | 'debug' | undefined {
+  if (status < 500) return undefined
+  return code === 'SlowDown' ? 'debug' : 'warn'
+}
+
+/**
  * S3 names a delete marker in headers, not in the document: it is why there is no such key, or why the method is not
  * allowed.
  */

@@ -7,7 +7,7 @@ import { annotationRows } from './annotations/rows.ts'
 import { bucketTaggingRows } from './bucket-tagging/rows.ts'
 import { bucketRows } from './buckets/rows.ts'
 import { corsRows } from './cors/rows.ts'
-import { clusterFailure } from './failures.ts'
+import { clusterFailure, loudnessOf } from './failures.ts'
 import { listingRows } from './listings/rows.ts'
 import { objectRows } from './objects/rows.ts'
 import type { OperationRow } from './operation.ts'
@@ -49,7 +49,8 @@ function withTraits(row: OperationRow): OperationRow {
       } catch (error) {
         const failure = clusterFailure(error)
         if (failure === undefined) throw error
-        if (failure.status >= 500) context.log.warn('the cluster failed a request', { error })
+        const loudness = loudnessOf(failure)
+        if (loudness !== undefined) context.log[loudness]('the cluster failed a request', { error })
         throw failure
       }
     },
