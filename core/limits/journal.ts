@@ -41,3 +41,6 @@ export const JOURNAL_CATCH_UP_BYTES_MAX = 8 * 1024 * 1024
 
 /** Time after a start in which storage nodes may come up with what the journal goes on from, before a new base is made instead. */
 export const JOURNAL_RESUME_MS_MAX = 30_000
+
+/** Time between two looks at whether everything put has its copies still, where no node came or went for good. */
+export const JOURNAL_REFILL_MS = 60 * 60 * 1000

@@ -29,6 +29,7 @@ export async function baseBefore(
     const complete = { number, life, kind: 'complete', sequence: 0 } as const
     if (holdings.has(complete)) {
       const fileBytes = fileBytesOf(await holdings.read(complete))
+      if (!holdings.hasAll({ ...complete, kind: 'base' }, fileBytes)) return undefined
       return { atMs: number, fileBytes, segments, segmentBytes }
     }
     const first = await readSegment(holdings, at, 1)

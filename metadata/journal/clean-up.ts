@@ -20,20 +20,31 @@ export async function cleanUp(
       if (name !== undefined) names.set(address.blob, name)
     }
   }
-  const whole = [...names.values()].filter(({ kind }) => kind === 'complete')
-  const [, second] = whole.toSorted((left, right) => right.number - left.number)
-  const keptFrom = second?.number ?? 0
-  const needless = (name: JournalName): boolean =>
-    name.number < keptFrom ||
-    (name.kind === 'base' &&
-      !sameGeneration(name, newest) &&
-      !whole.some((complete) => sameGeneration(complete, name)))
+  const needless = needlessAmong([...names.values()], newest)
   for (const [node, shards] of listed) {
     for (const blob of blobsOf(shards)) {
       const name = names.get(blob)
       if (name !== undefined && (leaving.has(node) || needless(name))) await copies.remove(node, blob)
     }
   }
+}
+
+/**
+ * Tells what of all that there is nobody will read. To be asked while no base is being written.
+ * @param newest is whole, whether or not the names say so
+ */
+export function needlessAmong(
+  names: readonly JournalName[],
+  newest?: Generation,
+): (name: JournalName) => boolean {
+  const whole = names.filter(({ kind }) => kind === 'complete')
+  const [, second] = whole.toSorted((left, right) => right.number - left.number)
+  const keptFrom = second?.number ?? 0
+  return (name) =>
+    name.number < keptFrom ||
+    (name.kind === 'base' &&
+      (newest === undefined || !sameGeneration(name, newest)) &&
+      !whole.some((complete) => sameGeneration(complete, name)))
 }
 
 function blobsOf(shards: readonly ListedShard[]): Set<string> {

@@ -20,6 +20,7 @@ export function journalCluster(
         return {
           id,
           zone,
+          stays,
           usable: up && stays && condition !== NodeCondition.READ_ONLY,
           leaving: up && leaving,
         }

@@ -8,16 +8,16 @@ import { JOURNAL_GROUP } from '../../core/placement/group.ts'
 import type { ListedShard, ShardService, ShardTransport } from '../../proto/shard-transport.ts'
 import { crc32cBlocks } from '../../runtime/crypto/crc32c.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
-import { baseBefore, type LeadingBase } from './base-before.ts'
-import { Holdings, type ShardReader } from './holdings.ts'
+import { Holdings, type Piece, type ShardReader } from './holdings.ts'
 import { FIRST_STRIPE, listJournal } from './listing.ts'
-import type { JournalPosition } from './tail.ts'
 
 /** A storage node as the journal sees it. */
 export interface JournalNode {
   readonly id: string
   readonly zone: string
-  /** It is up and takes writes, and is to stay in the cluster. */
+  /** It is to stay in the cluster, and was not given up for lost; up or not. */
+  readonly stays: boolean
+  /** It stays, is up and takes writes. */
   readonly usable: boolean
   /** It is up, and what lies on it is to go. */
   readonly leaving: boolean
@@ -29,12 +29,29 @@ export interface CopiesParts {
   readonly nodes: () => readonly JournalNode[]
 }
 
+/** On how many nodes a piece is, and in how many zones. */
+export interface Spread {
+  readonly copies: number
+  readonly zones: number
+}
+
 /** Too few nodes took a piece. */
 class CopiesError extends Error {
   override readonly name = 'CopiesError'
 }
 
+/** A piece that is to be put. */
+interface Put {
+  readonly blob: string
+  readonly stripe: number
+  readonly data: Uint8Array
+  /** Of the whole blob, 0 where it is not known. */
+  readonly blobBytes: number
+}
+
 const OWNER = { bucket: '', key: 'metadata', version: '', part: 0, code: `replica-${JOURNAL_COPIES}` }
+
+const FULL: Spread = { copies: JOURNAL_COPIES, zones: JOURNAL_COPIES }
 
 /** Whole copies of pieces of bytes on storage nodes of different zones. A node that fails is gone round. */
 export class Copies {
@@ -42,6 +59,7 @@ export class Copies {
   /** By node: monotonic time until which it is the last to be asked. */
   readonly #avoidUntil = new Map<string, number>()
   #bytes = 0
+  #fewest: Spread = FULL
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
@@ -58,7 +76,18 @@ export class Copies {
     if (usable.length === 0) return 'no storage node takes it'
     const zones = new Set(usable.map(({ zone }) => zone)).size
     if (usable.length < JOURNAL_COPIES) return `copies on ${usable.length} of ${JOURNAL_COPIES} nodes only`
-    return zones < JOURNAL_COPIES ? `copies in ${zones} of ${JOURNAL_COPIES} zones only` : ''
+    if (zones < JOURNAL_COPIES) return `copies in ${zones} of ${JOURNAL_COPIES} zones only`
+    const { copies } = this.#fewest
+    if (copies < JOURNAL_COPIES)
+      return `some of it has ${copies} of ${JOURNAL_COPIES} copies on nodes that are up`
+    if (this.#fewest.zones === JOURNAL_COPIES) return ''
+    return `some of it is in ${this.#fewest.zones} of ${JOURNAL_COPIES} zones only`
+  }
+
+  /** Nodes would take more copies, or in more zones, than some piece has. */
+  get canSpread(): boolean {
+    const { copies, zones } = spreadOf(this.#calm())
+    return copies > this.#fewest.copies || zones > this.#fewest.zones
   }
 
   /** Puts all of a blob. @throws {CopiesError} */
@@ -71,7 +100,8 @@ export class Copies {
   }
 
   /**
-   * Resolves when as many nodes as there should be have it on stable storage, or all but one of those where others fail.
+   * Resolves when as many nodes as there should be have it on stable storage, or all but one of those where others fail: what it
+   * lacks then is for {@link Copies.spread}.
    * @param blobBytes of the whole blob, 0 where it is not known yet
    * @throws {CopiesError}
    */
@@ -79,36 +109,52 @@ export class Copies {
     const wanted = Math.min(JOURNAL_COPIES, this.#usable().length)
     const placed: JournalNode[] = []
     const tried = new Set<string>()
-    let last: unknown
-    const checksums = crc32cBlocks(data)
+    const failures: unknown[] = []
     for (;;) {
       const chosen = this.#choose(placed, tried, wanted - placed.length)
       if (chosen.length === 0) break
-      await Promise.all(
-        chosen.map(async (node, index) => {
-          tried.add(node.id)
-          const address = { group: JOURNAL_GROUP, blob, stripe, shard: placed.length + index }
-          try {
-            await this.#inTime(node.id, (service, signal) =>
-              service.put({ address, owner: { ...OWNER, blobBytes }, epoch: 0, data, checksums }, signal),
-            )
-            return node
-          } catch (error) {
-            last = error
-            this.#avoidUntil.set(node.id, this.#parts.clock.monotonicMs() + JOURNAL_AVOID_MS)
-            return undefined
-          }
-        }),
-      ).then((nodes) => {
-        for (const node of nodes) if (node !== undefined) placed.push(node)
-      })
+      for (const { id } of chosen) tried.add(id)
+      const piece = { blob, stripe, data, blobBytes }
+      placed.push(...(await this.#putOn(chosen, piece, placed.length, failures)))
     }
-    this.#bytes += placed.length * data.length
-    if (placed.length >= Math.max(1, wanted - 1) && placed.length >= Math.min(2, wanted)) return
+    const enough = placed.length >= Math.max(1, wanted - 1) && placed.length >= Math.min(2, wanted)
+    if (enough) {
+      this.#note(spreadOf(placed))
+      return
+    }
     throw new CopiesError(
       wanted === 0 ? 'no storage node takes it' : `${placed.length} of ${wanted} copies could be written`,
-      { cause: last },
+      { cause: failures.at(-1) },
     )
+  }
+
+  /**
+   * Puts copies of each of some pieces on as many more nodes, and in as many more zones, as it should have and can. From then on
+   * {@link Copies.canSpread} and {@link Copies.shortage} go by these pieces and what was put since.
+   * @param read the bytes of a piece; a rejection is told to `unread`
+   */
+  async spread(
+    pieces: Iterable<Piece>,
+    read: (piece: Piece) => Promise<Uint8Array>,
+    unread: (error: unknown) => void,
+  ): Promise<void> {
+    this.#fewest = FULL
+    for (const piece of pieces) {
+      const ids = new Set(piece.copies.map(({ node }) => node))
+      const holders = this.#usable().filter(({ id }) => ids.has(id))
+      const more = this.#more(holders, ids)
+      if (more.length > 0) {
+        try {
+          const put = { blob: piece.blob, stripe: piece.stripe, data: await read(piece), blobBytes: 0 }
+          const firstFree = 1 + Math.max(...piece.copies.map(({ shard }) => shard))
+          holders.push(...(await this.#putOn(more, put, firstFree, [])))
+        } catch (error) {
+          unread(error)
+        } finally {
+          this.#note(spreadOf(holders))
+        }
+      } else this.#note(spreadOf(holders))
+    }
   }
 
   /** What each node that answers holds. */
@@ -123,20 +169,22 @@ export class Copies {
             await listJournal((request) => this.#inTime(id, (node, signal) => node.list(request, signal))),
           )
         } catch {
-          // What is there is removed another time.
+          // What is there is seen another time.
+          this.#avoid(id)
         }
       }),
     )
     return found
   }
 
-  /** The whole base that leads up to a segment, as far as the nodes that answer have it. */
-  async baseBefore(position: JournalPosition): Promise<LeadingBase | undefined> {
+  /** What the nodes that answer hold, with a way to read it. */
+  async holdings(): Promise<{ answered: ReadonlySet<string>; holdings: Holdings }> {
     const { shards } = this.#parts
     const inTime: ShardReader = {
       node: (id) => ({ get: (request) => this.#inTime(id, () => shards.node(id).get(request)) }),
     }
-    return await baseBefore(Holdings.from(inTime, await this.list()), position)
+    const listed = await this.list()
+    return { answered: new Set(listed.keys()), holdings: Holdings.from(inTime, listed) }
   }
 
   /** Removes a blob from one node; what fails is found again by a later list. */
@@ -150,11 +198,69 @@ export class Copies {
     return this.#parts.nodes().filter(({ usable }) => usable)
   }
 
-  /** Of zones that have none yet first, of those that failed lately last; else always the same ones. */
-  #choose(placed: readonly JournalNode[], tried: ReadonlySet<string>, count: number): JournalNode[] {
+  #calm(): JournalNode[] {
     const now = this.#parts.clock.monotonicMs()
-    const free = this.#usable().filter(({ id }) => !tried.has(id))
-    const calm = free.filter(({ id }) => (this.#avoidUntil.get(id) ?? 0) <= now)
+    return this.#usable().filter(({ id }) => (this.#avoidUntil.get(id) ?? 0) <= now)
+  }
+
+  #avoid(node: string): void {
+    this.#avoidUntil.set(node, this.#parts.clock.monotonicMs() + JOURNAL_AVOID_MS)
+  }
+
+  #note({ copies, zones }: Spread): void {
+    this.#fewest = {
+      copies: Math.min(copies, this.#fewest.copies),
+      zones: Math.min(zones, this.#fewest.zones),
+    }
+  }
+
+  /** Resolves to those of them that took it. */
+  async #putOn(
+    nodes: readonly JournalNode[],
+    { blob, stripe, data, blobBytes }: Put,
+    firstShard: number,
+    failures: unknown[],
+  ): Promise<JournalNode[]> {
+    const checksums = crc32cBlocks(data)
+    const took = await Promise.all(
+      nodes.map(async (node, index) => {
+        const address = { group: JOURNAL_GROUP, blob, stripe, shard: firstShard + index }
+        try {
+          await this.#inTime(node.id, (service, signal) =>
+            service.put({ address, owner: { ...OWNER, blobBytes }, epoch: 0, data, checksums }, signal),
+          )
+          this.#bytes += data.length
+          return [node]
+        } catch (error) {
+          failures.push(error)
+          this.#avoid(node.id)
+          return []
+        }
+      }),
+    )
+    return took.flat()
+  }
+
+  /** Where a piece should be too, besides on its holders: never more than it lacks, and no second node of a zone only for the zones. */
+  #more(holders: readonly JournalNode[], ids: ReadonlySet<string>): JournalNode[] {
+    const calm = this.#calm()
+    const lacks = Math.min(JOURNAL_COPIES, calm.length) - holders.length
+    const zones = new Set(holders.map(({ zone }) => zone))
+    const lacksZones = Math.min(JOURNAL_COPIES, spreadOf([...calm, ...holders]).zones) - zones.size
+    return this.#choose(holders, ids, Math.max(lacks, lacksZones, 0), calm).filter(
+      ({ zone }, index) => index < lacks || !zones.has(zone),
+    )
+  }
+
+  /** Of zones that have none yet first, of those that failed lately last; else always the same ones. */
+  #choose(
+    placed: readonly JournalNode[],
+    tried: ReadonlySet<string>,
+    count: number,
+    among = this.#usable(),
+  ): JournalNode[] {
+    const free = among.filter(({ id }) => !tried.has(id))
+    const calm = this.#calm().filter((node) => free.some(({ id }) => id === node.id))
     const zones = new Set(placed.map(({ zone }) => zone))
     const chosen: JournalNode[] = []
     for (const pool of [calm, free]) {
@@ -186,5 +292,13 @@ export class Copies {
     } finally {
       cancel()
     }
+  }
+}
+
+/** No more than {@link FULL}. */
+function spreadOf(nodes: readonly JournalNode[]): Spread {
+  return {
+    copies: Math.min(JOURNAL_COPIES, nodes.length),
+    zones: Math.min(JOURNAL_COPIES, new Set(nodes.map(({ zone }) => zone)).size),
   }
 }

@@ -18,6 +18,14 @@ interface Copy {
   readonly bytes: number
 }
 
+/** A stripe of a blob, and where it is. */
+export interface Piece {
+  readonly name: JournalName
+  readonly blob: string
+  readonly stripe: number
+  readonly copies: readonly Copy[]
+}
+
 /** What nodes hold of the journal, and a way to read it as long as one copy of each piece is sound. */
 export class Holdings {
   readonly #shards: ShardReader
@@ -64,6 +72,23 @@ export class Holdings {
     return this.#copies.has(journalBlob(name))
   }
 
+  /** Whether there is a copy of each piece of a blob of so many bytes. */
+  hasAll(name: JournalName, bytes: number): boolean {
+    const stripes = this.#copies.get(journalBlob(name))
+    const count = Math.ceil(bytes / SHARD_BYTES_MAX)
+    return Array.from({ length: count }, (_, index) => FIRST_STRIPE + index).every(
+      (stripe) => stripes?.has(stripe) === true,
+    )
+  }
+
+  /** Of every blob, stripe by stripe. */
+  *pieces(): Generator<Piece> {
+    for (const name of this.#names) {
+      const blob = journalBlob(name)
+      for (const [stripe, copies] of this.#copies.get(blob) ?? []) yield { name, blob, stripe, copies }
+    }
+  }
+
   /** All of a blob. @throws {BackupDamagedError} some piece has no sound copy, or is missing */
   async read(name: JournalName): Promise<Uint8Array> {
     const source = this.source(name)
@@ -91,7 +116,7 @@ export class Holdings {
           const stripe = FIRST_STRIPE + Math.floor(at / SHARD_BYTES_MAX)
           if (stripe > last) break
           if (kept?.stripe !== stripe) {
-            kept = { stripe, data: await this.#readStripe(blob, stripe, stripes.get(stripe) ?? []) }
+            kept = { stripe, data: await this.readPiece({ blob, stripe, copies: stripes.get(stripe) ?? [] }) }
           }
           const from = kept.data.subarray(at % SHARD_BYTES_MAX)
           if (from.length === 0) break
@@ -104,7 +129,8 @@ export class Holdings {
     }
   }
 
-  async #readStripe(blob: string, stripe: number, copies: readonly Copy[]): Promise<Uint8Array> {
+  /** From the first sound copy. @throws {BackupDamagedError} there is none */
+  async readPiece({ blob, stripe, copies }: Omit<Piece, 'name'>): Promise<Uint8Array> {
     for (const { node, shard } of copies) {
       try {
         const address = { group: JOURNAL_GROUP, blob, stripe, shard }

@@ -16,10 +16,12 @@ import type { Random } from '../../runtime/ports/random.ts'
 import { SnapshotPages } from '../backup/snapshot-pages.ts'
 import type { Engine } from '../engine/engine.ts'
 import { writeBase } from './base.ts'
+import { baseBefore } from './base-before.ts'
 import { type Generation, journalBlob, readJournalBlob } from './blob-id.ts'
 import { cleanUp } from './clean-up.ts'
 import { Copies, type CopiesParts } from './copies.ts'
 import { JournaledEngine } from './journaled-engine.ts'
+import { Refill } from './refill.ts'
 import { encodeSegment } from './segment.ts'
 import { JournalStream } from './stream.ts'
 import { type JournalPosition, type Resume, Tail } from './tail.ts'
@@ -64,6 +66,7 @@ export class Journal {
   readonly #life: number
   #copies: Copies | undefined
   #cluster: JournalCluster | undefined
+  #refill: Refill | undefined
   #base: Base | undefined
   /** Bytes of segments since the base. */
   #sinceBase = 0
@@ -85,6 +88,8 @@ export class Journal {
   #baseReason = ''
   #wake: () => void = () => undefined
   #running: Promise<void> | undefined
+  /** The last segment that is on nodes. */
+  #position: JournalPosition | undefined
   /** Nodes that are to go and have been cleared. */
   readonly #cleared = new Set<string>()
 
@@ -116,6 +121,7 @@ export class Journal {
   start(cluster: JournalCluster): void {
     this.#cluster = cluster
     this.#copies = new Copies({ ...cluster, clock: this.#parts.clock })
+    this.#refill = new Refill(this.#copies, cluster.nodes, this.#parts.clock.monotonicMs())
     this.#running = this.#run()
   }
 
@@ -185,15 +191,12 @@ export class Journal {
     resumed.untilMs = this.#parts.clock.monotonicMs() + JOURNAL_RESUME_MS_MAX
   }
 
-  /** Begins a new base where one is due, or looks whether there is one that the journal goes on from. */
+  /** Begins what has to be done about the base: to look whether there is one that the journal goes on from, a new one, or more copies. */
   #look(): void {
     const nowMs = this.#parts.clock.monotonicMs()
     if (this.#basing !== undefined || nowMs < this.#retryAtMs || !this.#hasUsable()) return
-    const resumed = this.#resumed
-    const waits = resumed !== undefined && nowMs < (resumed.untilMs ?? nowMs + 1) && this.#stream.followed
-    if (!waits && !this.#due(nowMs)) return
-    this.#basing = (waits ? this.#findBase(resumed.from) : this.#makeBase())
-      .catch((error: unknown) => {
+    this.#basing = this.#next(nowMs)
+      ?.catch((error: unknown) => {
         if (this.#stopping.signal.aborted) return
         this.#retryAtMs = this.#parts.clock.monotonicMs() + JOURNAL_RETRY_MS
         this.#baseReason = this.#tell(error, this.#baseReason)
@@ -201,6 +204,20 @@ export class Journal {
       .finally(() => {
         this.#basing = undefined
       })
+  }
+
+  #next(nowMs: number): Promise<void> | undefined {
+    const resumed = this.#resumed
+    const waits = resumed !== undefined && nowMs < (resumed.untilMs ?? nowMs + 1) && this.#stream.followed
+    if (waits) return this.#findBase(resumed.from)
+    if (this.#due(nowMs)) return this.#makeBase()
+    return this.#refill?.due(nowMs) === true ? this.#fillUp(nowMs, this.#refill) : undefined
+  }
+
+  async #fillUp(nowMs: number, refill: Refill): Promise<void> {
+    const position = this.#position
+    if (position === undefined) return
+    if (!(await refill.run(nowMs, position, this.#stopping.signal))) this.#owed = true
   }
 
   #hasUsable(): boolean {
@@ -211,10 +228,12 @@ export class Journal {
   async #findBase(from: JournalPosition): Promise<void> {
     const { clock } = this.#parts
     const nodes = this.#cluster?.nodes() ?? []
-    const found = await this.#copies?.baseBefore(from)
+    const held = await this.#copies?.holdings()
+    const found = held && (await baseBefore(held.holdings, from))
     if (found !== undefined) {
       const { atMs, fileBytes, segments, segmentBytes } = found
       this.#base = { atMs, beganMs: clock.monotonicMs() - Math.max(0, clock.nowMs() - atMs), fileBytes }
+      this.#position ??= from
       this.#carried = segments
       this.#sinceBase += segmentBytes
       this.#resumed = undefined
@@ -332,6 +351,7 @@ export class Journal {
         // Let go of meanwhile, there is a gap before what comes next.
         if (at === undefined) continue
         position = at
+        this.#position = at
         numbers.push(...segment.numbers)
       }
     } finally {

@@ -37,8 +37,10 @@ export async function findRecoveryPoint(
   const damaged: string[] = []
   const whole = holdings.names.filter(({ kind }) => kind === 'complete')
   for (const name of whole.toSorted((left, right) => right.number - left.number)) {
-    const base = holdings.source({ ...name, kind: 'base' })
+    const baseName = { ...name, kind: 'base' } as const
+    const base = holdings.source(baseName)
     try {
+      if (!holdings.has(baseName)) throw new BackupDamagedError('no node that was asked has any of it')
       const { header } = await checkBackup(base, progress)
       return { header, base, generation: name, damaged }
     } catch (error) {

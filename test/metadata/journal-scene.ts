@@ -53,7 +53,8 @@ export class Nodes {
   list(): JournalNode[] {
     return [...this.services.keys()].map((id) => {
       const leaving = this.leaving.has(id)
-      return { id, zone: id.slice(0, 1), usable: !leaving && this.faults.get(id) !== 'down', leaving }
+      const usable = !leaving && this.faults.get(id) !== 'down'
+      return { id, zone: id.slice(0, 1), stays: !leaving, usable, leaving }
     })
   }
 
