@@ -78,8 +78,9 @@ export class Copies {
     if (usable.length < JOURNAL_COPIES) return `copies on ${usable.length} of ${JOURNAL_COPIES} nodes only`
     if (zones < JOURNAL_COPIES) return `copies in ${zones} of ${JOURNAL_COPIES} zones only`
     const { copies } = this.#fewest
-    if (copies < JOURNAL_COPIES)
+    if (copies < JOURNAL_COPIES) {
       return `some of it has ${copies} of ${JOURNAL_COPIES} copies on nodes that are up`
+    }
     if (this.#fewest.zones === JOURNAL_COPIES) return ''
     return `some of it is in ${this.#fewest.zones} of ${JOURNAL_COPIES} zones only`
   }

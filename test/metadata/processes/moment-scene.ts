@@ -145,7 +145,7 @@ function stepKey(place: string, chain: number, step: number): string {
 }
 
 /** Steps of each chain that are in what is shown; buckets are steps of their own. */
-export function stepsIn({ engines }: Shown): Map<number, Set<number>> {
+export function stepsIn({ engines }: Pick<Shown, 'engines'>): Map<number, Set<number>> {
   const steps = new Map<number, Set<number>>()
   const note = (chain: number, step: number): void => {
     const known = steps.get(chain) ?? new Set()
@@ -164,7 +164,7 @@ export function stepsIn({ engines }: Shown): Map<number, Set<number>> {
 }
 
 /** The chains of which a later step is in, and an earlier one is not. */
-export function holesIn(shown: Shown): string[] {
+export function holesIn(shown: Pick<Shown, 'engines'>): string[] {
   return [...stepsIn(shown)].flatMap(([chain, steps]) => {
     const last = Math.max(...steps)
     const missing = Array.from({ length: last }, (_, step) => step).filter((step) => !steps.has(step))
