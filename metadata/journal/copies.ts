@@ -116,7 +116,8 @@ export class Copies {
       if (chosen.length === 0) break
       for (const { id } of chosen) tried.add(id)
       const piece = { blob, stripe, data, blobBytes }
-      placed.push(...(await this.#putOn(chosen, piece, placed.length, failures)))
+      const first = placed.length
+      placed.push(...(await this.#putOn(chosen, piece, (_node, index) => first + index, failures)))
     }
     const enough = placed.length >= Math.max(1, wanted - 1) && placed.length >= Math.min(2, wanted)
     if (enough) {
@@ -141,14 +142,17 @@ export class Copies {
   ): Promise<void> {
     this.#fewest = FULL
     for (const piece of pieces) {
-      const ids = new Set(piece.copies.map(({ node }) => node))
-      const holders = this.#usable().filter(({ id }) => ids.has(id))
-      const more = this.#more(holders, ids)
+      const sound = new Set(piece.copies.flatMap(({ node, damaged }) => (damaged ? [] : [node])))
+      const damaged = new Map(piece.copies.flatMap((copy) => (copy.damaged ? [[copy.node, copy.shard]] : [])))
+      const holders = this.#usable().filter(({ id }) => sound.has(id))
+      const more = this.#more(holders, sound, damaged)
       if (more.length > 0) {
         try {
           const put = { blob: piece.blob, stripe: piece.stripe, data: await read(piece), blobBytes: 0 }
-          const firstFree = 1 + Math.max(...piece.copies.map(({ shard }) => shard))
-          holders.push(...(await this.#putOn(more, put, firstFree, [])))
+          const free = 1 + Math.max(...piece.copies.map(({ shard }) => shard))
+          // Put in the place of one that is damaged, it is not damaged any more.
+          const shardOf = ({ id }: JournalNode, index: number): number => damaged.get(id) ?? free + index
+          holders.push(...(await this.#putOn(more, put, shardOf, [])))
         } catch (error) {
           unread(error)
         } finally {
@@ -219,13 +223,13 @@ export class Copies {
   async #putOn(
     nodes: readonly JournalNode[],
     { blob, stripe, data, blobBytes }: Put,
-    firstShard: number,
+    shardOf: (node: JournalNode, index: number) => number,
     failures: unknown[],
   ): Promise<JournalNode[]> {
     const checksums = crc32cBlocks(data)
     const took = await Promise.all(
       nodes.map(async (node, index) => {
-        const address = { group: JOURNAL_GROUP, blob, stripe, shard: firstShard + index }
+        const address = { group: JOURNAL_GROUP, blob, stripe, shard: shardOf(node, index) }
         try {
           await this.#inTime(node.id, (service, signal) =>
             service.put({ address, owner: { ...OWNER, blobBytes }, epoch: 0, data, checksums }, signal),
@@ -242,9 +246,18 @@ export class Copies {
     return took.flat()
   }
 
-  /** Where a piece should be too, besides on its holders: never more than it lacks, and no second node of a zone only for the zones. */
-  #more(holders: readonly JournalNode[], ids: ReadonlySet<string>): JournalNode[] {
-    const calm = this.#calm()
+  /**
+   * Where a piece should be too, besides on its holders: never more than it lacks, and no second node of a zone only for the zones.
+   * @param first those that are chosen before others
+   */
+  #more(
+    holders: readonly JournalNode[],
+    ids: ReadonlySet<string>,
+    first: ReadonlyMap<string, unknown>,
+  ): JournalNode[] {
+    const calm = this.#calm().toSorted(
+      (left, right) => Number(first.has(right.id)) - Number(first.has(left.id)),
+    )
     const lacks = Math.min(JOURNAL_COPIES, calm.length) - holders.length
     const zones = new Set(holders.map(({ zone }) => zone))
     const lacksZones = Math.min(JOURNAL_COPIES, spreadOf([...calm, ...holders]).zones) - zones.size
@@ -261,7 +274,8 @@ export class Copies {
     among = this.#usable(),
   ): JournalNode[] {
     const free = among.filter(({ id }) => !tried.has(id))
-    const calm = this.#calm().filter((node) => free.some(({ id }) => id === node.id))
+    const calmNow = new Set(this.#calm().map(({ id }) => id))
+    const calm = free.filter(({ id }) => calmNow.has(id))
     const zones = new Set(placed.map(({ zone }) => zone))
     const chosen: JournalNode[] = []
     for (const pool of [calm, free]) {

@@ -16,6 +16,8 @@ interface Copy {
   readonly node: string
   readonly shard: number
   readonly bytes: number
+  /** The node knows that it cannot read it. */
+  readonly damaged: boolean
 }
 
 /** A stripe of a blob, and where it is. */
@@ -146,7 +148,7 @@ export class Holdings {
   }
 
   #add(node: string, listed: readonly ListedShard[]): void {
-    for (const { address, bytes } of listed) {
+    for (const { address, bytes, damaged } of listed) {
       const name = readJournalBlob(address.blob)
       if (name === undefined) continue
       let stripes = this.#copies.get(address.blob)
@@ -156,7 +158,7 @@ export class Holdings {
         this.#names.push(name)
       }
       const copies = stripes.get(address.stripe) ?? []
-      copies.push({ node, shard: address.shard, bytes })
+      copies.push({ node, shard: address.shard, bytes, damaged })
       stripes.set(address.stripe, copies)
     }
   }

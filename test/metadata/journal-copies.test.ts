@@ -98,6 +98,35 @@ test('what a lost node held is copied to another one; a node that is only away f
   await scene.journal.close()
 })
 
+test('a copy that its node has found to be damaged is put again in its place', async () => {
+  const scene = await Scene.on(await Nodes.six())
+  const { nodes } = scene
+  await scene.commit({ noise: world.random.bytes(NOISE_BYTES) })
+  await scene.settle()
+  await whole(scene)
+  const listed = async () => {
+    const of = [...nodes.services.values()].map((node) => node.list({ group: JOURNAL_GROUP, limit: 1000 }))
+    return (await Promise.all(of)).flatMap(({ shards }) => shards)
+  }
+  const before = await listed()
+  nodes.damageFirst('a1')
+  for (const { address } of before) {
+    await nodes.services
+      .get('a1')
+      ?.get({ address, epoch: 0 })
+      .catch(() => undefined)
+  }
+  await until(async () => (await listed()).some(({ damaged }) => damaged))
+  scene.clock.advance(JOURNAL_REFILL_MS)
+  await until(async () => {
+    await scene.pass(() => true)
+    scene.clock.advance(JOURNAL_SHIP_MS)
+    return (await listed()).every(({ damaged }) => !damaged)
+  })
+  assert.equal((await listed()).length, before.length)
+  await scene.journal.close()
+})
+
 test('a process that starts looks after the copies that one before it put', async () => {
   const nodes = await Nodes.six()
   down(nodes, 'b1', 'b2', 'c1', 'c2')

@@ -16,6 +16,7 @@ import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
 import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
 import type { StorageNode } from '../../storage-node/node.ts'
+import { segmentPath } from '../../storage-node/segment/files.ts'
 import { ManualClock } from '../contract/manual-clock.ts'
 import { until } from '../contract/metadata-requests.ts'
 import { world } from '../contract/metadata-service.ts'
@@ -30,6 +31,7 @@ type Fault = 'down' | 'hangs' | undefined
 /** Storage nodes in memory, and what is wrong with them. */
 export class Nodes {
   readonly services = new Map<string, StorageNode>()
+  readonly #disks = new Map<string, MemoryDisk>()
   readonly faults = new Map<string, Fault>()
   readonly leaving = new Set<string>()
   /** Puts that still succeed, all nodes together. */
@@ -40,7 +42,9 @@ export class Nodes {
 
   async add(zone: string, id: string): Promise<void> {
     const more = { nodeId: id, zone, segmentBytes: 16 * 1024 * 1024, checkpointBytes: 1024 * 1024 }
-    this.services.set(id, (await open(new MemoryDisk(), new MemoryIndex(), more)).node)
+    const disk = new MemoryDisk()
+    this.#disks.set(id, disk)
+    this.services.set(id, (await open(disk, new MemoryIndex(), more)).node)
   }
 
   /** Three zones of two. */
@@ -73,6 +77,11 @@ export class Nodes {
       }
     }
     return found
+  }
+
+  /** Flips a bit of the first piece that a node was given, which the node finds when it is read. */
+  damageFirst(id: string): void {
+    this.#disks.get(id)?.corrupt(segmentPath(1), 512 + 500)
   }
 
   #faulty(id: string, life: { readonly dead: boolean }): ShardService | undefined {
