@@ -46,7 +46,7 @@ async function readBlob(context: FsckContext, { group, blob, held }: DescribedBl
     const address = { group, blob, stripe, shard }
     try {
       const blocks = await inTime(world.clock, signal, (ending) =>
-        world.shards.node(node).get({ address, epoch: view.epoch }, ending),
+        world.shards.node(node).get({ address, epoch: view.epoch, background: true }, ending),
       )
       wholeShard(blocks, bytes)
       counts.shardsRead++
