@@ -10,7 +10,12 @@ import {
 } from '../../core/limits.ts'
 import { FailureCode } from '../../proto/gen/ashlar/v1/metadata_pb.js'
 import { type MetadataApi, MetadataError } from '../../proto/metadata-api.ts'
-import type { GetShard, ShardTransport } from '../../proto/shard-transport.ts'
+import {
+  type GetShard,
+  ShardError,
+  type ShardService,
+  type ShardTransport,
+} from '../../proto/shard-transport.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
 import { seededRandom } from '../../store/testing/harness.ts'
@@ -79,6 +84,31 @@ test('a node that is down makes nothing a disagreement, and is told', async () =
   await cluster.close()
 })
 
+test('deep says of which node it could not read shards, and goes by the newest map', async () => {
+  const cluster = await scene(7)
+  const { metadata, clock, store, nodes } = cluster
+  let isStale = true
+  const reading = (id: string, get: ShardService['get']) =>
+    createInProcessShardTransport((node) => {
+      const service = nodes.get(node)
+      return service === undefined || node !== id ? service : withGet(service, get)
+    })
+  const hanging = reading('a1', () => Promise.reject(new ShardError('unavailable', 'the node hung up')))
+  const missed = await check({ metadata, shards: hanging, clock, store }, { deep: true })
+  assert.deepEqual(missed.findings, [])
+  assert.deepEqual(missed.blind, [{ what: 'shards on node a1', why: 'the node hung up' }])
+  const later = reading('a1', (request, signal) => {
+    if (!isStale) return nodes.get('a1')?.get(request, signal) ?? assert.fail()
+    isStale = false
+    return Promise.reject(new ShardError('stale-map', 'the node knows a newer one'))
+  })
+  const whole = await check({ metadata, shards: later, clock, store }, { deep: true })
+  assert.deepEqual([whole.findings, whole.blind, isStale], [[], [], false])
+  assert.equal(whole.counts.shardsRead, whole.counts.shards)
+  assert.ok(missed.counts.shardsRead < whole.counts.shards)
+  await cluster.close()
+})
+
 test('an orphan is found once it is old enough, and is young before', async () => {
   const cluster = await scene(3)
   await cluster.putInVain('lost', 100_000)
@@ -120,6 +150,20 @@ test('deep keeps to its rate, and says how far it is', async () => {
   await cluster.close()
 })
 
+/** The service with other reads. */
+function withGet(service: ShardService, get: ShardService['get']): ShardService {
+  return {
+    put: (...request) => service.put(...request),
+    get,
+    deleteBlob: (...request) => service.deleteBlob(...request),
+    deleteShards: (...request) => service.deleteShards(...request),
+    list: (...request) => service.list(...request),
+    describe: (...request) => service.describe(...request),
+    damaged: (...request) => service.damaged(...request),
+    status: (...request) => service.status(...request),
+  }
+}
+
 /** A check as the command makes it, with a store of its own. */
 async function checkAsCommand(cluster: WholeCluster, shards: ShardTransport, deep: boolean) {
   const { metadata, clock } = cluster
@@ -145,21 +189,12 @@ test('all that deep reads, shards and objects, it reads in the background; and i
   const bytesRead = new Map<string, number>()
   const shards = createInProcessShardTransport((id) => {
     const node = nodes.get(id) ?? assert.fail()
-    return {
-      put: (...request) => node.put(...request),
-      async get(request, signal) {
-        asked.push({ id, request })
-        const blocks = await node.get(request, signal)
-        bytesRead.set(id, (bytesRead.get(id) ?? 0) + blocks.data.byteLength)
-        return blocks
-      },
-      deleteBlob: (...request) => node.deleteBlob(...request),
-      deleteShards: (...request) => node.deleteShards(...request),
-      list: (...request) => node.list(...request),
-      describe: (...request) => node.describe(...request),
-      damaged: (...request) => node.damaged(...request),
-      status: (...request) => node.status(...request),
-    }
+    return withGet(node, async (request, signal) => {
+      asked.push({ id, request })
+      const blocks = await node.get(request, signal)
+      bytesRead.set(id, (bytesRead.get(id) ?? 0) + blocks.data.byteLength)
+      return blocks
+    })
   })
   const idle = await checkAsCommand(cluster, shards, true)
   assert.deepEqual([idle.findings, idle.blind], [[], []])
