@@ -16,13 +16,13 @@ export interface Foreground {
  * @returns false when it was
  */
 export async function giveWay(
-  { clock, load }: Foreground,
+  foreground: Foreground,
   latestMs: number,
   sleep: (ms: number) => Promise<boolean>,
 ): Promise<boolean> {
   for (;;) {
-    const left = latestMs - clock.monotonicMs()
-    if (left <= 0 || load() < BACKGROUND_BUSY_REQUESTS) return true
+    const left = latestMs - foreground.clock.monotonicMs()
+    if (left <= 0 || foreground.load() < BACKGROUND_BUSY_REQUESTS) return true
     if (!(await sleep(Math.min(BACKGROUND_LOOK_MS, left)))) return false
   }
 }

@@ -30,7 +30,7 @@ async function scene() {
   await clock.drive(node.status())
   /** Which reads have reached the disk, in order. */
   const reads: ('client' | 'background')[] = []
-  let held: PromiseWithResolvers<void> | undefined
+  let held: PromiseWithResolvers<undefined> | undefined
   disk.before = ({ kind, bytes }) => {
     if (kind !== 'read') return undefined
     const client = bytes < LARGE_BYTES / 2
@@ -48,14 +48,14 @@ async function scene() {
     behind,
     /** As many clients' reads as make the node busy, until they are released. */
     async hold(): Promise<() => Promise<void>> {
-      const holding = (held = Promise.withResolvers<void>())
+      const holding = (held = Promise.withResolvers<undefined>())
       const waiting = SMALL.slice(0, BACKGROUND_BUSY_REQUESTS).map(get)
       await settle()
       held = undefined
       assert.equal(reads.length, BACKGROUND_BUSY_REQUESTS)
       reads.length = 0
       return async () => {
-        holding.resolve()
+        holding.resolve(undefined)
         await Promise.all(waiting)
       }
     },

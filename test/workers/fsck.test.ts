@@ -203,7 +203,7 @@ test('all that deep reads, shards and objects, it reads in the background; and i
   assert.ok(asked.every(({ request }) => request.background === true))
 
   // Requests that no node ever comes to an end with.
-  const releasing = Promise.withResolvers<void>()
+  const releasing = Promise.withResolvers<undefined>()
   const endless: Promise<unknown>[] = []
   for (const [id, node] of nodes) {
     const known = asked.find((one) => one.id === id)?.request ?? assert.fail()
@@ -227,7 +227,7 @@ test('all that deep reads, shards and objects, it reads in the background; and i
     (1000 * [...bytesRead.values()].reduce((sum, one) => sum + one, 0)) / BACKGROUND_READ_BYTES_PER_SECOND_MIN
   const extraMs = busy.tookMs - idle.tookMs
   assert.ok(extraMs > 0.9 * slowestMs && extraMs < 1.1 * allMs, `${extraMs} ms, of ${slowestMs} to ${allMs}`)
-  releasing.resolve()
+  releasing.resolve(undefined)
   await clock.drive(Promise.all(endless))
   await cluster.close()
 })

@@ -62,13 +62,13 @@ test('the outbox of a partition that was merged is read and acknowledged by its 
 })
 
 /** The next commit of the process that writes the partition map is made, and its answer is lost. */
-function loseAnswer({ world }: Awaited<ReturnType<typeof scene>>, id: string): Promise<void> {
-  const lost = Promise.withResolvers<void>()
+function loseAnswer({ world }: Awaited<ReturnType<typeof scene>>, id: string): Promise<undefined> {
+  const lost = Promise.withResolvers<undefined>()
   const process = world.process(id)
   process.fault = ({ puts }) => {
     if (!puts.some(({ key }) => Buffer.from(partitionMapKey).equals(key))) return 'none'
     process.fault = () => 'none'
-    lost.resolve()
+    lost.resolve(undefined)
     return 'after'
   }
   return lost.promise
@@ -95,8 +95,8 @@ test('a split that does not hear that it has its id gets no other, though somebo
   const map = world.map()
   assert.equal(faultOfMap(map), undefined)
   const ids = map.partitions.map(({ id }) => Number(id))
-  assert.deepEqual(ids.toSorted(), [1, 2, await first, second].toSorted())
-  assert.equal(new Set(ids).size, 4)
+  assert.deepEqual(new Set(ids), new Set([1, 2, await first, second]))
+  assert.equal(ids.length, 4)
   for (const key of ['a', 'g', 'n', 'z']) {
     await drive(requests.put(routed, key, 'after'))
     assert.equal(await drive(requests.get(routed, key)), 'after')
@@ -112,11 +112,11 @@ test('a process that dies between the two changes of a split leaves everything a
   const before = world.map('b')
   const process = world.process('a')
   let changes = 0
-  const died = Promise.withResolvers<void>()
+  const died = Promise.withResolvers<undefined>()
   process.fault = ({ puts }) => {
     if (!puts.some(({ key }) => Buffer.from(partitionMapKey).equals(key)) || ++changes < 2) return 'none'
     world.kill('a')
-    died.resolve()
+    died.resolve(undefined)
     return 'before'
   }
   const cut = requests.split(world.routed(4000), 1, 'm').catch(() => undefined)
