@@ -277,11 +277,20 @@ export const SCRUB_RATE_MAX = 200 * 1024 * 1024
 /** Bytes that a scrub reads before it looks whether it is too fast or in the way. */
 export const SCRUB_SLICE_BYTES = 1024 * 1024
 
-/** Requests that a node is answering from which on it is busy, and its scrub waits: one alone may be a heartbeat's. */
-export const SCRUB_BUSY_REQUESTS = 2
+/**
+ * Requests that a node is answering from which on it is busy, and its scrub and reads in the background wait: one alone may be a
+ * heartbeat's.
+ */
+export const BACKGROUND_BUSY_REQUESTS = 2
 
-/** Time between two looks of a waiting scrub whether the node is still busy. */
-export const SCRUB_LOOK_MS = 20
+/** Time between two looks of what waits whether the node is still busy. */
+export const BACKGROUND_LOOK_MS = 20
+
+/** Bytes a second that a node gives reads in the background however busy it is: a tenth or less of a disk. */
+export const BACKGROUND_READ_BYTES_PER_SECOND_MIN = 8 * 1024 * 1024
+
+/** Time that such a read waits at most, those before it included: half of what readers give a node (SHARD_GET_TIMEOUT_MS). */
+export const BACKGROUND_READ_WAIT_MS_MAX = 4000
 
 /** Records that a scrub looks up in the index together: a few milliseconds, in which the index takes no writes. */
 export const SCRUB_LOOKUPS = 512

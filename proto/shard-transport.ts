@@ -54,6 +54,8 @@ export interface GetShard {
   readonly epoch: number
   /** Bytes wanted, `start` inclusive, `end` exclusive; both within the shard. Without it, the whole shard. */
   readonly range?: { readonly start: number; readonly end: number }
+  /** No client waits for it: the node puts it behind its other requests, for some seconds at most. */
+  readonly background?: boolean
 }
 
 /** The blocks that cover the wanted range, with the checksums they were written with. */

@@ -5,6 +5,7 @@ import { IndexDamage } from './index/shard-index.ts'
 export class Calls {
   readonly #running = new Set<Promise<unknown>>()
   readonly #onIndexDamage: (damage: IndexDamage) => Promise<void>
+  #background = 0
   #closed = false
 
   /** @param onIndexDamage called each time that the index turns out to be damaged */
@@ -12,17 +13,21 @@ export class Calls {
     this.#onIndexDamage = onIndexDamage
   }
 
-  /** How many are running. */
+  /** How many are running, but for those in the background. */
   get inFlight(): number {
-    return this.#running.size
+    return this.#running.size - this.#background
   }
 
-  /** Runs one call of the service: not while closing, tracked, and all errors as ShardError. */
-  async run<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
+  /**
+   * Runs one call of the service: not while closing, tracked, and all errors as ShardError.
+   * @param background nobody waits for it: it is in nobody's way
+   */
+  async run<T>(signal: AbortSignal | undefined, action: () => Promise<T>, background = false): Promise<T> {
     if (this.#closed) throw new ShardError('unavailable', 'shutting down')
     if (signal?.aborted === true) throw new ShardError('aborted', 'the caller gave up')
     const running = this.indexed(action)
     this.#running.add(running)
+    if (background) this.#background++
     try {
       return await running
     } catch (error) {
@@ -31,6 +36,7 @@ export class Calls {
       throw new ShardError('unavailable', messageOf(error), { cause: error })
     } finally {
       this.#running.delete(running)
+      if (background) this.#background--
     }
   }
 

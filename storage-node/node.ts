@@ -22,6 +22,7 @@ import {
 } from '../proto/shard-transport.ts'
 import { encodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { Calls, messageOf } from './calls.ts'
+import { BackgroundReads } from './background-reads.ts'
 import { DamageReports } from './damage/reports.ts'
 import { BlobGate } from './compaction/blob-gate.ts'
 import { type CompactionTotals, Compactor } from './compaction/compactor.ts'
@@ -64,6 +65,7 @@ export class StorageNode implements ShardService {
   readonly #live: LiveIndex
   readonly #log: SegmentLog
   readonly #reads: ReadPorts
+  readonly #background: BackgroundReads
   readonly #damage: DamageReports
   readonly #scrubber: Scrubber
   readonly #deletes: DeletePorts
@@ -134,11 +136,14 @@ export class StorageNode implements ShardService {
         ),
       log: ports.log,
     })
+    const foreground = { clock: ports.clock, load: () => this.#calls.inFlight }
+    this.#background = new BackgroundReads(foreground)
     this.#reads = {
       files,
       index,
       live: this.#live,
       damage: writer.damage,
+      background: this.#background,
       found: (finding) => {
         this.#damage.report(finding)
       },
@@ -146,7 +151,7 @@ export class StorageNode implements ShardService {
     const condemn = (damage: IndexDamage): Promise<void> => this.#condemn(damage)
     const shared = { ...ports, files, live: this.#live, writer, condemn }
     this.#scrubber = new Scrubber(
-      { ...shared, damage: this.#damage, load: () => this.#calls.inFlight },
+      { ...shared, ...foreground, damage: this.#damage },
       scrub,
       options.scrubDays ?? 0,
     )
@@ -237,12 +242,14 @@ export class StorageNode implements ShardService {
 
   /** @throws {ShardError} `not-found`, `corrupt` (also when the disk cannot read it), `stale-map`, `invalid` … */
   get(request: GetShard, signal?: AbortSignal): Promise<ShardBlocks> {
-    return this.#calls.run(signal, async () => {
-      checkAddress(request.address)
-      checkEpoch(request.epoch)
-      this.#checkEpoch(request.epoch, request.address.group)
-      return await getShard(this.#reads, request)
-    })
+    const { address, epoch, background } = request
+    const read = async (): Promise<ShardBlocks> => {
+      checkAddress(address)
+      checkEpoch(epoch)
+      this.#checkEpoch(epoch, address.group)
+      return await getShard(this.#reads, request, signal)
+    }
+    return this.#calls.run(signal, read, background)
   }
 
   deleteBlob(group: number, blob: string, signal?: AbortSignal): Promise<number> {
@@ -333,6 +340,7 @@ export class StorageNode implements ShardService {
   }
 
   async #close(): Promise<void> {
+    this.#background.close()
     await this.#calls.close()
     await this.#scrubber.close()
     await this.#compactor.close()

@@ -13,6 +13,7 @@ import {
 import { errnoOf } from '../runtime/disk/errno.ts'
 import { decodeShardOwner } from '../runtime/rpc/shard-owner-codec.ts'
 import { messageOf } from './calls.ts'
+import type { BackgroundReads } from './background-reads.ts'
 import type { DamageList } from './damage/list.ts'
 import type { Finding } from './damage/plan.ts'
 import type { LiveIndex } from './index/live-index.ts'
@@ -27,12 +28,17 @@ export interface ReadPorts {
   readonly index: ShardIndex
   readonly live: LiveIndex
   readonly damage: DamageList
+  readonly background: BackgroundReads
   /** Told of every shard that could not be read. */
   found(finding: Finding): void
 }
 
-/** @throws {ShardError} `not-found`, `corrupt` (also when the disk cannot read it), `invalid` */
-export async function getShard(ports: ReadPorts, { address, range }: GetShard): Promise<ShardBlocks> {
+/** @throws {ShardError} `not-found`, `corrupt` (also when the disk cannot read it), `invalid`; and as {@link BackgroundReads.run} */
+export async function getShard(
+  ports: ReadPorts,
+  { address, range, background }: GetShard,
+  signal?: AbortSignal,
+): Promise<ShardBlocks> {
   const { files, live, damage } = ports
   for (let attempt = 0; ; attempt++) {
     const location = await live.get(address)
@@ -41,8 +47,10 @@ export async function getShard(ports: ReadPorts, { address, range }: GetShard): 
     if (await damage.has(address, location.sequence)) {
       throw new ShardError('corrupt', 'the shard is known to be damaged')
     }
+    const read = () => files.use(location.segment, (file) => readBlocks(file, address, location, blocks))
     try {
-      return await files.use(location.segment, (file) => readBlocks(file, address, location, blocks))
+      if (background !== true) return await read()
+      return await ports.background.run(blocks.end - blocks.start, signal, read)
     } catch (error) {
       // Put again or deleted since we looked, and its segment removed: look again.
       if (errnoOf(error) === 'ENOENT' && attempt === 0) continue

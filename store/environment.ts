@@ -28,6 +28,8 @@ export interface Environment {
   readonly repairMemory: StripeMemory
   /** Counts the data that all reads hold for their consumers; the bytes themselves lie wherever they were received. */
   readonly readBuffers: StripeMemory
+  /** No client waits for the reads. */
+  readonly backgroundReads: boolean
   readonly hedging: HedgePolicy
   readonly reports: RepairReports
   readonly admission: WriteAdmission

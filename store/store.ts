@@ -1,6 +1,7 @@
 /** The cluster's client, assembled. */
 
 import {
+  HEDGE_TOKENS_MAX,
   READ_BUFFER_BYTES,
   READ_MEMORY_BYTES,
   REPAIR_MEMORY_BYTES,
@@ -48,6 +49,8 @@ export interface StoreSettings {
   readonly repairMemoryBytes?: number
   /** Bytes that all reads together hold for their consumers; READ_BUFFER_BYTES by default. */
   readonly readBufferBytes?: number
+  /** No client waits for its reads: nodes put them behind their other requests, and what is late is waited for. */
+  readonly backgroundReads?: boolean
 }
 
 /** The cluster as this store sees it, for `status` and for tests. */
@@ -120,7 +123,8 @@ export function createStore(options: StoreOptions): ClosableStore {
     readMemory: new StripeMemory(clock, writeBytes, readBytes),
     repairMemory: new StripeMemory(clock, writeBytes + readBytes, repairBytes),
     readBuffers: new StripeMemory(clock, 0, settings.readBufferBytes ?? READ_BUFFER_BYTES),
-    hedging: new HedgePolicy(),
+    backgroundReads: settings.backgroundReads === true,
+    hedging: new HedgePolicy(settings.backgroundReads === true ? 0 : HEDGE_TOKENS_MAX),
     reports: new RepairReports({ metadata, clock, log }),
     admission: new WriteAdmission(metadata, clock),
     background: new Background(),

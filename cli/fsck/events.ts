@@ -26,7 +26,7 @@ export async function* checkEvents(
   signal: AbortSignal,
 ): AsyncGenerator<FsckEvent> {
   const { metadata, shards, clock, random, log } = world
-  const settings = { computeWorkers: 0 }
+  const settings = { computeWorkers: 0, backgroundReads: true }
   const store = createStore({ metadata, shards, clock, random, log, settings })
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])

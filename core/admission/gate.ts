@@ -100,8 +100,16 @@ export class AdmissionGate {
     if (this.#reservations.delete(reservation)) this.#lower(reservation)
   }
 
+  /** Reservations that have stood for their time are in work no more: also when no other request comes. */
+  letGo(nowMs: number): void {
+    for (const reservation of this.#reservations) {
+      if (nowMs - reservation.atMs < this.#holdMs) return
+      this.cancel(reservation)
+    }
+  }
+
   #take(tenantName: string, bucketName: string, nowMs: number, reserved: boolean): Ticket | undefined {
-    this.#letGo(nowMs)
+    this.letGo(nowMs)
     if (nowMs >= this.#intervalEndsMs) this.#judge(nowMs)
     const tenant = this.#tenantOf(tenantName)
     const bucket = bucketOf(tenant, bucketName)
@@ -116,14 +124,6 @@ export class AdmissionGate {
     raise(tenant)
     raise(bucket)
     return { tenant, bucket, atMs: nowMs }
-  }
-
-  /** Reservations that have stood for their time stand in nobody's way any more. */
-  #letGo(nowMs: number): void {
-    for (const reservation of this.#reservations) {
-      if (nowMs - reservation.atMs < this.#holdMs) return
-      this.cancel(reservation)
-    }
   }
 
   /** Exactly once for each ticket. */

@@ -96,7 +96,11 @@ export class Overload {
 
   /** For metrics. */
   get state(): AdmissionState {
-    const of = ({ inFlight, bound, refused }: AdmissionGate) => ({ inFlight, bound, refused })
+    const of = (gate: AdmissionGate) => {
+      gate.letGo(this.#ports.clock.monotonicMs())
+      const { inFlight, bound, refused } = gate
+      return { inFlight, bound, refused }
+    }
     return { write: of(this.#gates.write), read: of(this.#gates.read) }
   }
 }

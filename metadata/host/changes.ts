@@ -68,12 +68,18 @@ export class PartitionChanges {
     this.#options = options
   }
 
-  /** The partition keeps what is before `at`; a new one has the rest, on the same engine, and no record is moved. */
+  /**
+   * The partition keeps what is before `at`; a new one has the rest, on the same engine, and no record is moved.
+   *
+   * It takes two changes of the map, and a crash between them costs an id. The new one's orders must be durable before the map has it, and
+   * they lie under its id. Were that merely the next one of the map, to be compared with the change itself, two processes that split at
+   * once would write under the same id: who comes too late has put lower numbers by then where the other's partition counts on.
+   */
   async split(id: number, at: Position): Promise<Changed> {
     const { maps, host, self, clock } = this.#options
     const owned = host.byId(id)
     splitPlan(id, at, self, 0n, 0)(maps.map)
-    const half = (await maps.change(reserveIdPlan)).nextId - 1n
+    const half = await this.#takeId()
     await owned.purger.idle()
     return this.#holding([owned], [owned.gate], async () => {
       const { partition } = owned
@@ -94,7 +100,22 @@ export class PartitionChanges {
     })
   }
 
-  /** The left one goes on to where its right neighbour ended. Both are this process's, on one engine. */
+  /** @returns an id that is nobody else's, and never was */
+  async #takeId(): Promise<bigint> {
+    let id = 0n
+    // Not of the map that comes back: where the answer was lost, others may have taken theirs since. What was planned last was made, or
+    // the same by the same map, for a change is made only where that is still what the engine holds.
+    await this.#options.maps.change((map) => {
+      id = map.nextId
+      return reserveIdPlan(map)
+    })
+    return id
+  }
+
+  /**
+   * The left one goes on to where its right neighbour ended. Both are this process's, on one engine. The map is changed once, and again by
+   * the tidier when nothing waits in the right one's outbox any more: until then that is read by its name.
+   */
   async merge(left: number, right: number): Promise<Changed> {
     const { host, maps, self, clock } = this.#options
     mergePlan(left, right, self, 0)(maps.map)

@@ -29,7 +29,7 @@ export function positionOf(start: { readonly bucket: string; readonly key: strin
   return { bucket: start?.bucket ?? '', key: start?.key ?? '' }
 }
 
-/** Takes an id that no partition has had. It is the `nextId` of the map before. */
+/** Takes an id that no partition has had: the `nextId` of the map that it is planned by. */
 export function reserveIdPlan(map: PartitionMap): Pick<PartitionMap, 'nextId'> {
   return { nextId: map.nextId + 1n }
 }
@@ -44,6 +44,9 @@ export function splitPlan(id: number, at: Position, owner: string, half: bigint,
     assertOwner(entry, owner)
     if (map.partitions.length >= PARTITIONS_MAX) {
       throw refused(`there are ${PARTITIONS_MAX} partitions already`)
+    }
+    if (map.partitions.some(({ outboxes }) => outboxes.includes(half))) {
+      throw refused(`another partition has the number ${half}`)
     }
     const start = positionOf(entry.start)
     const end = map.partitions[index + 1]?.start

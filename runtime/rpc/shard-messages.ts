@@ -128,6 +128,21 @@ export const hello = {
     parse(payload, (reader) => ({ version: reader.uint(2), node: reader.text(), token: reader.text() })),
 }
 
+/** What a node knows that one of an earlier release, of the same version of the protocol, does not. */
+export interface Knowledge {
+  /** `background` of a `get`. */
+  readonly background: boolean
+}
+
+const KNOWS_BACKGROUND = 1
+
+/** Earlier releases sent nothing in it, and read nothing. */
+export const welcome = {
+  encode: ({ background }: Knowledge): Buffer =>
+    frame('welcome', 0, message().uint(background ? KNOWS_BACKGROUND : 0, 1, 'knowledge')),
+  decode: (payload: Buffer): Knowledge => ({ background: ((payload[0] ?? 0) & KNOWS_BACKGROUND) !== 0 }),
+}
+
 export const put = {
   encode(id: number, request: PutShard): Buffer {
     const writer = writeAddress(message(), request.address)
@@ -147,18 +162,30 @@ export const put = {
     })),
 }
 
+/** In a `get`: there is a range; no client waits for it. */
+const WITH_RANGE = 1
+const IN_BACKGROUND = 2
+
 export const get = {
-  encode(id: number, { address, epoch, range }: GetShard): Buffer {
+  /** @param node what the node knows: one that does not know the background is asked as for a client */
+  encode(id: number, { address, epoch, range, background }: GetShard, node: Knowledge): Buffer {
     const writer = writeAddress(message(), address).safe(epoch, 'epoch')
-    writer.uint(range === undefined ? 0 : 1, 1, 'range')
+    const behind = background === true && node.background
+    writer.uint((range === undefined ? 0 : WITH_RANGE) | (behind ? IN_BACKGROUND : 0), 1, 'flags')
     if (range !== undefined) writer.uint(range.start, 4, 'start').uint(range.end, 4, 'end')
     return frame('get', id, writer)
   },
   decode: (payload: Buffer): GetShard =>
     parse(payload, (reader) => {
-      const request = { address: readAddress(reader), epoch: reader.safe() }
-      if (reader.uint(1) === 0) return request
-      return { ...request, range: { start: reader.uint(4), end: reader.uint(4) } }
+      const address = readAddress(reader)
+      const epoch = reader.safe()
+      const flags = reader.uint(1)
+      return {
+        address,
+        epoch,
+        ...((flags & WITH_RANGE) === 0 ? {} : { range: { start: reader.uint(4), end: reader.uint(4) } }),
+        ...((flags & IN_BACKGROUND) === 0 ? {} : { background: true }),
+      }
     }),
 }
 

@@ -33,7 +33,7 @@ export interface Call {
   /** Shard bytes that count against the connection while it is in flight, in either direction. */
   readonly bytes: number
   /** The control frame. */
-  head(id: number): Buffer
+  head(id: number, node: messages.Knowledge): Buffer
   /** What follows it; not read once `settle` or `fail` was called. */
   readonly data?: Uint8Array
   settle(reply: Reply): void
@@ -68,6 +68,7 @@ export class ClientConnection {
   readonly #writer: FrameWriter
   readonly #inFlight = new Map<number, InFlight>()
   #state: 'opening' | 'open' | 'closed' = 'opening'
+  #node: messages.Knowledge = { background: false }
   #wasOpen = false
   #bytes = 0
   #lastId = 0
@@ -142,7 +143,7 @@ export class ClientConnection {
   /** Sends a call for which there is room. The result gives it up. */
   start(call: Call): (error: ShardError) => void {
     const id = this.#nextId()
-    const head = call.head(id)
+    const head = call.head(id, this.#node)
     const request: InFlight = {
       call,
       outgoing: this.#writer.send(id, head, call.data),
@@ -201,6 +202,7 @@ export class ClientConnection {
   #greeted(type: FrameType, payload: Buffer): void {
     if (type === 'welcome') {
       this.#stopTimer()
+      this.#node = messages.welcome.decode(payload)
       this.#state = 'open'
       this.#wasOpen = true
       this.#options.changed()

@@ -59,7 +59,7 @@ export function createNetworkShardTransport(options: NetworkShardTransportOption
 
 function serviceOver(poolOf: () => NodePool | undefined, node: string): ShardService {
   function call<T>(
-    request: { bytes: number; head(id: number): Buffer; data?: Uint8Array; expect: FrameType },
+    request: Pick<Call, 'bytes' | 'head' | 'data'> & { readonly expect: FrameType },
     signal: AbortSignal | undefined,
     read: (reply: Reply) => T,
   ): Promise<T> {
@@ -71,7 +71,7 @@ function serviceOver(poolOf: () => NodePool | undefined, node: string): ShardSer
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const started: Call = {
       bytes: request.bytes,
-      head: (id) => request.head(id),
+      head: (id, known) => request.head(id, known),
       ...(request.data === undefined ? {} : { data: request.data }),
       settle(reply) {
         try {
@@ -108,7 +108,7 @@ function serviceOver(poolOf: () => NodePool | undefined, node: string): ShardSer
       return call({ bytes, head, data, expect: 'done' }, signal, () => undefined)
     },
     get(request, signal) {
-      const head = (id: number): Buffer => messages.get.encode(id, request)
+      const head: Call['head'] = (id, known) => messages.get.encode(id, request, known)
       return call({ bytes: messages.getBytes(request), head, expect: 'blocks' }, signal, blocksOf)
     },
     deleteBlob(group, blob, signal) {

@@ -150,7 +150,7 @@ export class ServerConnection {
       this.#authenticated = true
       this.#stopHelloTimer()
       this.#reader.controlBytesMax = SHARD_CONTROL_BYTES_MAX
-      this.#writer.send(0, emptyFrame('welcome', 0))
+      this.#writer.send(0, messages.welcome.encode({ background: true }))
     }
   }
 

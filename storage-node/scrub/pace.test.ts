@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { SCRUB_BUSY_REQUESTS, SCRUB_RATE_MAX, SCRUB_RATE_MIN } from '../../core/limits.ts'
+import { BACKGROUND_BUSY_REQUESTS, SCRUB_RATE_MAX, SCRUB_RATE_MIN } from '../../core/limits.ts'
 import { errnoOf } from '../../runtime/disk/errno.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { Pace, scrubRate } from './pace.ts'
@@ -46,18 +46,18 @@ test('a reader keeps to its rate, whatever the sizes of what it reads', async ()
 
 test('under requests without end it goes on at half its rate', async () => {
   const { clock, now } = quickClock()
-  const pace = new Pace({ clock, rate: () => MIB, load: () => SCRUB_BUSY_REQUESTS, hurry: () => never })
+  const pace = new Pace({ clock, rate: () => MIB, load: () => BACKGROUND_BUSY_REQUESTS, hurry: () => never })
   for (let i = 0; i < 101; i++) await pace.took(MIB, never)
   const rate = 100 / ((now() - 1000 - 1000) / 1000)
   assert.ok(rate > 0.49 && rate < 0.51, String(rate))
 })
 
 test('it stands still while there are requests, and goes on when they end', async () => {
-  let requests = SCRUB_BUSY_REQUESTS
+  let requests = BACKGROUND_BUSY_REQUESTS
   let slept = 0
   const { clock } = quickClock((ms) => {
     slept += ms
-    if (slept >= 300) requests = SCRUB_BUSY_REQUESTS - 1
+    if (slept >= 300) requests = BACKGROUND_BUSY_REQUESTS - 1
   })
   const pace = new Pace({ clock, rate: () => MIB, load: () => requests, hurry: () => never })
   await pace.took(MIB, never)

@@ -1,5 +1,5 @@
-import { SCRUB_BUSY_REQUESTS, SCRUB_LOOK_MS, SCRUB_RATE_MAX, SCRUB_RATE_MIN } from '../../core/limits.ts'
-import type { Clock } from '../../runtime/ports/clock.ts'
+import { SCRUB_RATE_MAX, SCRUB_RATE_MIN } from '../../core/limits.ts'
+import { type Foreground, giveWay } from '../give-way.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -12,12 +12,9 @@ export function scrubRate(usedBytes: number, days: number): number {
   return Math.min(SCRUB_RATE_MAX, Math.max(SCRUB_RATE_MIN, rate))
 }
 
-export interface PacePorts {
-  readonly clock: Clock
+export interface PacePorts extends Foreground {
   /** Bytes a second now; Infinity: as fast as it goes, whatever else is to be done. */
   rate(): number
-  /** Requests that the node is answering. */
-  load(): number
   /** Aborted when whoever waits is to look at the rate again. */
   hurry(): AbortSignal
 }
@@ -56,12 +53,7 @@ export class Pace {
     // What took longer than it had to is not made up for.
     this.#dueMs = Math.max(now, this.#dueMs + cost)
     if (this.#dueMs > now && !(await sleep(this.#dueMs - now))) return
-    const latest = clock.monotonicMs() + cost
-    for (;;) {
-      const left = latest - clock.monotonicMs()
-      if (left <= 0 || ports.load() < SCRUB_BUSY_REQUESTS) break
-      if (!(await sleep(Math.min(SCRUB_LOOK_MS, left)))) return
-    }
+    if (!(await giveWay(ports, clock.monotonicMs() + cost, sleep))) return
     this.#dueMs = Math.max(this.#dueMs, clock.monotonicMs())
   }
 }

@@ -1,18 +1,14 @@
 import { SCRUB_IDLE_MS } from '../../core/limits.ts'
 import type { ScrubStatus } from '../../proto/shard-transport.ts'
-import type { Clock } from '../../runtime/ports/clock.ts'
 import { messageOf } from '../calls.ts'
+import type { Foreground } from '../give-way.ts'
 import { IndexDamage, type ScrubProgress } from '../index/shard-index.ts'
 import { Pace, scrubRate } from './pace.ts'
 import { Reader, type ScrubPorts } from './ports.ts'
 import { after, begin, isDue, isUnderWay, NEVER_SCRUBBED, nextSegment, statusOf } from './progress.ts'
 import { scrubSegment } from './segment.ts'
 
-export interface ScrubberPorts extends ScrubPorts {
-  readonly clock: Clock
-  /** Requests that the node is answering. */
-  load(): number
-}
+export interface ScrubberPorts extends ScrubPorts, Foreground {}
 
 /**
  * Reads every shard of the node again and again, so that what rots is found while the others of its stripe are there. A

@@ -9,6 +9,12 @@ import {
 } from '../../core/limits.ts'
 import { HedgePolicy } from './hedge-policy.ts'
 
+test('without tokens nothing is ever hedged', () => {
+  const policy = new HedgePolicy(0)
+  for (let i = 0; i < 1000; i++) policy.observe(1)
+  assert.equal(policy.spend(), false)
+})
+
 test('the delay is twice the 95th percentile of late, within its bounds, and follows changes', () => {
   const policy = new HedgePolicy()
   const observe = (ms: (i: number) => number): void => {

@@ -20,8 +20,15 @@ export class HedgePolicy {
   readonly #samples = new Float64Array(HEDGE_SAMPLES)
   #count = 0
   #delayMs = HEDGE_DELAY_MS_MAX / 4
-  #tokens = HEDGE_TOKENS_MAX
+  readonly #tokensMax: number
+  #tokens: number
   #turns = 0
+
+  /** @param tokensMax 0: none is ever made */
+  constructor(tokensMax = HEDGE_TOKENS_MAX) {
+    this.#tokensMax = tokensMax
+    this.#tokens = tokensMax
+  }
 
   /** Milliseconds to wait for a shard before fetching around it. */
   get delayMs(): number {
@@ -32,7 +39,7 @@ export class HedgePolicy {
   observe(latencyMs: number): void {
     this.#samples[this.#count % HEDGE_SAMPLES] = latencyMs
     this.#count++
-    this.#tokens = Math.min(HEDGE_TOKENS_MAX, this.#tokens + HEDGE_TOKENS_PER_READ)
+    this.#tokens = Math.min(this.#tokensMax, this.#tokens + HEDGE_TOKENS_PER_READ)
     if (this.#count % RECOMPUTE_EVERY !== 0) return
     const sorted = this.#samples.slice(0, Math.min(this.#count, HEDGE_SAMPLES)).sort()
     const late = sorted[Math.floor(sorted.length * 0.95)] ?? HEDGE_DELAY_MS_MAX

@@ -127,12 +127,17 @@ export class ShardFetch {
   }
 
   #attempt(node: string, epoch: number): Promise<Uint8Array> {
-    const { shards, clock, suspicion, hedging } = this.#environment
+    const { shards, clock, suspicion, hedging, backgroundReads } = this.#environment
     const { start, end } = this.window
     const { group, id: blob } = this.#blob
     const address = { group, blob, stripe: this.#stripe.index, shard: this.#shard }
     const whole = start === 0 && end === this.#stripe.shardBytes
-    const request: GetShard = whole ? { address, epoch } : { address, epoch, range: { start, end } }
+    const request: GetShard = {
+      address,
+      epoch,
+      ...(whole ? {} : { range: { start, end } }),
+      ...(backgroundReads ? { background: true } : {}),
+    }
     return new Promise((resolve, reject) => {
       const began = clock.monotonicMs()
       const controller = new AbortController()

@@ -1,14 +1,17 @@
 /** A whole cluster in this process: metadata in memory, six storage nodes on disks in memory, and gateways on ports. */
+import type { PartitionRates } from '../../core/admission/s3-rates.ts'
 import { SHARD_LIST_MAX } from '../../core/limits.ts'
 import { startGateway, type GatewayConfig } from '../../gateway/main.ts'
 import type { BucketDefaults } from '../../gateway/operations/services.ts'
-import { defaultPools, startMetadata } from '../../metadata/main.ts'
-import type { MetadataApi, MetadataOperation } from '../../proto/metadata-api.ts'
+import { defaultPools, startMetadata, type RunningMetadata } from '../../metadata/main.ts'
+import type { MetadataApi, MetadataOperation, MetadataRequestInit } from '../../proto/metadata-api.ts'
 import type { ShardService } from '../../proto/shard-transport.ts'
 import type { AccountConfig } from '../../runtime/config/accounts.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { MemoryDisk } from '../../runtime/disk/memory-disk.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Log } from '../../runtime/ports/log.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { createInProcessShardTransport } from '../../runtime/shard-transport/in-process.ts'
 import { MemoryIndex } from '../../storage-node/index/memory-index.ts'
@@ -24,7 +27,10 @@ export interface Faults {
   /** Storage nodes that cannot be reached. */
   readonly unreachable: Set<string>
   /** Called, and waited for, before every request of the gateway to metadata; what it returns is thrown. */
-  metadata: (operation: MetadataOperation) => Error | undefined | Promise<Error | undefined>
+  metadata: (
+    operation: MetadataOperation,
+    request: MetadataRequestInit<MetadataOperation>,
+  ) => Error | undefined | Promise<Error | undefined>
 }
 
 export interface TestCluster {
@@ -33,6 +39,7 @@ export interface TestCluster {
   /** The same of every gateway, that one first. */
   readonly addresses: readonly string[]
   readonly metadata: MetadataApi
+  readonly metadataNode: RunningMetadata['node']
   readonly nodes: readonly string[]
   readonly faults: Faults
   /** Live shards on all storage nodes together. */
@@ -53,6 +60,12 @@ export interface TestClusterOptions {
   /** One unless it says otherwise. */
   readonly gateways?: number
   readonly keepAlive?: GatewayConfig['keepAlive']
+  /** Of the gateways. */
+  readonly log?: Log
+  /** Of metadata: the system's unless it says otherwise. */
+  readonly metadataClock?: Clock
+  /** Of each partition of metadata; all that it can unless it says otherwise. */
+  readonly heldTo?: PartitionRates
 }
 
 export async function startTestCluster({
@@ -63,6 +76,9 @@ export async function startTestCluster({
   accounts = [],
   gateways: count = 1,
   keepAlive,
+  log = silentLog,
+  metadataClock = systemClock,
+  heldTo,
 }: TestClusterOptions): Promise<TestCluster> {
   const world = { clock: systemClock, random: systemRandom, log: silentLog }
   const metadata = await startMetadata(
@@ -75,8 +91,9 @@ export async function startTestCluster({
       secret: '',
       clusterId: CLUSTER_ID,
       bootstrap: { nodes, pools: defaultPools() },
+      ...(heldTo === undefined ? {} : { heldTo }),
     },
-    world,
+    { ...world, clock: metadataClock },
   )
   const services = new Map<string, ShardService>()
   const closing: (() => Promise<void>)[] = []
@@ -113,6 +130,7 @@ export async function startTestCluster({
       },
       {
         ...world,
+        log,
         metadata: breakable(metadata.api, faults),
         shards: createInProcessShardTransport((id) =>
           faults.unreachable.has(id) ? undefined : services.get(id),
@@ -126,6 +144,7 @@ export async function startTestCluster({
     address: gateway.address,
     addresses: gateways.map(({ address }) => address),
     metadata: metadata.api,
+    metadataNode: metadata.node,
     nodes: nodes.map(({ id }) => id),
     faults,
     async shardCount() {
@@ -167,7 +186,7 @@ async function blobsOf(metadata: MetadataApi, services: readonly ShardService[])
 function breakable(metadata: MetadataApi, faults: Faults): MetadataApi {
   return {
     async call(operation, request, signal) {
-      const fault = await faults.metadata(operation)
+      const fault = await faults.metadata(operation, request)
       if (fault !== undefined) throw fault
       return await metadata.call(operation, request, signal)
     },

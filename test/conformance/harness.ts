@@ -5,7 +5,10 @@ import { CreateBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/clie
 import { startTestCluster, type TestCluster, type TestClusterOptions } from './cluster.ts'
 import { sendRaw, type RawRequest, type RawResponse } from './signed-request.ts'
 
-export interface Conformance extends Pick<TestCluster, 'faults' | 'metadata' | 'nodes' | 'shardCount'> {
+export interface Conformance extends Pick<
+  TestCluster,
+  'faults' | 'metadata' | 'metadataNode' | 'nodes' | 'shardCount'
+> {
   /** Path style; one attempt a request, so that errors are seen as they are. */
   readonly client: S3Client
   readonly region: string
@@ -33,10 +36,10 @@ const credentials = { accessKeyId: 'AKIDCONFORMANCE', secretAccessKey: 'conforma
 /** Starts a cluster that ends with the test file. Call it at the top of the file. */
 export async function startConformance(
   region = 'us-east-1',
-  options: Pick<TestClusterOptions, 'bucketDefaults' | 'accounts' | 'keepAlive'> = {},
+  options: Omit<TestClusterOptions, 'region' | 'credentials' | 'domains' | 'gateways'> = {},
 ): Promise<Conformance> {
   const cluster = await startTestCluster({ region, credentials, domains: [DOMAIN], ...options })
-  const { address, faults, metadata, nodes } = cluster
+  const { address, faults, metadata, metadataNode, nodes } = cluster
   const clients: S3Client[] = []
   const clientOf = (keys: KeyPair | undefined): S3Client => {
     const common = { region, endpoint: `http://${address}`, forcePathStyle: true, maxAttempts: 1 }
@@ -61,6 +64,7 @@ export async function startConformance(
     credentials,
     faults,
     metadata,
+    metadataNode,
     nodes,
     shardCount: () => cluster.shardCount(),
     async newBucket() {

@@ -9,13 +9,18 @@ export interface Head {
   readonly target: string
   /** `x-amz-content-sha256` and the length among them. */
   readonly headers: Readonly<Record<string, string>>
+  /** False: anonymous. */
+  readonly signed?: boolean
 }
 
-/** Connects and sends the head of a signed request. */
-export async function openRequest(signer: Signer, { method, target, headers }: Head): Promise<Socket> {
+/** Connects and sends the head of a request. */
+export async function openRequest(
+  signer: Signer,
+  { method, target, headers, signed = true }: Head,
+): Promise<Socket> {
   const plain = { host: signer.address, 'x-amz-date': formatAmzDate(Date.now()), ...headers }
-  const signed = { ...sign(signer, method, target, plain), connection: 'close' }
-  const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`)
+  const sent = { ...(signed ? sign(signer, method, target, plain) : plain), connection: 'close' }
+  const lines = Object.entries(sent).map(([name, value]) => `${name}: ${value}\r\n`)
   const [host = '', port] = signer.address.split(':')
   const socket = connect({ host, port: Number(port), allowHalfOpen: true })
   socket.on('error', () => undefined)
@@ -36,14 +41,20 @@ export interface SocketAnswer {
   readonly code: string | undefined
 }
 
-/** All that comes back until the server closes; of several answers the first. */
+/** The first answer that comes back, once it is whole: by its length, or else by the server's closing. */
 export async function answerOf(socket: Socket): Promise<SocketAnswer> {
   let text = ''
-  socket.setEncoding('latin1')
-  socket.on('data', (piece: string) => {
-    text += piece
+  const whole = new Promise<void>((resolve) => {
+    socket.setEncoding('latin1')
+    socket.on('data', (piece: string) => {
+      text += piece
+      const head = /^HTTP[^]*?\r\ncontent-length: (\d+)\r\n[^]*?\r\n\r\n/i.exec(text)
+      if (head !== null && text.length >= head[0].length + Number(head[1])) resolve()
+    })
+    socket.once('end', resolve)
+    socket.once('close', () => resolve())
   })
-  await once(socket, 'end')
+  await whole
   socket.destroy()
   return {
     status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]),

@@ -7,6 +7,7 @@ import { SHARD_BYTES_MAX, SHARD_CONNECTION_BYTES_MAX, SHARD_HELLO_BYTES_MAX } fr
 import type { GetShard, PutShard, ShardBlocks, ShardService } from '../../proto/shard-transport.ts'
 import { systemClock } from '../../runtime/clock/system-clock.ts'
 import { silentLog } from '../../runtime/log/pino-log.ts'
+import { crc32cBlocks } from '../../runtime/crypto/crc32c.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
 import { systemRandom } from '../../runtime/random/system-random.ts'
 import { createClusterToken } from '../../runtime/rpc/cluster-token.ts'
@@ -125,6 +126,33 @@ test('a caller with a wrong secret is told so, once, and nothing it sends is ser
     { secret: 'other' },
   )
   assert.equal(service.held.size, 0)
+})
+
+test('a node hears which reads are in the background, and one of an earlier release is asked as for a client', async () => {
+  const asked: GetShard[] = []
+  const blocks = { offset: 0, data: bytesOf(10), checksums: crc32cBlocks(bytesOf(10)), shardBytes: 10 }
+  const get = (request: GetShard): Promise<ShardBlocks> => {
+    asked.push(request)
+    return Promise.resolve(blocks)
+  }
+  const address = addressOf(1, blobOf(1))
+  const requests: GetShard[] = [
+    { address, epoch: 1 },
+    { address, epoch: 1, background: true },
+    { address, epoch: 1, range: { start: 2, end: 9 } },
+    { address, epoch: 1, range: { start: 2, end: 9 }, background: true },
+  ]
+  await withServer(memoryService({ get }), async ({ node }) => {
+    for (const request of requests) await node.get(request)
+    assert.deepEqual(asked, requests)
+  })
+  // Before reads in the background its welcome was empty, and it took any flag for a range.
+  const old = { background: false }
+  for (const { background: _, ...request } of requests) {
+    const frame = messages.get.encode(1, { ...request, background: true }, old)
+    assert.deepEqual(frame, messages.get.encode(1, request, old))
+  }
+  assert.deepEqual(messages.welcome.decode(Buffer.alloc(0)), old)
 })
 
 test('a caller who means another node is refused', async () => {

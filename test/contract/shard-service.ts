@@ -53,6 +53,20 @@ export function shardServiceContract(name: string, open: () => Promise<ShardServ
     }
   })
 
+  check('a read in the background gives the same, the whole and a range', async (service) => {
+    const data = bytesOf(3 * SHARD_BLOCK_BYTES, 3)
+    const address = addressOf(1, blobOf(1))
+    await service.put(putOf(address, data))
+    for (const range of [undefined, { start: SHARD_BLOCK_BYTES, end: SHARD_BLOCK_BYTES + 7 }]) {
+      const request = { address, epoch: 1, ...(range === undefined ? {} : { range }) }
+      assert.deepEqual(await service.get({ ...request, background: true }), await service.get(request))
+    }
+    await rejectsWith(
+      service.get({ address: addressOf(1, blobOf(2)), epoch: 1, background: true }),
+      'not-found',
+    )
+  })
+
   check('a range gives the blocks that cover it', async (service) => {
     const bytes = 5 * SHARD_BLOCK_BYTES + 100
     const data = bytesOf(bytes, 7)

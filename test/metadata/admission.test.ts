@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { s3Rates } from '../../core/admission/s3-rates.ts'
 import {
+  ADMISSION_DELAY_TARGET_MS,
   ADMISSION_LIFE_MS,
   ADMISSIONS_MAX,
   S3_READS_PER_SECOND,
@@ -244,7 +245,9 @@ test('what was asked for and refused leaves nothing behind', () => {
   assert.equal(answers.filter((answer) => answer !== false).length, S3_WRITES_PER_SECOND)
   assert.equal(owner.meter.refused, 500)
   assert.equal(owner.overload.state.write.inFlight, S3_WRITES_PER_SECOND)
-  // And what was admitted does not stand in work for long, though no commit comes of it.
+  // And what was admitted does not stand in work for long, though no commit comes of it, nor anything else.
+  owner.clock.advance(ADMISSION_DELAY_TARGET_MS)
+  assert.equal(owner.overload.state.write.inFlight, 0)
   owner.clock.advance(1000)
   assert.notEqual(owner.serve(ask('b', 'k')), false)
   assert.equal(owner.overload.state.write.inFlight, 1)

@@ -69,6 +69,12 @@ export class FsckContext {
     return this.#view
   }
 
+  /** Something of it could not be looked at, which is told once. */
+  missed(what: string, error: unknown): void {
+    if (this.blind.some((one) => one.what === what)) return
+    this.blind.push({ what, why: error instanceof Error ? error.message : String(error) })
+  }
+
   /** Nodes that can be asked. */
   nodesOf(view: WorkView): string[] {
     return [...view.nodes.values()].filter(({ id, up }) => up && !this.silent.has(id)).map(({ id }) => id)

@@ -4,6 +4,12 @@ import { checksumAlgorithmNamed, type ChecksumAlgorithm } from '../../core/check
 import { toBase64 } from '../../core/checksum/base64.ts'
 import { compositeChecksum, fullObjectChecksum, multipartEtag } from '../../core/checksum/multipart.ts'
 import { FSCK_READS_IN_FLIGHT_MAX } from '../../core/limits.ts'
+import {
+  type ShardAddress,
+  type ShardBlocks,
+  ShardError,
+  type ShardErrorCode,
+} from '../../proto/shard-transport.ts'
 import type { Checksum, ObjectRecord, PartRecord } from '../../proto/gen/ashlar/v1/records_pb.js'
 import { checksumOf, createChecksum, md5Of } from '../../runtime/crypto/checksum.ts'
 import { StoreError } from '../../store/api.ts'
@@ -38,28 +44,36 @@ function same(one: ShardAt): (other: ShardAt) => boolean {
 
 async function readBlob(context: FsckContext, { group, blob, held }: DescribedBlob): Promise<ShardAt[]> {
   const { world, signal, counts, reading } = context
-  const view = await context.look()
+  let { epoch } = await context.look()
+  const get = (node: string, address: ShardAddress): Promise<ShardBlocks> =>
+    inTime(world.clock, signal, (ending) =>
+      world.shards.node(node).get({ address, epoch, background: true }, ending),
+    )
   const bad: ShardAt[] = []
   for (const { node, stripe, shard, bytes, damaged } of held) {
     if (damaged) continue
     await reading.shard(bytes, signal)
     const address = { group, blob, stripe, shard }
     try {
-      const blocks = await inTime(world.clock, signal, (ending) =>
-        world.shards.node(node).get({ address, epoch: view.epoch }, ending),
-      )
+      const blocks = await get(node, address).catch(async (error: unknown) => {
+        if (codeOf(error) !== 'stale-map') throw error
+        epoch = (await context.look()).epoch
+        return await get(node, address)
+      })
       wholeShard(blocks, bytes)
       counts.shardsRead++
     } catch (error) {
       signal.throwIfAborted()
-      if (isCorrupt(error)) bad.push({ node, stripe, shard })
+      if (codeOf(error) === 'corrupt') bad.push({ node, stripe, shard })
+      // What is gone was removed or moved since it was listed; all else says nothing of the shard.
+      else if (codeOf(error) !== 'not-found') context.missed(`shards on node ${node}`, error)
     }
   }
   return bad
 }
 
-function isCorrupt(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'corrupt'
+function codeOf(error: unknown): ShardErrorCode | undefined {
+  return error instanceof ShardError ? error.code : undefined
 }
 
 export type ReadContent = (content: StoredContent, signal: AbortSignal) => AsyncIterable<Uint8Array>
