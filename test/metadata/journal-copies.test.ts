@@ -28,6 +28,12 @@ async function fewestZones({ nodes }: Scene): Promise<number> {
   return Math.min(...[...zones.values()].map((of) => of.size))
 }
 
+async function loseBases(nodes: Nodes): Promise<void> {
+  for (const { node, blob, kind } of await nodes.blobs()) {
+    if (kind === 'base') await nodes.services.get(node)?.deleteBlob(JOURNAL_GROUP, blob)
+  }
+}
+
 /** Lets time pass until each piece is in three zones, and the journal says so. */
 async function whole(scene: Scene): Promise<void> {
   await until(async () => {
@@ -147,9 +153,7 @@ test('where no copy of a piece is left, there is a new base', async () => {
   await scene.commit({ noise: world.random.bytes(NOISE_BYTES) })
   await scene.settle()
   const { baseAtMs } = scene.journal.state()
-  for (const { node, blob, kind } of await nodes.blobs()) {
-    if (kind === 'base') await nodes.services.get(node)?.deleteBlob(JOURNAL_GROUP, blob)
-  }
+  await loseBases(nodes)
   scene.clock.advance(JOURNAL_REFILL_MS)
   await scene.pass(() => scene.journal.state().baseAtMs > baseAtMs)
   await scene.settle()
@@ -164,9 +168,7 @@ test('a start that finds a base without one of its pieces makes a new one', asyn
   await scene.settle()
   const { baseAtMs } = scene.journal.state()
   await scene.journal.close()
-  for (const { node, blob, kind } of await nodes.blobs()) {
-    if (kind === 'base') await nodes.services.get(node)?.deleteBlob(JOURNAL_GROUP, blob)
-  }
+  await loseBases(nodes)
   await scene.start()
   await scene.settle()
   assert.ok(scene.journal.state().baseAtMs > baseAtMs)
