@@ -478,6 +478,13 @@ export const METADATA_CLIENT_REQUESTS_MAX = 10_000
 /** Time in which a metadata request is answered or fails, a restart of the service included. */
 export const METADATA_REQUEST_TIMEOUT_MS = 15_000
 
+/**
+ * Time for a metadata process to take a client's stream; then it is tried anew, at the address that its name has by then. A machine
+ * that is gone, or a pod's address that is nobody's any more, answers nothing at all, and a connection to it is given up by the
+ * kernel only after two minutes. Enough for a process that is busy; the time in which this one stood still does not count.
+ */
+export const METADATA_OPEN_TIMEOUT_MS = 5000
+
 /** Pause before a client opens the stream to metadata again: doubled from the first to the second after each failure. */
 export const METADATA_RECONNECT_MIN_MS = 50
 export const METADATA_RECONNECT_MAX_MS = 2000

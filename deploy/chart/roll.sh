@@ -33,6 +33,12 @@ ready() {
   [ "$(kube get pod "$1" --output 'jsonpath={.metadata.labels.controller-revision-hash} {.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null)" = "$2 True" ]
 }
 
+# Until then its revision is still that of before the upgrade, by which all of its pods are new.
+observed() {
+  generations=$(kube get statefulset "$1" --output 'jsonpath={.metadata.generation} {.status.observedGeneration}')
+  [ "${generations% *}" = "${generations#* }" ]
+}
+
 # $1 what is waited for, the rest: the command that succeeds once it is so
 await() {
   what=$1
@@ -47,8 +53,11 @@ await() {
   done
 }
 
-sets=$(kube get statefulset --selector app.kubernetes.io/component=storage --output 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}' | grep "^$full-")
+# Another release's name may begin with this one's: what tells them apart is in the labels.
+selector=$(kube get deployment "$full-worker" --output 'jsonpath=app.kubernetes.io/name={.metadata.labels.app\.kubernetes\.io/name},app.kubernetes.io/instance={.metadata.labels.app\.kubernetes\.io/instance}')
+sets=$(kube get statefulset --selector "$selector,app.kubernetes.io/component=storage" --output 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}')
 for set in $sets; do
+  await "$set is known to its controller as it is to be now" observed "$set"
   revision=$(kube get statefulset "$set" --output 'jsonpath={.status.updateRevision}')
   count=$(kube get statefulset "$set" --output 'jsonpath={.spec.replicas}')
   index=0

@@ -6,8 +6,13 @@ import {
   status,
   type StatusObject,
 } from '@grpc/grpc-js'
-import { METADATA_RECONNECT_MAX_MS, METADATA_RECONNECT_MIN_MS } from '../../core/limits.ts'
+import {
+  METADATA_OPEN_TIMEOUT_MS,
+  METADATA_RECONNECT_MAX_MS,
+  METADATA_RECONNECT_MIN_MS,
+} from '../../core/limits.ts'
 import type { Reply, ReplyBatch } from '../../proto/gen/ashlar/v1/metadata_pb.js'
+import { afterAwake } from '../clock/after-awake.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { NextTurn } from '../ports/next-turn.ts'
@@ -38,7 +43,11 @@ export interface LinkEvents {
   refused(reason: string): void
 }
 
+/** Channels share their connections to one address where they may: one that leads nowhere would come back. */
+const ownChannelOptions = { ...channelOptions, 'grpc.use_local_subchannel_pool': 1 }
+
 interface Stream {
+  readonly client: Client
   readonly call: ClientDuplexStream<Uint8Array, ReplyBatch>
   readonly sender: BatchSender
 }
@@ -47,7 +56,6 @@ interface Stream {
 export class Link {
   readonly #options: LinkOptions
   readonly #events: LinkEvents
-  readonly #client: Client
   readonly #closing = new AbortController()
   #stream: Stream | undefined
   #opened = false
@@ -57,7 +65,6 @@ export class Link {
   constructor(options: LinkOptions, events: LinkEvents) {
     this.#options = options
     this.#events = events
-    this.#client = new Client(options.address, credentials.createInsecure(), channelOptions)
   }
 
   get open(): boolean {
@@ -80,7 +87,7 @@ export class Link {
     this.#closing.abort(new Error('closed'))
     this.#opened = false
     this.#stream?.call.cancel()
-    this.#client.close()
+    this.#stream?.client.close()
   }
 
   async #connectLater(): Promise<void> {
@@ -104,10 +111,18 @@ export class Link {
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${createClusterToken(secret, clock, random)}`)
     const { path, requestSerialize, responseDeserialize } = sessionMethod
-    const call = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
-    const stream = { call, sender: new BatchSender((batch) => call.write(batch), nextTurn) }
+    // One for each attempt: a channel looks names up every 30 s at most, and goes on with a connection that it has begun.
+    const client = new Client(address, credentials.createInsecure(), ownChannelOptions)
+    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
+    const stream = { client, call, sender: new BatchSender((batch) => call.write(batch), nextTurn) }
     this.#stream = stream
+    let late = false
+    const stop = afterAwake(clock, METADATA_OPEN_TIMEOUT_MS, () => {
+      late = true
+      call.cancel()
+    })
     call.on('metadata', () => {
+      stop()
       this.#opened = true
       if (this.#failures > 0) log.info('metadata is reached again', { address })
       this.#failures = 0
@@ -122,7 +137,9 @@ export class Link {
     // Every end, good or bad, comes as a status; an error that nobody listens to would end the process.
     call.on('error', () => undefined)
     call.on('status', (ended) => {
-      this.#ended(ended)
+      stop()
+      client.close()
+      this.#ended(late ? { ...ended, details: `nothing in ${METADATA_OPEN_TIMEOUT_MS} ms` } : ended)
     })
   }
 

@@ -79,13 +79,13 @@ test('the services of compose.yaml are a cluster: it stores, loses a zone, and r
   assert.ok((await read()).equals(contentOf(version)))
 
   for (const name of names) {
-    await run(process.execPath, [deployed('docker', 'healthcheck.ts')], {
+    await run(process.execPath, [deployed('docker', 'healthcheck.js')], {
       ASHLAR_ADMIN_PORT: String(adminOf.get(name)),
     })
   }
   for (const name of ['zone-a-1', 'zone-a-2']) killNow(running.get(name)?.pid ?? 0)
   await assert.rejects(
-    run(process.execPath, [deployed('docker', 'healthcheck.ts')], {
+    run(process.execPath, [deployed('docker', 'healthcheck.js')], {
       ASHLAR_ADMIN_PORT: String(adminOf.get('zone-a-1')),
     }),
     'the health check of a container that is gone',

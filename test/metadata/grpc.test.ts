@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import { promises } from 'node:dns'
+import { connect, createServer, type Socket } from 'node:net'
 import test from 'node:test'
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { create } from '@bufbuild/protobuf'
-import { METADATA_STREAM_IN_FLIGHT_MAX } from '../../core/limits.ts'
+import { METADATA_REQUEST_TIMEOUT_MS, METADATA_STREAM_IN_FLIGHT_MAX } from '../../core/limits.ts'
 import { serveMetadata } from '../../metadata/server/server.ts'
 import { startMetadata } from '../../metadata/main.ts'
 import {
@@ -242,6 +243,50 @@ test('what listens is not metadata: the call fails, and nothing hangs', async ()
   for (const socket of sockets) socket.destroy()
   impostor.close()
   await once(impostor, 'close')
+})
+
+test('an address where nothing answers any more is not waited for: the stream is opened anew', async () => {
+  const sockets = new Set<Socket>()
+  const server = await serve(async (request) => bucketReply(request))
+  // It takes connections, as a kernel does for a process that stands still, and the first one leads nowhere.
+  const entry = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    if (sockets.size === 1) return
+    const through = connect(portOf(server.address), '127.0.0.1')
+    through.on('error', () => undefined)
+    socket.pipe(through).pipe(socket)
+  })
+  entry.listen(0, '127.0.0.1')
+  await once(entry, 'listening')
+  const address = entry.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const after = (ms: number, run: () => void) => world.clock.after(ms / 50, run)
+  const timeoutMs = 50 * METADATA_REQUEST_TIMEOUT_MS
+  const client = clientOf(`127.0.0.1:${address.port}`, { clock: { ...world.clock, after }, timeoutMs })
+  assert.equal((await client.call('getBucket', { name: 'b' })).bucket?.name, 'b')
+  assert.equal(sockets.size, 2)
+  await client.close()
+  await server.close()
+  for (const socket of sockets) socket.destroy()
+  entry.close()
+  await once(entry, 'close')
+})
+
+test('a name is looked up for each attempt: who was moved is found', async (t) => {
+  const first = await serve(async (request) => bucketReply(request))
+  const port = portOf(first.address)
+  const lookup = t.mock.method(promises, 'lookup', async () => [{ address: '127.0.0.1', family: 4 }])
+  const client = clientOf(`metadata.test:${port}`)
+  await client.call('getBucket', { name: 'b' })
+  await first.close()
+  const waiting = client.call('getBucket', { name: 'b' })
+  const before = lookup.mock.callCount()
+  await until(async () => lookup.mock.callCount() >= before + 2)
+  const second = await serve(async (request) => bucketReply(request), port)
+  assert.equal((await waiting).bucket?.name, 'b')
+  await client.close()
+  await second.close()
 })
 
 test('a clean stop answers what is in flight; a client goes on with the next start', async () => {
