@@ -57,14 +57,18 @@ export class Link {
   readonly #options: LinkOptions
   readonly #events: LinkEvents
   readonly #closing = new AbortController()
+  /** For the next attempt. */
+  #client: Client | undefined
   #stream: Stream | undefined
   #opened = false
   #failures = 0
   #pausing = false
 
+  /** @throws {Error} what is no address */
   constructor(options: LinkOptions, events: LinkEvents) {
     this.#options = options
     this.#events = events
+    this.#client = clientOf(options.address)
   }
 
   get open(): boolean {
@@ -88,6 +92,7 @@ export class Link {
     this.#opened = false
     this.#stream?.call.cancel()
     this.#stream?.client.close()
+    this.#client?.close()
   }
 
   async #connectLater(): Promise<void> {
@@ -112,7 +117,8 @@ export class Link {
     metadata.set('authorization', `Bearer ${createClusterToken(secret, clock, random)}`)
     const { path, requestSerialize, responseDeserialize } = sessionMethod
     // One for each attempt: a channel looks names up every 30 s at most, and goes on with a connection that it has begun.
-    const client = new Client(address, credentials.createInsecure(), ownChannelOptions)
+    const client = this.#client ?? clientOf(address)
+    this.#client = undefined
     const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
     const stream = { client, call, sender: new BatchSender((batch) => call.write(batch), nextTurn) }
     this.#stream = stream
@@ -157,4 +163,8 @@ export class Link {
     if (code === status.UNAUTHENTICATED) this.#events.refused(details)
     else this.#events.lost(details === '' ? 'the service ended the stream' : details)
   }
+}
+
+function clientOf(address: string): Client {
+  return new Client(address, credentials.createInsecure(), ownChannelOptions)
 }

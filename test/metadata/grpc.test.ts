@@ -273,6 +273,10 @@ test('an address where nothing answers any more is not waited for: the stream is
   await once(entry, 'close')
 })
 
+test('what is no address is refused before anything waits for it', () => {
+  assert.throws(() => clientOf(''))
+})
+
 test('a name is looked up for each attempt: who was moved is found', async (t) => {
   const first = await serve(async (request) => bucketReply(request))
   const port = portOf(first.address)
