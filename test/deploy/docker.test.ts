@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { after, test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
@@ -59,14 +59,17 @@ const noCompose = noEngine || (await without([['compose', 'version'], 'there is 
 let built: Promise<string> | undefined
 
 /** Built once for all tests of this file. */
-async function image(t: TestContext): Promise<string> {
+async function image(): Promise<string> {
   const dockerfile = join(root, 'deploy', 'docker', 'Dockerfile')
   const args = ['build', '--file', dockerfile, '--tag', IMAGE, '--build-arg', `NODE_IMAGE=${BASE}`, root]
   built ??= docker(args)
   await built
-  atEnd(t, async () => void (await docker(['image', 'rm', '-f', IMAGE]).catch(() => undefined)))
   return IMAGE
 }
+
+after(async () => {
+  if (built !== undefined) await docker(['image', 'rm', '-f', IMAGE]).catch(() => undefined)
+})
 
 function clientOf(t: TestContext, port: number, credentials: Credentials): S3Client {
   const endpoint = `http://127.0.0.1:${port}`
@@ -84,7 +87,7 @@ test(
   'the image is a cluster: it stores, is killed, reads, and ends in order',
   { skip: noEngine },
   async (t) => {
-    const tag = await image(t)
+    const tag = await image()
     const name = `ashlar-test-${process.pid}`
     const port = await freePort()
     atEnd(t, async () => void (await docker(['rm', '-f', '-v', name])))
@@ -123,7 +126,7 @@ test(
 )
 
 test('docker compose up is a cluster that loses a zone', { skip: noCompose }, async (t) => {
-  const tag = await image(t)
+  const tag = await image()
   const own = await ownCompose(t)
   const first = await freePort(2)
   const compose = async (...args: readonly string[]) =>
