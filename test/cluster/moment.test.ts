@@ -17,7 +17,7 @@ import { runAshlar } from './processes.ts'
 
 const BUCKET = 'chains'
 const CHAINS = 6
-const BACKUPS = 3
+const BACKUPS = 2
 const SMALL = ['--zones', '1', '--nodes-per-zone', '1', '--code', 'replica-1', '--metadata-processes', '2']
 
 /** Writes chains of objects, each to one partition and the other in turn: a step begins when the one before was acknowledged. */
@@ -109,7 +109,7 @@ test(
     await divide(cluster)
     const chains = new Chains(client)
     for (let count = 0; count < BACKUPS; count++) {
-      await chains.progress(5)
+      await chains.progress(4)
       const before = [...chains.acknowledged]
       const file = join(dirname(cluster.paths.folder), `${count}.backup`)
       const taken = await cluster.command('metadata', 'backup', '--to', file)
