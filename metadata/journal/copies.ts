@@ -146,19 +146,18 @@ export class Copies {
       const damaged = new Map(piece.copies.flatMap((copy) => (copy.damaged ? [[copy.node, copy.shard]] : [])))
       const holders = this.#usable().filter(({ id }) => sound.has(id))
       const more = this.#more(holders, sound, damaged)
-      if (more.length > 0) {
-        try {
-          const put = { blob: piece.blob, stripe: piece.stripe, data: await read(piece), blobBytes: 0 }
-          const free = 1 + Math.max(...piece.copies.map(({ shard }) => shard))
-          // Put in the place of one that is damaged, it is not damaged any more.
-          const shardOf = ({ id }: JournalNode, index: number): number => damaged.get(id) ?? free + index
-          holders.push(...(await this.#putOn(more, put, shardOf, [])))
-        } catch (error) {
-          unread(error)
-        } finally {
-          this.#note(spreadOf(holders))
-        }
-      } else this.#note(spreadOf(holders))
+      try {
+        if (more.length === 0) continue
+        const put = { blob: piece.blob, stripe: piece.stripe, data: await read(piece), blobBytes: 0 }
+        const free = 1 + Math.max(...piece.copies.map(({ shard }) => shard))
+        // Put in the place of one that is damaged, it is not damaged any more.
+        const shardOf = ({ id }: JournalNode, index: number): number => damaged.get(id) ?? free + index
+        holders.push(...(await this.#putOn(more, put, shardOf, [])))
+      } catch (error) {
+        unread(error)
+      } finally {
+        this.#note(spreadOf(holders))
+      }
     }
   }
 

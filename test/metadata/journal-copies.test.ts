@@ -28,6 +28,14 @@ async function fewestZones({ nodes }: Scene): Promise<number> {
   return Math.min(...[...zones.values()].map((of) => of.size))
 }
 
+/** Six nodes that have a base of several stripes. */
+async function onSix(): Promise<Scene> {
+  const scene = await Scene.on(await Nodes.six())
+  await scene.commit({ noise: world.random.bytes(NOISE_BYTES) })
+  await scene.settle()
+  return scene
+}
+
 async function loseBases(nodes: Nodes): Promise<void> {
   for (const { node, blob, kind } of await nodes.blobs()) {
     if (kind === 'base') await nodes.services.get(node)?.deleteBlob(JOURNAL_GROUP, blob)
@@ -80,10 +88,8 @@ test('segments that were put while a zone was away are copied to it when it is b
 })
 
 test('what a lost node held is copied to another one; a node that is only away for a while is not replaced', async () => {
-  const scene = await Scene.on(await Nodes.six())
+  const scene = await onSix()
   const { nodes } = scene
-  await scene.commit({ noise: world.random.bytes(NOISE_BYTES) })
-  await scene.settle()
   await scene.write()
   await scene.settle()
   const [held = ''] = new Set((await nodes.blobs()).map(({ node }) => node))
@@ -105,10 +111,8 @@ test('what a lost node held is copied to another one; a node that is only away f
 })
 
 test('a copy that its node has found to be damaged is put again in its place', async () => {
-  const scene = await Scene.on(await Nodes.six())
+  const scene = await onSix()
   const { nodes } = scene
-  await scene.commit({ noise: world.random.bytes(NOISE_BYTES) })
-  await scene.settle()
   await whole(scene)
   const listed = async () => {
     const of = [...nodes.services.values()].map((node) => node.list({ group: JOURNAL_GROUP, limit: 1000 }))
@@ -148,10 +152,8 @@ test('a process that starts looks after the copies that one before it put', asyn
 })
 
 test('where no copy of a piece is left, there is a new base', async () => {
-  const scene = await Scene.on(await Nodes.six())
+  const scene = await onSix()
   const { nodes } = scene
-  await scene.commit({ noise: world.random.bytes(NOISE_BYTES) })
-  await scene.settle()
   const { baseAtMs } = scene.journal.state()
   await loseBases(nodes)
   scene.clock.advance(JOURNAL_REFILL_MS)
@@ -162,10 +164,8 @@ test('where no copy of a piece is left, there is a new base', async () => {
 })
 
 test('a start that finds a base without one of its pieces makes a new one', async () => {
-  const scene = await Scene.on(await Nodes.six())
+  const scene = await onSix()
   const { nodes } = scene
-  await scene.commit({ noise: world.random.bytes(NOISE_BYTES) })
-  await scene.settle()
   const { baseAtMs } = scene.journal.state()
   await scene.journal.close()
   await loseBases(nodes)
